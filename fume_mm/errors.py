@@ -1,0 +1,50 @@
+"""The error for mistakes a user can mend, and how command lines show it."""
+
+import os
+import sys
+from collections.abc import Callable
+
+# Set to 1 to see where a UserError came from.
+TRACEBACK_VARIABLE = 'FUME_MM_TRACEBACK'
+
+
+class UserError(ValueError):
+    """A mistake in a config, a file, a row or an argument.
+
+    The message is one sentence or two that name the file, row or key, say what is
+    wrong with it, and end with the way out. Command lines print it without a
+    traceback and exit with status 2.
+    """
+
+
+def error_text(error: BaseException) -> str:
+    """The message of ``error``, also when a data loader's worker raised it.
+
+    A worker's exception arrives with the worker's whole traceback as its message; the
+    last line that names the exception is where the message proper begins.
+    """
+    text = str(error)
+    if 'Original Traceback' in text:
+        text = text.rpartition(f'{type(error).__name__}: ')[2]
+    return text.strip()
+
+
+def run_cli(main: Callable[[], int | None]) -> None:
+    """Run a command line's ``main`` and exit as a shell expects.
+
+    Exit status 0 for success (or what ``main`` returns), 2 for a :class:`UserError`
+    (its message alone on standard error), 130 for Ctrl-C. Anything else is a defect of
+    ours and keeps its traceback.
+    """
+    try:
+        status = main()
+    except UserError as error:
+        if os.environ.get(TRACEBACK_VARIABLE) == '1':
+            raise
+        sys.stdout.flush()
+        print(f'error: {error_text(error)}', file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)
+    sys.exit(status or 0)

@@ -1,0 +1,60 @@
+"""The registries of fume_mm: children of MMEngine's, only those in use.
+
+Each looks in itself first, then in MMEngine's, so names of MMEngine need no prefix in a
+config; names of mmsegmentation are written ``mmseg.Name``.
+"""
+
+import importlib
+
+from mmengine import registry as engine
+from mmengine.registry import DefaultScope, Registry
+
+SCOPE = 'fume_mm'
+
+
+def _child(name: str, parent: Registry, *locations: str) -> Registry:
+    return Registry(
+        name,
+        parent=parent,
+        scope=SCOPE,
+        locations=[f'fume_mm.{place}' for place in locations],
+    )
+
+
+#: Torch datasets whose items are what their pipeline returns.
+DATASETS = _child('dataset', engine.DATASETS, 'datasets')
+#: Samplers: ``(dataset, seed, **options)``; each rank iterates its share of indices.
+DATA_SAMPLERS = _child('data sampler', engine.DATA_SAMPLERS, 'datasets')
+#: Transforms: a results dict in, a results dict out.
+TRANSFORMS = _child('transform', engine.TRANSFORMS, 'datasets.transforms')
+#: Functions by name: a data loader's worker initialiser.
+FUNCTIONS = _child('function', engine.FUNCTIONS, 'datasets')
+#: Models, preprocessors, backbones, necks, heads, losses and norm layers.
+MODELS = _child('model', engine.MODELS, 'models')
+#: Hooks of the Runner.
+HOOKS = _child('hook', engine.HOOKS, 'engine')
+#: Optimiser wrappers.
+OPTIM_WRAPPERS = _child('optimizer wrapper', engine.OPTIM_WRAPPERS, 'engine')
+#: Metrics: per-sample results in, ``{key: number}`` out.
+METRICS = _child('metric', engine.METRICS, 'evaluation')
+#: Evaluators: what runs the metrics of a loop.
+EVALUATOR = _child('evaluator', engine.EVALUATOR, 'evaluation')
+#: Visualizers: figures to every backend (files, TensorBoard).
+VISUALIZERS = _child('visualizer', engine.VISUALIZERS, 'visualization')
+
+
+def register_all_modules(init_default_scope: bool = True) -> None:
+    """Import every part, so that configs can name them.
+
+    Args:
+        init_default_scope: Also make ``fume_mm`` the scope in which names without a
+            prefix are looked up.
+    """
+    for place in ('datasets', 'engine', 'evaluation', 'models', 'visualization'):
+        importlib.import_module(f'fume_mm.{place}')
+    if init_default_scope:
+        current = DefaultScope.get_current_instance()
+        if current is None or current.scope_name != SCOPE:
+            DefaultScope.get_instance(
+                f'{SCOPE}-{len(DefaultScope._instance_dict)}', scope_name=SCOPE
+            )
