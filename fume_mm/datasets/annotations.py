@@ -1,0 +1,144 @@
+"""The one reader and validator of a campaign's annotation CSVs.
+
+A campaign on disk::
+
+    <root>/{train,val,test}_annotations.csv         one row per frame (this module)
+    <root>/paired_{train,val,test}_annotations.csv  one row per sample (pairing.py)
+
+Paths in both are relative to ``<root>``. Every mistake ends in one
+:class:`~fume_mm.errors.UserError` that names the file, the line and the way out. Needs
+pandas and Pillow only, no torch.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fume_mm.errors import UserError
+from fume_mm.structures import GASES, SEG_CLASSES
+
+from .csv_table import CsvTable
+
+#: What every annotation CSV has.
+ANNOTATION_COLUMNS = (
+    'frame_path',
+    'mask_path',
+    'gas_type',
+    'ph_value',
+    'class_id',
+    'class_name',
+    'original_sample_id',
+    'augmentation_id',
+)
+#: What a frame's group, which no split may share, is read from: the first column that
+#: the CSV has.
+GROUP_COLUMNS = ('vessel_id', 'run_id', 'original_sample_id')
+
+_SIMULATE = 'python tools/dataset_converters/simulate_ogi.py'
+
+
+def read_annotations(
+    path: str | Path, *, root: str | Path | None = None, check_files: bool = True
+) -> pd.DataFrame:
+    """Read and validate one ``{split}_annotations.csv``.
+
+    Args:
+        path: The CSV, columns :data:`ANNOTATION_COLUMNS` and optionally ``vessel_id``
+            or ``run_id``; further columns are kept as text.
+        root: The folder its paths are relative to; by default the CSV's own.
+        check_files: Also check that every frame and mask exists, has an image header
+            and that both are of one size. Reads headers only; that the values of a mask
+            are classes is checked on loading (:func:`check_mask_values`).
+
+    Returns:
+        One row per frame in the CSV's order, index 0, 1, ...: POSIX paths relative to
+        ``root``, ``gas_type`` one of ``GASES``, ``ph_value`` float64, ``class_id``
+        int64, identifiers as text, and ``group`` (text; see :data:`GROUP_COLUMNS`).
+
+    Raises:
+        UserError: On a missing file or any invalid row.
+    """
+    path = Path(path)
+    root = existing_root(path.parent if root is None else root)
+    if not path.is_file():
+        raise UserError(
+            f"{path} does not exist; put the owners' annotations there, or simulate a "
+            f'campaign with `{_SIMULATE} {root}`.'
+        )
+    table = CsvTable(path, ANNOTATION_COLUMNS, root=root)
+    frame = table.frame
+    frame['frame_path'] = table.paths('frame_path')
+    frame['mask_path'] = table.paths('mask_path')
+    table.refuse(
+        frame['frame_path'].duplicated(keep=False),
+        'frame_path',
+        'the same frame_path is in more than one row',
+        'keep one of the rows',
+    )
+    frame['gas_type'] = frame['gas_type'].str.lower()
+    table.refuse(
+        ~frame['gas_type'].isin(GASES),
+        'gas_type',
+        f'gas_type must be one of {", ".join(GASES)}',
+        'correct it',
+    )
+    table.parse_health()
+    groups = next(column for column in GROUP_COLUMNS if column in frame)
+    for column in dict.fromkeys(('original_sample_id', groups)):
+        table.refuse(
+            frame[column] == '',
+            'frame_path',
+            f'{column} is empty',
+            'without it the splits cannot be kept apart, so fill it in',
+        )
+    if check_files:
+        table.check_files('frame_path', 'mask_path')
+    frame['group'] = frame[groups]
+    return frame
+
+
+def check_mask_values(mask: np.ndarray, path: str | Path) -> None:
+    """Refuse a mask that is not one channel of class ids.
+
+    Args:
+        mask: (H, W), values 0 background, 1 tube, 2 gas.
+        path: Where it was read from, for the message.
+
+    Raises:
+        UserError: Naming ``path`` and the values that are no class.
+    """
+    if mask.ndim != 2:
+        raise UserError(
+            f'{path}: a mask has one channel, this one is of shape {mask.shape}; save '
+            'it as 8-bit gray PNG.'
+        )
+    # Loading calls this for every mask, and the largest value is quick to find.
+    if mask.size and mask.dtype == np.uint8 and mask.max() < len(SEG_CLASSES):
+        return
+    values = np.unique(mask)
+    wrong = values[~np.isin(values, range(len(SEG_CLASSES)))]
+    if len(wrong):
+        named = ', '.join(str(value) for value in wrong[:8])
+        more = f' and {len(wrong) - 8} more' if len(wrong) > 8 else ''
+        legend = ', '.join(f'{i} {name}' for i, name in enumerate(SEG_CLASSES))
+        raise UserError(
+            f'{path}: mask values {named}{more} are no class ({legend}); save the mask '
+            'as 8-bit gray PNG with these values.'
+        )
+
+
+def existing_root(root: str | Path) -> Path:
+    """``root`` as a path.
+
+    Raises:
+        UserError: If it is not a folder; the message says how to get one.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise UserError(
+            f'data root {root} does not exist; simulate a campaign there with '
+            f"`{_SIMULATE} {root}`, or put the owners' data there "
+            f'({root}/train_annotations.csv and its siblings).'
+        )
+    return root

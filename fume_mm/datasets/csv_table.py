@@ -1,0 +1,297 @@
+"""CSVs read as text, and checks whose errors name the file and the lines.
+
+What the annotation CSVs and the paired CSVs have in common: paths, pH and class, files.
+"""
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fume_mm.errors import UserError
+from fume_mm.structures import HEALTH_CLASSES, PH_RANGE, health_class
+
+#: The folder the owners' paths start with; their data root is that folder.
+_PATH_PREFIX = 'mmseg_dataset/'
+_LINES_NAMED = 3
+_PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+_HEADER_BYTES = 33
+
+
+class CsvTable:
+    """A CSV read as text, with checks that name the file and the lines.
+
+    Attributes:
+        path: The CSV.
+        root: The folder its paths are relative to.
+        frame: Its rows, all text, stripped; the checks replace columns by parsed ones.
+        lines: Line number of each row in the file, the header being line 1. (A quoted
+            line break inside a field would shift them; these files have none.)
+
+    Args:
+        path: An existing file.
+        columns: Columns it must have.
+        root: The folder its paths are relative to.
+        empty: Further spellings of an empty field.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[str],
+        *,
+        root: Path,
+        empty: Sequence[str] = (),
+    ):
+        self.path, self.root = path, root
+        frame = self._read()
+        frame.columns = frame.columns.str.strip()
+        missing = [column for column in columns if column not in frame]
+        if missing:
+            raise UserError(
+                f'{path} has no column {", ".join(missing)} (it has '
+                f'{", ".join(frame.columns)}); add what is missing to the header and '
+                'the rows, separated by commas.'
+            )
+        for column in frame:
+            text = frame[column].fillna('').str.strip()
+            frame[column] = text.mask(text.isin(empty), '') if empty else text
+        filled = (frame != '').any(axis=1).to_numpy()
+        self.lines = np.flatnonzero(filled) + 2
+        self.frame = frame[filled].reset_index(drop=True)
+        if self.frame.empty:
+            raise UserError(
+                f'{path} has a header but no rows; a split needs at least one frame.'
+            )
+
+    def _read(self) -> pd.DataFrame:
+        try:
+            with warnings.catch_warnings():
+                # pandas warns of the fields it drops where a row has too many.
+                warnings.simplefilter('error', pd.errors.ParserWarning)
+                return pd.read_csv(
+                    self.path,
+                    dtype=str,
+                    na_filter=False,
+                    skip_blank_lines=False,  # so that a row's index gives its line
+                    index_col=False,
+                    encoding='utf-8-sig',  # spreadsheets write the byte order mark
+                )
+        except pd.errors.EmptyDataError:
+            raise UserError(
+                f'{self.path} is empty; it needs a header and rows.'
+            ) from None
+        except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+            raise UserError(
+                f'{self.path}: a row has more fields than the header has columns '
+                f'({str(error).strip()}); quote fields that hold a comma.'
+            ) from None
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f'{self.path} is not UTF-8 text (byte {error.start}); save it as CSV '
+                'in UTF-8.'
+            ) from None
+
+    def refuse(
+        self,
+        bad: 'pd.Series | np.ndarray',
+        shown: 'str | Callable[[int], str]',
+        problem: str,
+        way_out: str,
+    ) -> None:
+        """Raise one error for all rows marked ``bad``, if any is.
+
+        Args:
+            bad: bool per row.
+            shown: What to show of a row: a column's name, or a function of the row's
+                position.
+            problem: What is wrong, without a full stop.
+            way_out: What to do about it, without a full stop.
+        """
+        rows = np.flatnonzero(np.asarray(bad, dtype=bool))
+        if not len(rows):
+            return
+        if isinstance(shown, str):
+            column = self.frame[shown]
+            texts = [f"'{column.iat[row]}'" for row in rows[:_LINES_NAMED]]
+        else:
+            texts = [shown(row) for row in rows[:_LINES_NAMED]]
+        named = ', '.join(
+            f'line {self.lines[row]} ({text})'
+            for row, text in zip(rows, texts, strict=False)
+        )
+        if len(rows) > _LINES_NAMED:
+            named += f' and {len(rows) - _LINES_NAMED} more, {len(rows)} in total'
+        raise UserError(f'{self.path}, {named}: {problem}; {way_out}.')
+
+    def paths(self, column: str, *, optional: bool = False) -> pd.Series:
+        """The paths of ``column``: POSIX, relative to the root, without the prefix.
+
+        Args:
+            column: Whose paths.
+            optional: Whether a path may be empty.
+        """
+        text = self.frame[column].str.replace('\\', '/', regex=False)
+        if not optional:
+            self.refuse(text == '', column, f'{column} is empty', 'fill it in')
+        self.refuse(
+            text.str.match(r'(?:/|[A-Za-z]:)'),
+            column,
+            f'{column} is an absolute path',
+            f'write it relative to {self.root}',
+        )
+        text = text.str.replace(r'/(?:\./|/)*', '/', regex=True)
+        text = text.str.replace(r'^(?:\./)+', '', regex=True)
+        text = text.str.removeprefix(_PATH_PREFIX)
+        self.refuse(
+            text.str.contains(r'(?:^|/)\.\.(?:/|$)'),
+            column,
+            f"{column} climbs with '..' and may leave {self.root}",
+            'write it without',
+        )
+        return text
+
+    def parse_health(self) -> None:
+        """Parse ``ph_value``, ``class_id``, ``class_name``; refuse contradictions."""
+        frame = self.frame
+        ph = pd.to_numeric(frame['ph_value'], errors='coerce').astype('float64')
+        self.refuse(
+            ~np.isfinite(ph), 'ph_value', 'ph_value is not a number', 'correct it'
+        )
+        low, high = PH_RANGE
+        self.refuse(
+            ~ph.between(low, high),
+            'ph_value',
+            f'ph_value is outside {low} to {high}',
+            'correct it',
+        )
+        names = dict(enumerate(HEALTH_CLASSES))
+        legend = ', '.join(f'{i} {name}' for i, name in names.items())
+        number = pd.to_numeric(frame['class_id'], errors='coerce')
+        self.refuse(
+            ~number.isin(list(names)),
+            'class_id',
+            f'class_id must be one of {legend}',
+            'correct it',
+        )
+        class_id = number.astype('int64')
+        true_name = class_id.map(names)
+        name = frame['class_name'].str.capitalize()
+        self.refuse(
+            ~name.isin(HEALTH_CLASSES),
+            'class_name',
+            f'class_name must be one of {", ".join(HEALTH_CLASSES)}',
+            'correct it',
+        )
+        self.refuse(
+            name != true_name,
+            lambda row: f'class_id {class_id.iat[row]}, class_name {name.iat[row]}',
+            f'class_id and class_name disagree ({legend})',
+            'correct one of them',
+        )
+        by_ph = ph.map({value: health_class(value) for value in ph.unique()})
+        name_by_ph = by_ph.map(names)
+        self.refuse(
+            by_ph != class_id,
+            lambda row: (
+                f'pH {ph.iat[row]:g} is {name_by_ph.iat[row]}, class_id '
+                f'{class_id.iat[row]} is {name.iat[row]}'
+            ),
+            'ph_value and class_id disagree',
+            'correct one of them',
+        )
+        frame['ph_value'], frame['class_id'] = ph, class_id
+        frame['class_name'] = name
+
+    def check_files(self, frame_column: str, mask_column: str) -> None:
+        """Refuse frames and masks that are missing, unreadable or of unequal size.
+
+        Rows whose path is empty are left out. Reads each file's header only.
+        """
+        columns = (frame_column, mask_column)
+        missing: dict[str, np.ndarray] = {}
+        unreadable: dict[str, np.ndarray] = {}
+        reasons: dict[tuple[str, int], str] = {}
+        sizes: dict[str, list[tuple[int, int] | None]] = {}
+        for column in columns:
+            missing[column] = np.zeros(len(self.frame), dtype=bool)
+            unreadable[column] = np.zeros(len(self.frame), dtype=bool)
+            sizes[column] = [None] * len(self.frame)
+            for row, name in enumerate(self.frame[column].tolist()):
+                if not name:
+                    continue
+                try:
+                    sizes[column][row] = image_size(f'{self.root}/{name}')
+                except FileNotFoundError:
+                    missing[column][row] = True
+                except ValueError as error:
+                    unreadable[column][row] = True
+                    reasons[column, row] = str(error)
+        for column in columns:
+            self.refuse(
+                missing[column],
+                column,
+                f'{column} names no file under {self.root}',
+                'restore the file or delete the row',
+            )
+        for column in columns:
+            paths = self.frame[column]
+            self.refuse(
+                unreadable[column],
+                lambda row, c=column, p=paths: f"'{p.iat[row]}' {reasons[c, row]}",  # type: ignore[misc]
+                f'{column} names a file that is not a readable image',
+                'restore the file or delete the row',
+            )
+        frame_sizes, mask_sizes = sizes[frame_column], sizes[mask_column]
+        self.refuse(
+            np.array([a != b for a, b in zip(frame_sizes, mask_sizes, strict=True)]),
+            lambda row: (
+                f'{self.frame[frame_column].iat[row]!r} is {_size(frame_sizes[row])}, '
+                f'its mask {_size(mask_sizes[row])}'
+            ),
+            'frame and mask differ in size',
+            'give the frame the mask that was drawn on it',
+        )
+
+
+def _size(size: tuple[int, int] | None) -> str:
+    return 'absent' if size is None else f'{size[0]}x{size[1]}'
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(width, height) in pixels from an image file's header.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is empty or has no image header.
+    """
+    try:
+        # Unbuffered: at thousands of files, a buffer costs more than the read.
+        with io.FileIO(path) as file:
+            head = file.read(_HEADER_BYTES)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f'cannot be read ({error.strerror})') from None
+    if not head:
+        raise ValueError('is empty')
+    if head.startswith(_PNG_SIGNATURE) and head[12:16] == b'IHDR':
+        width = int.from_bytes(head[16:20], 'big')
+        height = int.from_bytes(head[20:24], 'big')
+        if len(head) == _HEADER_BYTES and width and height:
+            return width, height
+        raise ValueError('has a damaged PNG header')
+
+    from PIL import Image  # other formats are the exception
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            with Image.open(path) as image:
+                return image.size
+    except Exception:
+        # Pillow's plugins raise what they like on damaged files; none is an image.
+        raise ValueError('has no image header') from None

@@ -1,0 +1,399 @@
+"""From frames to samples: which CO2 and CH4 frame belong together.
+
+Every annotated frame is in exactly one sample, in a pair or alone. (The original
+implementation's random pairing used some frames twice and others never.)
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fume_mm.errors import UserError
+from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
+
+from .annotations import existing_root, read_annotations
+from .csv_table import CsvTable
+
+#: What a pair's two frames have in common, by strategy.
+STRATEGIES: dict[str, tuple[str, ...]] = {
+    'random': ('ph_value',),
+    'original_based': ('original_sample_id',),
+    'augmentation_matched': ('original_sample_id', 'augmentation_id'),
+}
+#: The owners' columns of a paired CSV.
+PAIRED_COLUMNS = (
+    'co2_frame',
+    'co2_mask',
+    'ch4_frame',
+    'ch4_mask',
+    'ph_value',
+    'class_id',
+    'class_name',
+    'is_paired',
+    'missing_modality',
+)
+#: What :func:`pair_gases` adds to them.
+EXTRA_COLUMNS = ('sample_id', 'co2_group', 'ch4_group')
+
+_HEALTH = ('ph_value', 'class_id', 'class_name')
+_PAIR = 'python tools/dataset_converters/pair_gases.py'
+_EMPTY = ('nan', 'NaN', 'None', 'none', 'null', '<NA>')
+_TRUTH = {
+    **dict.fromkeys(('true', '1', '1.0', 'yes'), True),
+    **dict.fromkeys(('false', '0', '0.0', 'no'), False),
+}
+
+
+def pair_gases(
+    annotations: pd.DataFrame, *, strategy: str = 'original_based', seed: int = 42
+) -> pd.DataFrame:
+    """Pair the CO2 and CH4 frames of one split.
+
+    Frames that agree in what the strategy asks for (:data:`STRATEGIES`) are zipped: in
+    the order of their augmentations, or for ``random`` in a shuffled one. What one gas
+    has more of stays single. The result does not depend on the order of the rows.
+
+    Args:
+        annotations: As :func:`~fume_mm.datasets.annotations.read_annotations` gives it.
+        strategy: ``random`` (any two frames of the same pH, of whichever vessels),
+            ``original_based`` (the same original sample) or ``augmentation_matched``
+            (also the same augmentation).
+        seed: For ``random``.
+
+    Returns:
+        One row per sample, columns :data:`PAIRED_COLUMNS` and :data:`EXTRA_COLUMNS`.
+        ``missing_modality`` is empty, ``co2`` or ``ch4``; the columns of a missing gas
+        are empty.
+
+    Raises:
+        UserError: If the strategy is unknown, a frame is in two rows, or the frames of
+            a pair disagree in pH or class.
+    """
+    if strategy not in STRATEGIES:
+        raise UserError(
+            f'pairing strategy {strategy!r} is unknown; choose one of '
+            f'{", ".join(STRATEGIES)}.'
+        )
+    twice = annotations.loc[annotations['frame_path'].duplicated(), 'frame_path']
+    if len(twice):
+        raise UserError(
+            f'frame {twice.iat[0]} is in more than one row ({len(twice)} such rows); '
+            'keep one row per frame.'
+        )
+    keys = list(STRATEGIES[strategy])
+    if strategy == 'random':
+        shuffle = np.random.default_rng(seed).permutation(len(annotations))
+        ordered = annotations.sort_values('frame_path').iloc[shuffle]
+    else:
+        ordered = _by_augmentation(annotations)
+    # Within a key, the n-th CO2 frame meets the n-th CH4 frame.
+    ordered = ordered.assign(
+        rank=ordered.groupby([*keys, 'gas_type'], sort=False).cumcount()
+    )
+    join = [*keys, 'rank']
+    sides = [_side(ordered, gas, join) for gas in GASES]
+    paired = sides[0].merge(sides[1], on=join, how='outer', validate='one_to_one')
+    _refuse_disagreement(paired, strategy)
+
+    missing = pd.Series('', index=paired.index)
+    for gas in GASES:
+        missing = missing.mask(paired[f'{gas}_frame'].isna(), gas)
+    for column in _HEALTH:
+        paired[column] = paired[f'co2_{column}'].fillna(paired[f'ch4_{column}'])
+    paired['class_id'] = paired['class_id'].astype('int64')
+    paired['missing_modality'] = missing
+    paired['is_paired'] = missing == ''
+    for gas in GASES:
+        for part in ('frame', 'mask', 'group'):
+            paired[f'{gas}_{part}'] = paired[f'{gas}_{part}'].fillna('')
+    first = paired['co2_frame'].where(paired['co2_frame'] != '', paired['ch4_frame'])
+    paired = paired.iloc[first.argsort(kind='stable')].reset_index(drop=True)
+    paired['sample_id'] = _sample_ids(paired)
+    return paired[[*PAIRED_COLUMNS, *EXTRA_COLUMNS]]
+
+
+def _by_augmentation(annotations: pd.DataFrame) -> pd.DataFrame:
+    """Sorted by the number in ``augmentation_id`` (2 before 10), then by its text."""
+    augmentation = annotations['augmentation_id'].astype(str)
+    number = augmentation.str.extract(r'(\d+)\D*$', expand=False)
+    return (
+        annotations.assign(
+            augmentation_id=augmentation,
+            number=pd.to_numeric(number).astype('float64').fillna(-1),
+        )
+        .sort_values(['number', 'augmentation_id', 'frame_path'])
+        .drop(columns='number')
+    )
+
+
+def _side(ordered: pd.DataFrame, gas: str, join: list[str]) -> pd.DataFrame:
+    rows = ordered[ordered['gas_type'] == gas]
+    side = rows[join].copy()
+    names = {'frame_path': 'frame', 'mask_path': 'mask', 'group': 'group'}
+    for column, name in names.items():
+        side[f'{gas}_{name}'] = rows[column]
+    for column in _HEALTH:
+        side[f'{gas}_{column}'] = rows[column]
+    return side
+
+
+def _refuse_disagreement(paired: pd.DataFrame, strategy: str) -> None:
+    both = paired['co2_frame'].notna() & paired['ch4_frame'].notna()
+    bad = paired[
+        both
+        & (
+            (paired['co2_ph_value'] != paired['ch4_ph_value'])
+            | (paired['co2_class_id'] != paired['ch4_class_id'])
+        )
+    ]
+    if bad.empty:
+        return
+    row = bad.iloc[0]
+    sides = ' and '.join(
+        f'{row[f"{gas}_frame"]} (pH {row[f"{gas}_ph_value"]:g}, '
+        f'{row[f"{gas}_class_name"]})'
+        for gas in GASES
+    )
+    raise UserError(
+        f'{strategy} pairs the rows of {sides}, which disagree in pH or class '
+        f'({len(bad)} such pairs); correct their original_sample_id or pH, or pair '
+        'with another strategy.'
+    )
+
+
+def _sample_ids(paired: pd.DataFrame) -> pd.Series:
+    """Unique names made of the frames' file names: they also name output files."""
+    stems = [
+        paired[f'{gas}_frame']
+        .str.rpartition('/')[2]
+        .str.replace(r'(?<=.)\.[^.]*$', '', regex=True)
+        for gas in GASES
+    ]
+    joined = ['+'.join(filter(None, pair)) for pair in zip(*stems, strict=True)]
+    names = pd.Series(joined, index=paired.index)
+    # Folders may hold files of one name. A numbered name may exist too, hence the loop.
+    while (again := names.duplicated()).any():
+        number = (names.groupby(names).cumcount() + 1).astype(str)
+        names = names.mask(again, names.str.cat(number, sep='~'))
+    return names
+
+
+def pairing_statistics(
+    paired: Mapping[str, pd.DataFrame],
+    annotations: Mapping[str, pd.DataFrame] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Count samples and frames, ready for JSON.
+
+    Args:
+        paired: Samples by split.
+        annotations: The frames they were made of, by split; adds ``frames_in``.
+
+    Returns:
+        By split: ``samples``; ``both``, ``co2_only`` and ``ch4_only``; the same four
+        under ``by_class`` (every class, also those with none) and ``by_ph`` (as text,
+        ascending); ``frames_out`` (and ``frames_in``) by gas.
+    """
+    statistics = {}
+    for split, samples in paired.items():
+        pattern = samples['missing_modality'].map(
+            {'': 'both', 'ch4': 'co2_only', 'co2': 'ch4_only'}
+        )
+        counts: dict[str, Any] = _counts(pattern)
+        by_ph = samples['ph_value'].sort_values().unique()
+        counts['by_class'] = {
+            name: _counts(pattern[samples['class_id'] == class_id])
+            for class_id, name in enumerate(HEALTH_CLASSES)
+        }
+        counts['by_ph'] = {
+            f'{ph:g}': _counts(pattern[samples['ph_value'] == ph]) for ph in by_ph
+        }
+        if annotations is not None:
+            gases = annotations[split]['gas_type']
+            counts['frames_in'] = {gas: int((gases == gas).sum()) for gas in GASES}
+        counts['frames_out'] = {
+            gas: int((samples[f'{gas}_frame'] != '').sum()) for gas in GASES
+        }
+        statistics[split] = counts
+    return statistics
+
+
+def _counts(pattern: pd.Series) -> dict[str, int]:
+    number = pattern.value_counts()
+    by_pattern = {name: int(number.get(name, 0)) for name in AVAILABILITY}
+    return {'samples': len(pattern), **by_pattern}
+
+
+def write_paired(paired: pd.DataFrame, path: str | Path) -> None:
+    """Write a paired CSV; a run that breaks off leaves the old file as it was.
+
+    Args:
+        paired: As :func:`pair_gases` gives it.
+        path: The CSV; its folder must exist.
+    """
+    path = Path(path)
+    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        paired.to_csv(part, index=False, lineterminator='\n')
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_paired(
+    path: str | Path,
+    *,
+    root: str | Path | None = None,
+    check_files: bool = True,
+    require_groups: bool = True,
+) -> pd.DataFrame:
+    """Read and validate one ``paired_{split}_annotations.csv``.
+
+    The owners' paired CSVs lack :data:`EXTRA_COLUMNS`: their groups are looked up by
+    frame in the neighbouring ``{split}_annotations.csv``, and samples are named after
+    their frames.
+
+    Args:
+        path: The CSV, columns :data:`PAIRED_COLUMNS`.
+        root: The folder its paths are relative to; by default the CSV's own.
+        check_files: As for :func:`~fume_mm.datasets.annotations.read_annotations`.
+        require_groups: Whether groups that cannot be found are an error; otherwise
+            they are empty, and leaks between splits cannot be seen.
+
+    Returns:
+        One row per sample in the CSV's order, as :func:`pair_gases` gives it
+        (``is_paired`` bool, missing fields ''), and ``groups``: a tuple of the distinct
+        groups of its frames.
+
+    Raises:
+        UserError: On a missing file or any invalid row.
+    """
+    path = Path(path)
+    root = existing_root(path.parent if root is None else root)
+    if not path.is_file():
+        raise UserError(
+            f'{path} does not exist; pair the frames of the campaign with '
+            f'`{_PAIR} {root}`.'
+        )
+    table = CsvTable(path, PAIRED_COLUMNS, root=root, empty=_EMPTY)
+    frame = table.frame
+    for gas in GASES:
+        _parse_gas(table, gas)
+    _parse_availability(table)
+    table.parse_health()
+    if check_files:
+        for gas in GASES:
+            table.check_files(f'{gas}_frame', f'{gas}_mask')
+
+    if 'sample_id' in frame:
+        table.refuse(
+            (frame['sample_id'] == '') | frame['sample_id'].duplicated(keep=False),
+            'sample_id',
+            'sample_id is empty or in more than one row',
+            f'pair again with `{_PAIR} {root}`',
+        )
+    else:
+        frame['sample_id'] = _sample_ids(frame)
+    _find_groups(table, required=require_groups)
+    frame['groups'] = [
+        tuple(dict.fromkeys(group for group in groups if group))
+        for groups in zip(*(frame[f'{gas}_group'] for gas in GASES), strict=True)
+    ]
+    return frame
+
+
+def _parse_gas(table: CsvTable, gas: str) -> None:
+    frame = table.frame
+    image, mask = f'{gas}_frame', f'{gas}_mask'
+    frame[image] = table.paths(image, optional=True)
+    frame[mask] = table.paths(mask, optional=True)
+    table.refuse(
+        (frame[image] == '') != (frame[mask] == ''),
+        lambda row: f'{frame[image].iat[row]!r}, {frame[mask].iat[row]!r}',
+        f'only one of {image} and {mask} is given',
+        'give both or none',
+    )
+    table.refuse(
+        (frame[image] != '') & frame[image].duplicated(keep=False),
+        image,
+        f'the same {image} is in more than one row',
+        f'pair again with `{_PAIR} {table.root}`',
+    )
+
+
+def _parse_availability(table: CsvTable) -> None:
+    frame = table.frame
+    absent = {gas: frame[f'{gas}_frame'] == '' for gas in GASES}
+    table.refuse(
+        absent['co2'] & absent['ch4'],
+        lambda row: 'co2_frame and ch4_frame are empty',
+        'a sample needs a frame of at least one gas',
+        'delete the row',
+    )
+    frame['missing_modality'] = frame['missing_modality'].str.lower()
+    expected = pd.Series('', index=frame.index)
+    for gas in GASES:
+        expected = expected.mask(absent[gas], gas)
+    table.refuse(
+        frame['missing_modality'] != expected,
+        'missing_modality',
+        'missing_modality must name the gas without a frame, and be empty if both '
+        'have one',
+        'correct it',
+    )
+    truth = frame['is_paired'].str.lower().map(_TRUTH)
+    table.refuse(
+        truth.isna(), 'is_paired', 'is_paired must be True or False', 'correct it'
+    )
+    is_paired = truth.astype(bool)
+    table.refuse(
+        is_paired != (expected == ''),
+        'is_paired',
+        'is_paired must be True where both gases have a frame, else False',
+        'correct it',
+    )
+    frame['is_paired'] = is_paired
+
+
+def _find_groups(table: CsvTable, *, required: bool) -> None:
+    """Fill in ``co2_group`` and ``ch4_group`` where the CSV has none."""
+    frame, path = table.frame, table.path
+    columns = [f'{gas}_group' for gas in GASES]
+    source = path.with_name(path.name.removeprefix('paired_'))
+    way_out = f'pair again with `{_PAIR} {table.root}`'
+    if all(column in frame for column in columns):
+        for gas in GASES:
+            table.refuse(
+                required
+                & (frame[f'{gas}_frame'] != '')
+                & (frame[f'{gas}_group'] == ''),
+                f'{gas}_frame',
+                f'{gas}_group is empty',
+                way_out,
+            )
+        return
+    if source == path or not source.is_file():
+        if required:
+            raise UserError(
+                f'{path} has no column {" and ".join(columns)}, and there is no '
+                f'{source.name} beside it to look them up in, so nothing tells '
+                f'whether splits share a vessel; {way_out}, or set '
+                'require_groups=False.'
+            )
+        for column in columns:
+            frame[column] = ''
+        return
+    known = read_annotations(source, root=table.root, check_files=False)
+    group_of = known.set_index('frame_path')['group']
+    for gas in GASES:
+        groups = frame[f'{gas}_frame'].map(group_of)
+        table.refuse(
+            required & (frame[f'{gas}_frame'] != '') & groups.isna(),
+            f'{gas}_frame',
+            f'{gas}_frame is not in {source.name}, so its group is unknown',
+            way_out,
+        )
+        frame[f'{gas}_group'] = groups.fillna('')

@@ -1,0 +1,209 @@
+"""Splits that share no vessel or run, and the check that they do not.
+
+Copies and neighbours of one frame on both sides of a split make a test that measures
+memory. So whole groups go to one split (``group`` in
+:mod:`fume_mm.datasets.annotations`).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fume_mm.errors import UserError
+from fume_mm.structures import HEALTH_CLASSES, SPLITS
+
+_GROUPS_NAMED = 5
+_ATTEMPTS = 20
+
+
+def split_by_group(
+    annotations: pd.DataFrame,
+    *,
+    fractions: Sequence[float] = (0.7, 0.15, 0.15),
+    seed: int = 42,
+    stratify: str = 'class_id',
+) -> dict[str, pd.DataFrame]:
+    """Divide frames into train, val and test by whole groups.
+
+    A greedy in the manner of iterative stratification (Sechidis et al., 2011), with
+    groups in the place of examples. First every split gets a group of every class, the
+    class with the fewest groups first, each time the group that comes nearest to the
+    split's share. Then the other groups, the largest first, go where they lower most
+    the sum over splits and classes of (frames − share)² / (frames of the class)².
+    scikit-learn's StratifiedGroupKFold makes folds of one size only and may leave a
+    class out of one.
+
+    Args:
+        annotations: Frames with columns ``group`` and ``stratify``.
+        fractions: Shares of the frames for train, val and test, each above 0, sum 1.
+        seed: Decides between groups that serve equally well.
+        stratify: The column whose values every split needs in proportion.
+
+    Returns:
+        The rows of each split in their order, index 0, 1, ...
+
+    Raises:
+        UserError: If the fractions are wrong, or a class cannot be in every split.
+    """
+    share = np.asarray(fractions, dtype=float)
+    wrong = share.shape != (len(SPLITS),) or not (share > 0).all()
+    if wrong or abs(share.sum() - 1) > 1e-6:
+        raise UserError(
+            f'fractions {tuple(fractions)} must be three numbers above 0 (train, val, '
+            'test) with sum 1; correct them.'
+        )
+    if annotations.empty:
+        raise UserError('there are no frames to split; check the annotations.')
+    codes, groups = pd.factorize(annotations['group'])
+    labels, classes = pd.factorize(annotations[stratify], sort=True)
+    count = np.zeros((len(groups), len(classes)))
+    np.add.at(count, (codes, labels), 1)
+    groups_with = (count > 0).sum(axis=0)
+    for label, number in enumerate(groups_with):
+        if number < len(SPLITS):
+            found = sorted(map(str, groups[count[:, label] > 0]))
+            raise UserError(
+                f'{_class_text(stratify, classes[label])} is in {number} group(s) only '
+                f'({", ".join(found)}), and each of {", ".join(SPLITS)} needs one of '
+                'its own; add vessels or runs of it to the annotations.'
+            )
+    generator = np.random.default_rng(seed)
+    missing: set[int] = set()
+    for _ in range(_ATTEMPTS):
+        split_of = _assign(count, share, generator)
+        lacking = {
+            label
+            for label in range(len(classes))
+            for split in range(len(SPLITS))
+            if not count[split_of == split, label].any()
+        }
+        if not lacking:
+            row_split = split_of[codes]
+            return {
+                name: annotations[row_split == split].reset_index(drop=True)
+                for split, name in enumerate(SPLITS)
+            }
+        missing |= lacking
+    named = ', '.join(
+        _class_text(stratify, classes[label]) for label in sorted(missing)
+    )
+    raise UserError(
+        f'found no split in which {named} is in each of {", ".join(SPLITS)}: its '
+        'groups hold other classes that the splits need as well; add vessels or runs '
+        'of it to the annotations.'
+    )
+
+
+def _assign(
+    count: np.ndarray, share: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """The split of each group, from its frames per class, (groups, classes)."""
+    total = count.sum(axis=0)
+    want = share[:, None] * total  # frames still wanted, (splits, classes)
+    split_of = np.full(len(count), -1)
+    has = np.zeros(want.shape, dtype=bool)
+
+    def give(group: int, split: int) -> None:
+        split_of[group] = split
+        want[split] -= count[group]
+        has[split] |= count[group] > 0
+
+    order = generator.permutation(len(count))
+    for label in np.argsort((count > 0).sum(axis=0), kind='stable'):
+        # Small splits choose first: an ill-fitting group hurts them most.
+        splits = generator.permutation(len(share))
+        for split in splits[np.argsort(share[splits], kind='stable')]:
+            free = order[(split_of[order] < 0) & (count[order, label] > 0)]
+            if has[split, label] or not len(free):
+                continue
+            misfit = np.abs(count[free, label] - want[split, label])
+            give(free[misfit.argmin()], split)
+
+    size = (count / total).sum(axis=1)
+    rest = order[split_of[order] < 0]
+    for group in rest[np.argsort(-size[rest], kind='stable')]:
+        # Half the fall of the sum above, but for a term that all splits share.
+        gain = (count[group] * want / total**2).sum(axis=1)
+        give(group, int(gain.argmax()))
+    return split_of
+
+
+def _class_text(column: str, value: object) -> str:
+    if column == 'class_id':
+        return f'class {HEALTH_CLASSES[int(value)]}'  # type: ignore[call-overload]
+    return f'{column} {value}'
+
+
+def find_leaks(
+    splits: Mapping[str, pd.DataFrame], *, column: str = 'group'
+) -> dict[str, list[str]]:
+    """Find the groups that more than one split has.
+
+    Args:
+        splits: Frames or paired samples by split.
+        column: What must not be shared. Its values may be tuples of groups. For
+            ``group``, paired samples are looked up in ``groups`` or, as
+            :func:`~fume_mm.datasets.pairing.pair_gases` gives them, in ``co2_group``
+            and ``ch4_group``. Empty values are no group.
+
+    Returns:
+        The splits of each shared group, both in order; empty if there is no leak.
+
+    Raises:
+        UserError: If a split has no such column.
+    """
+    where: dict[str, list[str]] = {}
+    for split, frame in splits.items():
+        for group in _groups(frame, column, split):
+            where.setdefault(group, []).append(split)
+    return {group: where[group] for group in sorted(where) if len(where[group]) > 1}
+
+
+def _groups(frame: pd.DataFrame, column: str, split: str) -> list[str]:
+    """The distinct groups of a split."""
+    gas_columns = ['co2_group', 'ch4_group']
+    if column in frame:
+        parts = [frame[column]]
+    elif column == 'group' and 'groups' in frame:
+        parts = [frame['groups']]
+    elif column == 'group' and all(name in frame for name in gas_columns):
+        parts = [frame[name] for name in gas_columns]
+    else:
+        raise UserError(
+            f'split {split} has no column {column} to look for leaks in (it has '
+            f'{", ".join(map(str, frame.columns))}); name one that it has.'
+        )
+    values = pd.concat([pd.Series(part.unique(), dtype=object) for part in parts])
+    values = values.explode().dropna().astype(str)
+    return [value for value in values.unique() if value]
+
+
+def check_leaks(
+    splits: Mapping[str, pd.DataFrame], root: str | Path, *, column: str = 'group'
+) -> None:
+    """Refuse splits that share a group.
+
+    Args:
+        splits: Frames or paired samples by split.
+        root: The data root, for the message.
+        column: As for :func:`find_leaks`.
+
+    Raises:
+        UserError: Naming the first shared groups, their number and the way out.
+    """
+    leaks = find_leaks(splits, column=column)
+    if not leaks:
+        return
+    named = '; '.join(
+        f'{group} ({", ".join(where)})'
+        for group, where in list(leaks.items())[:_GROUPS_NAMED]
+    )
+    more = f'; and {len(leaks) - _GROUPS_NAMED} more' * (len(leaks) > _GROUPS_NAMED)
+    raise UserError(
+        f'{root}: {len(leaks)} group(s) are in more than one split: {named}{more}. '
+        'Results on such splits measure memory: split again by whole groups with '
+        f'`python tools/dataset_converters/pair_gases.py {root} --resplit`, or set '
+        'allow_leakage=True in the dataset config, and every result is then marked.'
+    )

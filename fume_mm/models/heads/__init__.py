@@ -1,0 +1,7 @@
+"""Heads: a mask per gas, a health class per sample."""
+
+from .deeplabv3plus_head import DeepLabV3PlusHead
+from .fast_scnn_head import FastSCNNHead
+from .health_head import HealthHead
+
+__all__ = ['DeepLabV3PlusHead', 'FastSCNNHead', 'HealthHead']

@@ -1,0 +1,88 @@
+"""The Fast-SCNN segmentation head."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch.nn.functional as F
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.utils import resize
+from torch import Tensor, nn
+
+from fume_mm.registry import MODELS
+
+from ..layers import (
+    ChannelAttention,
+    ConvNormAct,
+    DepthwiseSeparableConv,
+    norm_or_default,
+)
+from .defaults import decode_head_init, segmentation_loss
+
+
+@MODELS.register_module()
+class FastSCNNHead(BaseDecodeHead):
+    """Fast-SCNN's feature fusion and classifier (Poudel et al. 2019, arXiv:1902.04502).
+
+    The low-level features through a depthwise-separable convolution, the high-level
+    ones through a 1×1 convolution and norm, enlarged; their sum, ReLU; channel
+    attention, which is FUME's addition; two depthwise-separable convolutions, classes.
+
+    Args:
+        in_channels: Channels of the low- and the high-level features.
+        in_index: Which of the encoder's features these are.
+        channels: Channels within the decoder.
+        reduction: Of the channel attention.
+        num_classes: Classes.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
+        init_cfg: MMEngine's initialisation.
+        **kwargs: Of mmseg's ``BaseDecodeHead``.
+
+    Shape: features to logits (N, num_classes, h, w), h and w of the low-level features.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int] = (64, 128),
+        *,
+        in_index: Sequence[int] = (0, 1),
+        channels: int = 128,
+        reduction: int = 4,
+        num_classes: int = 3,
+        norm_cfg: dict | None = None,
+        loss_decode: dict | Sequence[dict] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            channels,
+            in_index=in_index,
+            num_classes=num_classes,
+            input_transform='multiple_select',
+            norm_cfg=norm_or_default(norm_cfg),
+            loss_decode=loss_decode or segmentation_loss(),
+            init_cfg=init_cfg or decode_head_init(),
+            **kwargs,
+        )
+        low, high = in_channels
+        norm = self.norm_cfg
+        self.low_conv = DepthwiseSeparableConv(low, channels, norm_cfg=norm)
+        self.high_conv = ConvNormAct(high, channels, act=False, norm_cfg=norm)
+        self.attention = ChannelAttention(channels, reduction=reduction)
+        self.decoder = nn.Sequential(
+            DepthwiseSeparableConv(channels, channels, norm_cfg=norm),
+            DepthwiseSeparableConv(channels, channels, norm_cfg=norm),
+        )
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Logits (N, num_classes, h, w) from the encoder's features."""
+        low, high = self._transform_inputs(inputs)
+        high = resize(
+            self.high_conv(high),
+            size=low.shape[2:],
+            mode='bilinear',
+            align_corners=self.align_corners,
+        )
+        fused = self.attention(F.relu(self.low_conv(low) + high))
+        return self.cls_seg(self.decoder(fused))

@@ -1,0 +1,79 @@
+"""The head that says how the rumen is."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from fume_mm.errors import UserError
+from fume_mm.registry import MODELS
+from fume_mm.structures import HEALTH_CLASSES, DualGasDataSample
+
+from .defaults import health_loss
+
+
+@MODELS.register_module()
+class HealthHead(BaseModule):
+    """Global mean, then an MLP with ReLU and dropout; one class per sample.
+
+    Args:
+        in_channels: Channels of the fused map.
+        hidden_channels: Units of each hidden layer; FUME's are (512, 256) on ResNet-50,
+            (256, 128) on Fast-SCNN and (256,) on Fast-SCNN without attention.
+        num_classes: Classes.
+        dropout: Dropout after each hidden layer.
+        loss: Loss on (logits, class ids); None is ``SoftmaxFocalLoss`` with γ 2 and
+            α (1, 8, 1.2).
+        init_cfg: MMEngine's initialisation; None is PyTorch's.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        hidden_channels: Sequence[int] = (512, 256),
+        num_classes: int = len(HEALTH_CLASSES),
+        dropout: float = 0.3,
+        loss: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
+        layers: list[nn.Module] = []
+        width = in_channels
+        for hidden in hidden_channels:
+            layers += [
+                nn.Linear(width, hidden),
+                nn.ReLU(inplace=True),
+                nn.Dropout(dropout),
+            ]
+            width = hidden
+        self.mlp = nn.Sequential(*layers, nn.Linear(width, num_classes))
+        self.loss_health = MODELS.build(loss or health_loss())
+
+    def forward(self, fused: Tensor) -> Tensor:
+        """Logits (N, num_classes) from the fused map (N, in_channels, h, w)."""
+        return self.mlp(fused.mean(dim=(2, 3)))
+
+    def loss(
+        self, logits: Tensor, samples: Sequence[DualGasDataSample]
+    ) -> dict[str, Tensor]:
+        """The loss of ``logits`` (N, num_classes) against the samples' ``gt_health``.
+
+        Raises:
+            UserError: If a sample has no health class.
+        """
+        for sample in samples:
+            if 'gt_health' not in sample:
+                raise UserError(
+                    f'sample {sample.get("sample_id")!r} has no health class, which '
+                    'training the health head needs; give its row a class_id or set '
+                    'health_head=None.'
+                )
+        target = torch.cat([sample.gt_health for sample in samples])
+        return {'loss_health': self.loss_health(logits, target.to(logits.device))}
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Class probabilities (N, num_classes), float32, from logits of that shape."""
+        return logits.float().softmax(dim=1)

@@ -1,0 +1,17 @@
+"""Blocks that encoders, necks and heads are made of."""
+
+from .attention import ChannelAttention, CrossModalAttention, SpatialSelfAttention
+from .conv import ConvNormAct, DepthwiseSeparableConv, PyramidPooling, pool_to_bins
+from .norm import SingleFrameBN, norm_or_default
+
+__all__ = [
+    'ChannelAttention',
+    'ConvNormAct',
+    'CrossModalAttention',
+    'DepthwiseSeparableConv',
+    'PyramidPooling',
+    'SingleFrameBN',
+    'SpatialSelfAttention',
+    'norm_or_default',
+    'pool_to_bins',
+]

@@ -1,0 +1,13 @@
+"""Necks: the two gases' features become one map per sample."""
+
+from .fusion import AddFusion, AttentionFusion, ConcatFusion, FusionNeck
+from .streams import mask_streams, scatter_streams
+
+__all__ = [
+    'AddFusion',
+    'AttentionFusion',
+    'ConcatFusion',
+    'FusionNeck',
+    'mask_streams',
+    'scatter_streams',
+]

@@ -1,0 +1,259 @@
+"""Necks that join the two gases' features into one map per sample.
+
+A new fusion is a subclass of :class:`FusionNeck` with a ``join``.
+
+N samples, N_g those that have gas g; C, h, w channels and size of the features.
+"""
+
+from abc import ABCMeta, abstractmethod
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from fume_mm.registry import MODELS
+from fume_mm.structures import GASES
+
+from ..layers import (
+    ChannelAttention,
+    ConvNormAct,
+    CrossModalAttention,
+    SpatialSelfAttention,
+)
+from .streams import Features, mask_streams, rows_of, scatter_streams, select
+
+
+class FusionNeck(BaseModule, metaclass=ABCMeta):
+    """Base of the fusions: zeros for what is missing, then join.
+
+    Args:
+        in_channels: C of each gas's features.
+        out_channels: C of the fused map.
+        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        out_channels: int,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        if init_cfg is None:
+            init_cfg = {'type': 'Kaiming', 'layer': 'Conv2d'}
+        super().__init__(init_cfg)
+        self.in_channels = in_channels
+        self._out_channels = out_channels
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the fused map."""
+        return self._out_channels
+
+    def forward(self, features: Features, present: Tensor) -> Tensor:
+        """Fuse compact features.
+
+        Args:
+            features: By gas, (N_g, in_channels, h, w): row k belongs to the k-th sample
+                that has the gas. A gas that no sample has is not a key.
+            present: (N, 2) bool, gases in the order of GASES.
+
+        Returns:
+            (N, out_channels, h, w).
+        """
+        return self.join(self.spread(features, present))
+
+    def forward_dense(self, features: Features, present: Tensor) -> Tensor:
+        """:meth:`forward` for export: a row per sample, no control flow on the data.
+
+        Args:
+            features: For every gas (N, in_channels, h, w); rows of samples that lack
+                the gas may hold anything.
+            present: (N, 2) bool on the features' device.
+
+        Returns:
+            (N, out_channels, h, w), equal to :meth:`forward` of the rows that exist.
+        """
+        return self.join(self.spread_dense(features, present))
+
+    def spread(self, features: Features, present: Tensor) -> Features:
+        """A stream (N, C, h, w) per gas from compact features."""
+        return scatter_streams(features, present)
+
+    def spread_dense(self, features: Features, present: Tensor) -> Features:
+        """:meth:`spread` from a row per sample."""
+        return mask_streams(features, present)
+
+    @abstractmethod
+    def join(self, streams: Features) -> Tensor:
+        """One map (N, out_channels, h, w) from a stream (N, C, h, w) per gas."""
+
+
+def concatenate(streams: Features) -> Tensor:
+    """(N, 2C, h, w), gases in the order of GASES."""
+    return torch.cat([streams[gas] for gas in GASES], dim=1)
+
+
+@MODELS.register_module()
+class AddFusion(FusionNeck):
+    """The sum of what is there; nothing to learn.
+
+    Args:
+        in_channels: C of each gas's features and of the sum.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__(in_channels, out_channels=in_channels)
+
+    def join(self, streams: Features) -> Tensor:
+        """(N, C, h, w)."""
+        return torch.stack([streams[gas] for gas in GASES]).sum(dim=0)
+
+
+@MODELS.register_module()
+class ConcatFusion(FusionNeck):
+    """Concatenation, 1×1 convolution 2C → channels, norm, ReLU.
+
+    Args:
+        in_channels: C of each gas's features.
+        channels: Channels of the fused map; None is ``in_channels``.
+        bias: Give the convolution a bias; FUME's ResNet-50 variant has one, its
+            Fast-SCNN variant has none.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int | None = None,
+        *,
+        bias: bool = False,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        channels = channels or in_channels
+        super().__init__(in_channels, out_channels=channels, init_cfg=init_cfg)
+        self.fuse = ConvNormAct(
+            len(GASES) * in_channels, channels, bias=bias, norm_cfg=norm_cfg
+        )
+
+    def join(self, streams: Features) -> Tensor:
+        """(N, channels, h, w)."""
+        return self.fuse(concatenate(streams))
+
+
+@MODELS.register_module()
+class AttentionFusion(FusionNeck):
+    """FUME's fusion: attention within a gas, between gases, over channels; then a conv.
+
+    Self-attention per gas → cross-modal attention between the gases of samples that
+    have both → concatenation → channel attention over 2C → 3×3 convolution (with bias)
+    2C → C, norm, ReLU.
+
+    A missing gas enters as zeros before the self-attention, as in the published code.
+    What it adds to the concatenation is therefore the self-attention's answer to zeros:
+    γ times the value's bias, a constant per channel (zeros without self-attention),
+    which needs no attending. The published code attends across gases for the whole
+    batch as soon as one sample has both, so its unpaired samples attend to a stream
+    that is not there; here what a sample gives never depends on its neighbours.
+
+    Args:
+        in_channels: C of each gas's features.
+        channels: C within and after the fusion; when it is not ``in_channels``, a 1×1
+            convolution, norm and ReLU per gas come first. None is ``in_channels``.
+        self_attention: Attend within each gas.
+        cross_attention: Attend between the gases.
+        channel_attention: Gate the joined channels.
+        scaled: Divide attention's products by √d; the published code does not, the
+            paper's figure 2 does.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int | None = None,
+        *,
+        self_attention: bool = True,
+        cross_attention: bool = True,
+        channel_attention: bool = True,
+        scaled: bool = False,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        channels = channels or in_channels
+        super().__init__(in_channels, out_channels=channels, init_cfg=init_cfg)
+        joined = len(GASES) * channels
+        self.project = nn.ModuleDict()
+        if channels != in_channels:
+            for gas in GASES:
+                self.project[gas] = ConvNormAct(
+                    in_channels, channels, norm_cfg=norm_cfg
+                )
+        self.self_attention = nn.ModuleDict()
+        if self_attention:
+            for gas in GASES:
+                self.self_attention[gas] = SpatialSelfAttention(channels, scaled=scaled)
+        self.cross_attention = (
+            CrossModalAttention(channels, scaled=scaled) if cross_attention else None
+        )
+        self.channel_attention = (
+            ChannelAttention(joined) if channel_attention else nn.Identity()
+        )
+        self.fuse = ConvNormAct(joined, channels, 3, bias=True, norm_cfg=norm_cfg)
+
+    def spread(self, features: Features, present: Tensor) -> Features:
+        """Attend on the frames that exist; across gases, on samples with both."""
+        features = {
+            gas: self._within(gas, self._project(gas, x)) for gas, x in features.items()
+        }
+        features = self._across(features, present)
+        filling = {
+            gas: attention.of_zeros()  # type: ignore[operator]
+            for gas, attention in self.self_attention.items()
+        }
+        return scatter_streams(features, present, filling)
+
+    def spread_dense(self, features: Features, present: Tensor) -> Features:
+        """:meth:`spread` from a row per sample."""
+        features = {gas: self._project(gas, x) for gas, x in features.items()}
+        features = mask_streams(features, present)
+        features = {gas: self._within(gas, x) for gas, x in features.items()}
+        if self.cross_attention is None:
+            return features
+        both = present.all(dim=1)
+        crossed = self.cross_attention(*(features[gas] for gas in GASES))
+        return {
+            gas: select(both, x, features[gas])
+            for gas, x in zip(GASES, crossed, strict=True)
+        }
+
+    def _across(self, features: Features, present: Tensor) -> Features:
+        if self.cross_attention is None or len(features) < len(GASES):
+            return features
+        both = present.all(dim=1)
+        # Where the paired samples' rows stand among those of each gas.
+        rows = [
+            rows_of(both[present[:, index]], features[gas])
+            for index, gas in enumerate(GASES)
+        ]
+        if len(rows[0]) == 0:
+            return features
+        a, b = (features[gas][where] for gas, where in zip(GASES, rows, strict=True))
+        crossed = self.cross_attention(a, b)
+        return {
+            gas: features[gas].index_copy(0, where, x)
+            for gas, where, x in zip(GASES, rows, crossed, strict=True)
+        }
+
+    def _project(self, gas: str, x: Tensor) -> Tensor:
+        return self.project[gas](x) if gas in self.project else x
+
+    def _within(self, gas: str, x: Tensor) -> Tensor:
+        return self.self_attention[gas](x) if gas in self.self_attention else x
+
+    def join(self, streams: Features) -> Tensor:
+        """(N, channels, h, w)."""
+        return self.fuse(self.channel_attention(concatenate(streams)))

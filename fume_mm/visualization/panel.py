@@ -1,0 +1,304 @@
+"""A sample as one picture: frames, masks, health. Pure functions of arrays."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fume_mm.errors import UserError
+from fume_mm.structures import (
+    BACKGROUND,
+    GAS_LABELS,
+    GASES,
+    HEALTH_CLASSES,
+    HEALTH_PALETTE,
+    SEG_CLASSES,
+    SEG_PALETTE,
+    DualGasDataSample,
+)
+
+from .canvas import BAR, GREY, INK, RULE, WARNING, WHITE, Canvas
+
+TILE_WIDTH = 360
+MARGIN = 14
+GAP = 10
+LABEL_WIDTH = 52
+TITLE_HEIGHT = 44
+HEADING_HEIGHT = 26
+ABSENT_HEIGHT = 34
+LEGEND_HEIGHT = 34
+CLASS_HEIGHT, SCORE_HEIGHT = 32, 25
+HEALTH_MARGIN = 12
+CLASSES_WIDTH, SCORES_WIDTH = 330, 720
+TEXT, LARGE = 15, 18
+
+COLUMNS = {'gt_sem_seg': 'truth', 'pred_sem_seg': 'prediction'}
+
+
+def overlay(
+    frame: np.ndarray, mask: np.ndarray, *, alpha: float = 0.45, line_width: int = 1
+) -> np.ndarray:
+    """Tint tube and gas in a frame and outline them.
+
+    The tint lets a faint plume shine through; the outline shows where the mask ends
+    although the plume does not.
+
+    Args:
+        frame: (H, W) uint8.
+        mask: (H, W) integer class ids; background and ids that are no class (ignored
+            pixels) stay as they are.
+        alpha: Share of the colour in the tint, 0 to 1.
+        line_width: Of the outline, in pixels; 0 draws none.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: If frame and mask differ in size.
+    """
+    if frame.shape != mask.shape:
+        raise ValueError(
+            f'the frame has the shape {frame.shape}, its mask {mask.shape}; give a '
+            "mask of the frame's size."
+        )
+    image = np.repeat(frame[:, :, None], 3, axis=2)
+    for class_id, colour in enumerate(SEG_PALETTE):
+        inside = mask == class_id
+        if class_id == BACKGROUND or not inside.any():
+            continue
+        tint = (1 - alpha) * image[inside] + alpha * np.array(colour)
+        image[inside] = tint.round().astype(np.uint8)
+        if line_width:
+            contours, _ = cv2.findContours(
+                inside.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
+            )
+            cv2.drawContours(image, contours, -1, colour, line_width)
+    return image
+
+
+def draw_panel(
+    frames: dict[str, np.ndarray],
+    sample: DualGasDataSample,
+    *,
+    title: str | None = None,
+    note: str | None = None,
+) -> np.ndarray:
+    """Draw what a sample shows, what is true and what a model says.
+
+    One row per gas with the columns frame, truth and prediction (those that the sample
+    has); a gas that was not recorded has a slim row that says so. Below, the true and
+    the predicted health class with the class probabilities.
+
+    Args:
+        frames: (H, W) uint8 by gas, exactly the gases that the sample has.
+        sample: Its masks, if any, have the sizes of the frames.
+        title: Headline; the sample's id unless given.
+        note: Put beside the headline in a box, such as ``'simulated'``.
+
+    Returns:
+        (h, w, 3) uint8 RGB; tiles are 360 pixels wide whatever the frames' size.
+
+    Raises:
+        UserError: If frames or masks do not fit the sample.
+    """
+    masks = _masks(frames, sample)
+    columns = [key for key in COLUMNS if any(key in part for part in masks.values())]
+    lines = _class_lines(sample)
+    bars = _bars(sample)
+    heights = {
+        gas: round(TILE_WIDTH * frame.shape[0] / frame.shape[1])
+        for gas, frame in frames.items()
+    }
+
+    left = MARGIN + LABEL_WIDTH
+    right = left + (1 + len(columns)) * (TILE_WIDTH + GAP) - GAP
+    height = TITLE_HEIGHT + HEADING_HEIGHT
+    height += sum(heights.get(gas, ABSENT_HEIGHT) + GAP for gas in GASES)
+    height += LEGEND_HEIGHT if columns else 0
+    # A single column is too narrow for classes and bars side by side.
+    parts = CLASS_HEIGHT * len(lines), SCORE_HEIGHT * len(bars)
+    health_height = max(parts) if columns else sum(parts)
+    height += health_height + 2 * HEALTH_MARGIN if health_height else 0
+    canvas = Canvas(right + MARGIN, height)
+
+    _draw_head(canvas, title or str(sample.get('sample_id', '')), note)
+    top = TITLE_HEIGHT
+    for index, heading in enumerate(['frame', *(COLUMNS[key] for key in columns)]):
+        x = left + index * (TILE_WIDTH + GAP) + TILE_WIDTH // 2
+        canvas.text((x, top + HEADING_HEIGHT // 2), heading, colour=GREY, anchor='mm')
+    top += HEADING_HEIGHT
+    for gas in GASES:
+        row = heights.get(gas, ABSENT_HEIGHT)
+        middle = top + row // 2
+        canvas.text((MARGIN, middle), GAS_LABELS[gas], LARGE, bold=True, anchor='lm')
+        if gas in frames:
+            tiles = _tiles(frames[gas], masks[gas], columns, row)
+            for index, tile in enumerate(tiles):
+                canvas.paste(tile, (left + index * (TILE_WIDTH + GAP), top))
+        else:
+            canvas.box((left, top, right, top + row), fill=BAR)
+            canvas.text(
+                ((left + right) // 2, middle),
+                'not recorded',
+                colour=GREY,
+                anchor='mm',
+            )
+        top += row + GAP
+    if columns:
+        _draw_legend(canvas, left, top)
+        top += LEGEND_HEIGHT
+    if health_height:
+        canvas.box((MARGIN, top, right, top + 1), fill=RULE)
+        top += HEALTH_MARGIN
+        if columns:  # side by side, each in the middle
+            tops = [top + (health_height - part) // 2 for part in parts]
+            x = max(MARGIN + CLASSES_WIDTH, right - SCORES_WIDTH)
+        else:
+            tops = [top, top + parts[0]]
+            x = MARGIN
+        _draw_classes(canvas, lines, tops[0])
+        _draw_scores(canvas, bars, (x, tops[1]), right)
+    return canvas.array()
+
+
+def dataset_note(metainfo: dict | None) -> str | None:
+    """What a panel must say of its dataset: ``'simulated'`` where it is."""
+    return 'simulated' if (metainfo or {}).get('simulated') else None
+
+
+def write_png(path: str | Path, image: np.ndarray) -> None:
+    """Write (h, w, 3) uint8 RGB as PNG; makes the folder it goes to."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # imwrite cannot open every path on every system, and only returns False then.
+    _, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    path.write_bytes(data.tobytes())
+
+
+def _masks(
+    frames: dict[str, np.ndarray], sample: DualGasDataSample
+) -> dict[str, dict[str, np.ndarray]]:
+    """The (H, W) masks that there are, by gas and field."""
+    name = f"sample '{sample.get('sample_id')}'"
+    present = [gas for gas, here in sample.present.items() if here]
+    if set(frames) != set(present):
+        raise UserError(
+            f'{name} has {present}, but the frames are of {sorted(frames)}; give '
+            'a frame of each gas that the sample has, and of no other.'
+        )
+    masks: dict[str, dict[str, np.ndarray]] = {gas: {} for gas in present}
+    for gas in present:
+        for key, what in COLUMNS.items():
+            if key not in sample.get(gas):
+                continue
+            mask = sample.get(gas).get(key).data[0].cpu().numpy()
+            if mask.shape != frames[gas].shape:
+                raise UserError(
+                    f'{name}: its {GAS_LABELS[gas]} frame has the shape '
+                    f'{frames[gas].shape}, the {what} {mask.shape}; give masks of the '
+                    "frame's size."
+                )
+            masks[gas][key] = mask
+    return masks
+
+
+def _tiles(
+    frame: np.ndarray, masks: dict[str, np.ndarray], columns: list[str], height: int
+) -> list[np.ndarray]:
+    size = (TILE_WIDTH, height)
+    shrinks = frame.shape[1] > TILE_WIDTH
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    small = cv2.resize(frame, size, interpolation=interpolation).astype(np.uint8)
+    tiles = [np.repeat(small[:, :, None], 3, axis=2)]
+    for key in columns:
+        if key in masks:
+            mask = masks[key].astype(np.uint8)
+            scaled = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
+            tiles.append(overlay(small, scaled))
+        else:
+            tiles.append(np.full((height, TILE_WIDTH, 3), BAR, np.uint8))
+    return tiles
+
+
+def _draw_head(canvas: Canvas, title: str, note: str | None) -> None:
+    middle = TITLE_HEIGHT // 2 + 2
+    right = canvas.width - MARGIN
+    if note:
+        width = canvas.text_width(note, TEXT, bold=True) + 20
+        box = (right - width, middle - 13, right, middle + 13)
+        canvas.box(box, fill=WHITE, outline=WARNING)
+        canvas.text(
+            (right - width // 2, middle),
+            note,
+            colour=WARNING,
+            bold=True,
+            anchor='mm',
+        )
+        right -= width + GAP
+    canvas.text(
+        (MARGIN, middle),
+        title,
+        LARGE,
+        bold=True,
+        anchor='lm',
+        max_width=right - MARGIN,
+    )
+
+
+def _draw_legend(canvas: Canvas, left: int, top: int) -> None:
+    middle = top + LEGEND_HEIGHT // 2 - 4
+    for name, colour in zip(SEG_CLASSES, SEG_PALETTE, strict=True):
+        if name == SEG_CLASSES[BACKGROUND]:
+            continue
+        canvas.box((left, middle - 7, left + 14, middle + 7), fill=colour)
+        canvas.text((left + 20, middle), name, anchor='lm')
+        left += 20 + canvas.text_width(name, TEXT) + 22
+
+
+def _class_lines(sample: DualGasDataSample) -> list[tuple[str, int, str]]:
+    """What to write about the health class: whose, class id, remark."""
+    truth, predicted = sample.get('gt_health'), sample.get('pred_health')
+    lines = []
+    if truth is not None:
+        ph = sample.get('ph_value')
+        remark = '' if ph is None else f'(pH {round(float(ph), 2):g})'
+        lines.append(('truth', int(truth), remark))
+    if predicted is not None:
+        remark = ''
+        if truth is not None:
+            remark = '(correct)' if int(truth) == int(predicted) else '(wrong)'
+        lines.append(('prediction', int(predicted), remark))
+    return lines
+
+
+def _bars(sample: DualGasDataSample) -> list[float]:
+    scores = sample.get('health_scores')
+    return [] if scores is None else scores.float().tolist()
+
+
+def _draw_classes(canvas: Canvas, lines: list[tuple[str, int, str]], top: int) -> None:
+    for index, (whose, class_id, remark) in enumerate(lines):
+        x, y = MARGIN + 96, top + CLASS_HEIGHT * index + CLASS_HEIGHT // 2
+        canvas.text((MARGIN, y), whose, colour=GREY, anchor='lm')
+        box = (x, y - 8, x + 16, y + 8)
+        canvas.box(box, fill=HEALTH_PALETTE[class_id], outline=INK)
+        name = HEALTH_CLASSES[class_id]
+        canvas.text((x + 24, y), name, bold=True, anchor='lm')
+        x += 24 + canvas.text_width(name, TEXT, bold=True) + 8
+        canvas.text((x, y), remark, anchor='lm')
+
+
+def _draw_scores(
+    canvas: Canvas, scores: list[float], place: tuple[int, int], right: int
+) -> None:
+    x, top = place
+    left, length = x + 108, right - 72 - x - 108
+    for index, score in enumerate(scores):
+        y = top + SCORE_HEIGHT * index + SCORE_HEIGHT // 2
+        canvas.text((x, y), HEALTH_CLASSES[index], anchor='lm')
+        canvas.box((left, y - 8, left + length, y + 8), fill=BAR)
+        end = left + round(length * score)
+        if end > left:
+            box = (left, y - 8, end, y + 8)
+            canvas.box(box, fill=HEALTH_PALETTE[index], outline=INK)
+        canvas.text((right, y), f'{100 * score:.1f} %', anchor='rm')

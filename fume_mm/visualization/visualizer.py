@@ -1,0 +1,66 @@
+"""The visualizer: panels of samples to every backend (files, TensorBoard, W&B)."""
+
+from pathlib import Path
+
+import numpy as np
+from mmengine.dist import master_only
+from mmengine.visualization import LocalVisBackend, Visualizer
+
+from fume_mm.registry import VISUALIZERS
+from fume_mm.structures import DualGasDataSample
+
+from .panel import dataset_note, draw_panel, write_png
+
+
+@VISUALIZERS.register_module()
+class DualGasVisualizer(Visualizer):
+    """MMEngine's visualizer that knows how to draw a dual-gas sample.
+
+    Its arguments are those of :class:`mmengine.visualization.Visualizer`.
+    """
+
+    @master_only
+    def add_image(self, name: str, image: np.ndarray, step: int = 0) -> None:
+        """Give a picture to all backends.
+
+        Args:
+            name: Tag; the part before a slash groups pictures in TensorBoard.
+            image: (h, w, 3) uint8 RGB.
+            step: The iteration it belongs to.
+        """
+        for backend in self._vis_backends.values():
+            # The local backend makes a file name of it and no folder for a slash.
+            local = isinstance(backend, LocalVisBackend)
+            tag = name.replace('/', '_') if local else name
+            backend.add_image(tag, image, step)
+
+    @master_only
+    def add_datasample(
+        self,
+        name: str,
+        frames: dict[str, np.ndarray],
+        data_sample: DualGasDataSample,
+        *,
+        step: int = 0,
+        out_file: str | Path | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Draw a sample's panel, give it to all backends, write it to a file.
+
+        Args:
+            name: Tag of the picture.
+            frames: (H, W) uint8 by gas, the gases that the sample has.
+            data_sample: Truth and predictions.
+            step: The iteration it belongs to.
+            out_file: PNG to write it to as well.
+            note: See :func:`draw_panel`; by default :func:`dataset_note` of the
+                dataset that the loop set.
+
+        Raises:
+            UserError: If the frames do not fit the sample.
+        """
+        note = note or dataset_note(self.dataset_meta)
+        panel = draw_panel(frames, data_sample, note=note)
+        self.add_image(name, panel, step)
+        if out_file is not None:
+            write_png(out_file, panel)
