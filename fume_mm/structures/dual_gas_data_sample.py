@@ -50,7 +50,7 @@ class DualGasDataSample(BaseDataElement):
         return self
 
     def set_health_scores(self, scores: torch.Tensor) -> 'DualGasDataSample':
-        """Set class probabilities (3,) and the class they favour; returns the sample."""
+        """Set class probabilities (3,) and the class they favour; returns self."""
         assert scores.shape == (len(HEALTH_CLASSES),), tuple(scores.shape)
         self.health_scores = scores
         self.pred_health = scores.argmax().reshape(1)

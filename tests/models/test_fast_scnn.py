@@ -2,7 +2,6 @@
 
 import json
 
-import golden
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,7 @@ from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.necks import AttentionFusion, ConcatFusion
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
+from tests.models import golden
 
 
 def test_shapes_of_each_stage():

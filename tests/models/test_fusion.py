@@ -1,4 +1,3 @@
-import golden
 import pytest
 import torch
 from torch import nn
@@ -13,6 +12,7 @@ from fume_mm.models.necks import (
 )
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
+from tests.models import golden
 
 BOTH, CO2, CH4 = (True, True), (True, False), (False, True)
 BATCHES = {

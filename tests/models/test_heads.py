@@ -1,4 +1,3 @@
-import golden
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +11,7 @@ from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.losses import FocalDiceLoss, softmax_focal_loss
 from fume_mm.registry import MODELS
 from fume_mm.structures import DualGasDataSample
+from tests.models import golden
 
 
 def deeplab(**options):

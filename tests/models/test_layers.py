@@ -1,6 +1,5 @@
 import math
 
-import golden
 import pytest
 import torch
 import torch.nn.functional as F
@@ -20,6 +19,7 @@ from fume_mm.models.layers import (
 )
 from fume_mm.models.layers.conv import _pool_by_matmul
 from fume_mm.registry import MODELS
+from tests.models import golden
 
 
 def trained_norm(channels: int = 2) -> SingleFrameBN:

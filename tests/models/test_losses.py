@@ -1,6 +1,5 @@
 from math import log
 
-import golden
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,6 +13,7 @@ from fume_mm.models.losses import (
     softmax_focal_loss,
 )
 from fume_mm.registry import MODELS
+from tests.models import golden
 
 # Two pixels, two classes; probabilities (1/4, 3/4) and (1/2, 1/2).
 LOGITS = torch.tensor([[[[0.0, 0.0]], [[log(3), 0.0]]]])

@@ -1,0 +1,1 @@
+"""What the Runner is extended with: hooks."""

@@ -1,0 +1,5 @@
+"""Models and their parts; importing this registers them, and mmseg's beside them."""
+
+import mmseg.models  # noqa: F401  (registers mmseg's encoders, heads and losses)
+
+from . import backbones, heads, layers, losses, necks  # noqa: F401

@@ -1,0 +1,5 @@
+"""Encoders: a frame (N, 1, H, W) in, a tuple of feature maps out."""
+
+from .fast_scnn import FastSCNNEncoder
+
+__all__ = ['FastSCNNEncoder']
