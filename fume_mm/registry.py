@@ -10,6 +10,16 @@ from mmengine import registry as engine
 from mmengine.registry import DefaultScope, Registry
 
 SCOPE = 'fume_mm'
+#: The modules that register something.
+PLACES = (
+    'datasets.dual_gas_dataset',
+    'datasets.samplers',
+    'datasets.transforms',
+    'engine',
+    'evaluation',
+    'models',
+    'visualization',
+)
 
 
 def _child(name: str, parent: Registry, *locations: str) -> Registry:
@@ -22,13 +32,13 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
 
 
 #: Torch datasets whose items are what their pipeline returns.
-DATASETS = _child('dataset', engine.DATASETS, 'datasets')
+DATASETS = _child('dataset', engine.DATASETS, 'datasets.dual_gas_dataset')
 #: Samplers: ``(dataset, seed, **options)``; each rank iterates its share of indices.
-DATA_SAMPLERS = _child('data sampler', engine.DATA_SAMPLERS, 'datasets')
+DATA_SAMPLERS = _child('data sampler', engine.DATA_SAMPLERS, 'datasets.samplers')
 #: Transforms: a results dict in, a results dict out.
 TRANSFORMS = _child('transform', engine.TRANSFORMS, 'datasets.transforms')
 #: Functions by name: a data loader's worker initialiser.
-FUNCTIONS = _child('function', engine.FUNCTIONS, 'datasets')
+FUNCTIONS = _child('function', engine.FUNCTIONS, 'datasets.samplers')
 #: Models, preprocessors, backbones, necks, heads, losses and norm layers.
 MODELS = _child('model', engine.MODELS, 'models')
 #: Hooks of the Runner.
@@ -50,7 +60,7 @@ def register_all_modules(init_default_scope: bool = True) -> None:
         init_default_scope: Also make ``fume_mm`` the scope in which names without a
             prefix are looked up.
     """
-    for place in ('datasets', 'engine', 'evaluation', 'models', 'visualization'):
+    for place in PLACES:
         importlib.import_module(f'fume_mm.{place}')
     if init_default_scope:
         current = DefaultScope.get_current_instance()

@@ -1,0 +1,150 @@
+"""The dataset of paired CO2 and CH4 frames."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from fume_mm.errors import UserError
+from fume_mm.registry import DATASETS
+from fume_mm.structures import (
+    GASES,
+    HEALTH_CLASSES,
+    SEG_CLASSES,
+    SEG_PALETTE,
+    SPLITS,
+)
+
+from .annotations import existing_root
+from .pairing import read_paired
+from .splitting import check_leaks, find_leaks
+
+
+@DATASETS.register_module()
+class DualGasDataset(BaseDataset):
+    """Paired CO2 and CH4 frames of rumen vessels, with masks and health classes.
+
+    Sensors: one optical gas imaging camera per gas (CO2 about 4.3 µm, CH4 about 3.3 or
+    7.7 µm), 640×480, 8 bits. Masks: 0 background, 1 tube, 2 gas. Classes by pH: Healthy
+    (6.5, 6.2), Transitional (5.9), Acidotic (5.6, 5.3, 5.0). Layout, as FUME's owners
+    hold it (arXiv 2601.08205; their data are private)::
+
+        data_root/
+          paired_{train,val,test}_annotations.csv   written by pair_gases.py
+          {train,val,test}_annotations.csv
+          campaign.json                             only where the data are simulated
+
+    On loading, the split is held against the other splits in ``data_root``: a vessel
+    (or run, or original frame) on two sides is an error.
+
+    Args:
+        ann_file: Paired CSV, relative to ``data_root``.
+        data_root: The campaign's folder.
+        pipeline: Transforms; see :mod:`fume_mm.datasets.transforms` for the keys.
+        allow_leakage: Load splits that share groups all the same; ``metainfo`` then
+            says ``leakage=True`` and every result is marked.
+        check_files: Look at every file's header on loading.
+        test_mode: MMEngine's: an item that fails is an error, not replaced.
+
+    Raises:
+        UserError: Naming file, line and column for whatever is wrong with the CSV or
+            the files, or the groups that splits share.
+    """
+
+    METAINFO = {
+        'classes': SEG_CLASSES,
+        'palette': [list(colour) for colour in SEG_PALETTE],
+        'health_classes': HEALTH_CLASSES,
+        'gases': GASES,
+    }
+
+    def __init__(
+        self,
+        ann_file: str,
+        *,
+        data_root: str,
+        pipeline: Sequence[Any] = (),
+        allow_leakage: bool = False,
+        check_files: bool = True,
+        test_mode: bool = False,
+    ) -> None:
+        self.allow_leakage = allow_leakage
+        self.check_files = check_files
+        root = existing_root(data_root)
+        self.root = root
+        super().__init__(
+            ann_file=ann_file,
+            data_root=str(root),
+            pipeline=list(pipeline),
+            test_mode=test_mode,
+            metainfo={'simulated': _is_simulated(root), 'leakage': False},
+        )
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """A dict per sample, as the transforms expect it."""
+        paired = read_paired(
+            Path(self.ann_file), root=self.root, check_files=self.check_files
+        )
+        self._check_splits(paired)
+        columns = {name: paired[name].tolist() for name in paired.columns}
+        samples = []
+        for i in range(len(paired)):
+            gases = [gas for gas in GASES if columns[f'{gas}_frame'][i]]
+            samples.append(
+                {
+                    'sample_id': columns['sample_id'][i],
+                    'groups': columns['groups'][i],
+                    'ph_value': columns['ph_value'][i],
+                    'class_id': columns['class_id'][i],
+                    'frame_paths': {
+                        gas: str(self.root / columns[f'{gas}_frame'][i])
+                        for gas in gases
+                    },
+                    'mask_paths': {
+                        gas: str(self.root / columns[f'{gas}_mask'][i])
+                        for gas in gases
+                    },
+                }
+            )
+        self._class_ids = np.asarray(columns['class_id'])
+        return samples
+
+    def _check_splits(self, paired: Any) -> None:
+        splits = {}
+        own = Path(self.ann_file).name
+        for split in SPLITS:
+            path = self.root / f'paired_{split}_annotations.csv'
+            if path.name == own:
+                splits[split] = paired
+            elif path.exists():
+                splits[split] = read_paired(path, root=self.root, check_files=False)
+        if self.allow_leakage:
+            self._metainfo['leakage'] = bool(find_leaks(splits, column='groups'))
+        else:
+            check_leaks(splits, self.root, column='groups')
+
+    @property
+    def health_labels(self) -> np.ndarray:
+        """Class id of every sample, (len,) int."""
+        self.full_init()
+        return self._class_ids
+
+    def prepare_data(self, idx: int) -> Any:
+        """The item ``idx``; whatever is wrong with it is raised, never skipped."""
+        return self.pipeline(self.get_data_info(idx))
+
+
+def _is_simulated(root: Path) -> bool:
+    path = root / 'campaign.json'
+    if not path.exists():
+        return False
+    try:
+        return bool(json.loads(path.read_text(encoding='utf-8')).get('simulated'))
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise UserError(
+            f'{path}: is not the metadata of a campaign ({error}); simulate the '
+            'campaign again or remove the file.'
+        ) from error

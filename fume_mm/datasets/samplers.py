@@ -1,0 +1,67 @@
+"""Class-balanced sampling, and the seeding of loader workers."""
+
+import math
+import random
+from collections.abc import Iterator, Sized
+
+import numpy as np
+import torch
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import Sampler
+
+from fume_mm.registry import DATA_SAMPLERS, FUNCTIONS
+
+
+@DATA_SAMPLERS.register_module()
+class ClassBalancedSampler(Sampler):
+    """Draw samples with replacement, weighted by inverse class frequency.
+
+    Every rank draws the same sequence from (seed, epoch) and takes its own share, so all
+    ranks together see one balanced epoch.
+
+    Args:
+        dataset: A dataset with ``health_labels``.
+        seed: Seed; None is one that all ranks agree on.
+        num_samples: Draws in an epoch over all ranks; None is the dataset's length.
+    """
+
+    def __init__(
+        self, dataset: Sized, seed: int | None = None, *, num_samples: int | None = None
+    ) -> None:
+        self.rank, self.world_size = get_dist_info()
+        labels = np.asarray(dataset.health_labels)  # type: ignore[attr-defined]
+        counts = np.bincount(labels)
+        self.weights = torch.as_tensor(1.0 / counts[labels], dtype=torch.float64)
+        self.seed = sync_random_seed() if seed is None else seed
+        self.epoch = 0
+        total = len(labels) if num_samples is None else num_samples
+        self.num_samples = math.ceil(total / self.world_size)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        draws = torch.multinomial(
+            self.weights,
+            self.num_samples * self.world_size,
+            replacement=True,
+            generator=generator,
+        )
+        return iter(draws[self.rank :: self.world_size].tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the draws of ``epoch``; the train loop calls it."""
+        self.epoch = epoch
+
+
+@FUNCTIONS.register_module()
+def seed_worker(worker_id: int) -> None:
+    """Seed NumPy and ``random`` of a loader worker from torch's seed of this epoch.
+
+    MMEngine's own initialiser gives a worker one seed for all epochs, so workers that
+    are started anew each epoch would repeat their augmentation.
+    """
+    seed = torch.initial_seed() % 2**32
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)

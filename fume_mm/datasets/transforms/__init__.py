@@ -1,0 +1,33 @@
+"""Transforms of one sample. What they hand on, and in which keys, is stated here.
+
+========== ======================================================= ====================
+key        value                                                   set by
+========== ======================================================= ====================
+sample_id  str                                                     dataset
+groups     tuple of str: vessels or runs of the frames             dataset
+ph_value   float                                                   dataset
+class_id   int                                                     dataset
+frame_paths, mask_paths  dict by gas of str; absent gases are not keys  dataset
+frames     dict by gas of (H, W) uint8                             LoadDualGasFrames
+masks      dict by gas of (H, W) uint8, values 0, 1, 2             LoadDualGasMasks
+ori_shape  dict by gas of (H, W) on disk                           LoadDualGasFrames
+========== ======================================================= ====================
+"""
+
+from .augment import DualGasAugment
+from .loading import (
+    LoadDualGasFrames,
+    LoadDualGasMasks,
+    ModalityDropout,
+    ResizeDualGas,
+)
+from .packing import PackDualGasInputs
+
+__all__ = [
+    'DualGasAugment',
+    'LoadDualGasFrames',
+    'LoadDualGasMasks',
+    'ModalityDropout',
+    'PackDualGasInputs',
+    'ResizeDualGas',
+]

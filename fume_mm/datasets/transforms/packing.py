@@ -1,0 +1,47 @@
+"""The last transform: arrays to tensors and a data sample."""
+
+from typing import Any
+
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from fume_mm.registry import TRANSFORMS
+from fume_mm.structures import GASES, DualGasDataSample
+
+
+@TRANSFORMS.register_module()
+class PackDualGasInputs(BaseTransform):
+    """``inputs``: dict by gas of (1, H, W) uint8; ``data_samples``: the sample.
+
+    A gas the sample lacks is in neither.
+    """
+
+    META = ('sample_id', 'groups', 'ph_value', 'frame_paths', 'mask_paths')
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Pack ``frames``, ``masks`` and the health class."""
+        sample = DualGasDataSample(
+            metainfo={key: results[key] for key in self.META if key in results}
+        )
+        inputs = {}
+        for gas in GASES:
+            if gas not in results['frames']:
+                continue
+            frame = results['frames'][gas]
+            inputs[gas] = torch.from_numpy(frame)[None]
+            part = SegDataSample(
+                metainfo={
+                    'img_path': results['frame_paths'][gas],
+                    'img_shape': frame.shape,
+                    'ori_shape': results['ori_shape'][gas],
+                }
+            )
+            if 'masks' in results:
+                mask = torch.from_numpy(results['masks'][gas])[None].long()
+                part.gt_sem_seg = PixelData(data=mask)
+            sample.set_gas(gas, part)
+        if 'class_id' in results:
+            sample.set_gt_health(results['class_id'])
+        return {'inputs': inputs, 'data_samples': sample}
