@@ -104,8 +104,7 @@ class DualGasDataset(BaseDataset):
                         for gas in gases
                     },
                     'mask_paths': {
-                        gas: str(self.root / columns[f'{gas}_mask'][i])
-                        for gas in gases
+                        gas: str(self.root / columns[f'{gas}_mask'][i]) for gas in gases
                     },
                 }
             )

@@ -12,7 +12,7 @@ from fume_mm.registry import TRANSFORMS
 
 # albumentations asks the network for its newest version when it is imported
 os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
-import albumentations as A  # noqa: E402
+import albumentations as A
 
 
 def build_albumentation(cfg: dict[str, Any], *, key: str) -> A.BasicTransform:

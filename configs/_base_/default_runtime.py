@@ -1,0 +1,43 @@
+default_scope = 'fume_mm'
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    # by iteration, so that losses, validation figures and panels share one axis
+    logger=dict(type='LoggerHook', interval=20, log_metric_by_epoch=False),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(
+        type='CheckpointHook',
+        interval=5,
+        save_best='joint/score',
+        rule='greater',
+    ),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+)
+custom_hooks = [
+    dict(type='EpochSeedHook'),
+    dict(type='RollingCheckpointHook'),
+    dict(type='NonFiniteLossHook'),
+    dict(type='PanelHook'),
+    dict(
+        type='ResumableEarlyStoppingHook',
+        monitor='cls/balanced_accuracy',
+        rule='greater',
+        min_delta=0.001,
+        patience=15,
+    ),
+]
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1),
+    dist_cfg=dict(backend='nccl'),
+)
+vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
+visualizer = dict(
+    type='DualGasVisualizer', vis_backends=vis_backends, name='visualizer'
+)
+log_processor = dict(by_epoch=True)
+log_level = 'INFO'
+load_from = None
+resume = False
+randomness = dict(seed=42)
+# A gas that no sample of a rank's batch has leaves its parameters without a gradient.
+find_unused_parameters = True

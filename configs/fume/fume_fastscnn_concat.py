@@ -1,0 +1,7 @@
+# FUME without attention: concatenation, one hidden layer. 1,278,681 parameters, which is
+# the count of the paper's headline row.
+_base_ = './fume_fastscnn.py'
+model = dict(
+    neck=dict(type='ConcatFusion'),
+    health_head=dict(hidden_channels=(256,)),
+)

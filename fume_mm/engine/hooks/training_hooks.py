@@ -1,0 +1,115 @@
+"""Hooks that keep a training run honest and resumable."""
+
+import math
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank, is_main_process
+from mmengine.hooks import EarlyStoppingHook, Hook
+
+from fume_mm.errors import UserError
+from fume_mm.registry import HOOKS
+
+
+@HOOKS.register_module()
+class EpochSeedHook(Hook):
+    """Seed every generator from (seed, epoch, rank) when an epoch begins.
+
+    So an epoch depends on what it starts from and on nothing that happened in this
+    process before: a run resumed at an epoch boundary goes on as if never stopped.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train_epoch(self, runner: Any) -> None:
+        """Seed ``random``, NumPy and torch."""
+        sequence = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()])
+        seed = int(sequence.generate_state(1)[0])
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        torch.manual_seed(seed)
+
+
+@HOOKS.register_module()
+class RollingCheckpointHook(Hook):
+    """Keep ``last.pth`` at the newest finished epoch; ``--resume`` starts from it.
+
+    Written beside it first and then renamed, so a run killed while writing keeps the
+    previous one. Written again after the validation, whose outcome (best score, early
+    stopping) then is in it.
+    """
+
+    priority = 'LOWEST'
+    NAME = 'last.pth'
+
+    def after_train_epoch(self, runner: Any) -> None:
+        """Save the epoch just trained."""
+        self._save(runner, epoch=runner.epoch + 1)
+
+    def after_val_epoch(
+        self, runner: Any, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Save again with what the validation changed."""
+        if runner.epoch > 0 and runner.train_loop is not None:
+            self._save(runner, epoch=runner.epoch)
+
+    def _save(self, runner: Any, *, epoch: int) -> None:
+        temporary = f'{self.NAME}.writing'
+        path = Path(runner.work_dir) / self.NAME
+        runner.message_hub.update_info('last_ckpt', str(path))
+        runner.save_checkpoint(
+            runner.work_dir,
+            temporary,
+            meta={'epoch': epoch, 'iter': runner.iter},
+            by_epoch=True,
+        )
+        if is_main_process():
+            os.replace(path.with_name(temporary), path)  # noqa: PTH105
+            (path.parent / 'last_checkpoint').write_text(str(path), encoding='utf-8')
+
+
+@HOOKS.register_module()
+class NonFiniteLossHook(Hook):
+    """Stop at the first loss that is NaN or infinite, naming it and the iteration."""
+
+    priority = 'VERY_HIGH'
+
+    def after_train_iter(
+        self,
+        runner: Any,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Look at every loss of the iteration."""
+        for name, value in (outputs or {}).items():
+            if 'loss' in name and not math.isfinite(float(value)):
+                raise UserError(
+                    f'{name} is {float(value)} at iteration {runner.iter + 1}; lower '
+                    'optim_wrapper.optimizer.lr or train without --amp.'
+                )
+
+
+@HOOKS.register_module()
+class ResumableEarlyStoppingHook(EarlyStoppingHook):
+    """MMEngine's early stopping; its count of epochs survives ``--resume``."""
+
+    KEY = 'early_stopping'
+
+    def before_train(self, runner: Any) -> None:
+        """Take up the state that the checkpoint carries."""
+        if self.KEY in runner.message_hub.runtime_info:
+            self.best_score, self.wait_count = runner.message_hub.get_info(self.KEY)
+
+    def after_val_epoch(
+        self, runner: Any, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Decide, and leave the state for the checkpoint."""
+        super().after_val_epoch(runner, metrics)
+        runner.message_hub.update_info(
+            self.KEY, [float(self.best_score), self.wait_count]
+        )

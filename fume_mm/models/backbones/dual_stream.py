@@ -1,0 +1,62 @@
+"""An encoder per gas, or one for both, around any registered encoder."""
+
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from fume_mm.registry import MODELS
+from fume_mm.structures import GASES
+
+Stages = tuple[Tensor, ...]
+
+
+@MODELS.register_module()
+class DualStreamBackbone(BaseModule):
+    """Encode each gas's frames with an encoder of its own or with a shared one.
+
+    With a shared encoder both gases pass in one batch: half the calls, and batch
+    normalisation sees both.
+
+    Args:
+        encoder: Config of an encoder: (N, 1, H, W) in, a sequence of maps out. Any
+            encoder of mmsegmentation with ``in_channels=1`` will do.
+        shared: One set of weights for both gases.
+        init_cfg: MMEngine's initialisation.
+    """
+
+    def __init__(
+        self,
+        encoder: dict[str, Any],
+        *,
+        shared: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.shared = shared
+        if shared:
+            self.encoder = MODELS.build(encoder)
+        else:
+            self.encoders = nn.ModuleDict({gas: MODELS.build(encoder) for gas in GASES})
+
+    def forward(self, frames: dict[str, Tensor]) -> dict[str, Stages]:
+        """Features of the frames that are there.
+
+        Args:
+            frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
+
+        Returns:
+            By gas, a tuple of maps (N_g, C_i, H_i, W_i).
+        """
+        if not self.shared:
+            return {gas: tuple(self.encoders[gas](x)) for gas, x in frames.items()}
+        if len({x.shape[1:] for x in frames.values()}) > 1:
+            # cameras of different resolution cannot share a batch
+            return {gas: tuple(self.encoder(x)) for gas, x in frames.items()}
+        counts = [len(x) for x in frames.values()]
+        stages = self.encoder(torch.cat(list(frames.values())))
+        parts = [stage.split(counts) for stage in stages]
+        return {
+            gas: tuple(part[i] for part in parts) for i, gas in enumerate(list(frames))
+        }

@@ -1,0 +1,67 @@
+"""From the loader's samples to batches on the device."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+
+from fume_mm.errors import UserError
+from fume_mm.registry import MODELS
+from fume_mm.structures import GASES
+
+
+@MODELS.register_module()
+class DualGasDataPreprocessor(BaseDataPreprocessor):
+    """Stack, per gas, the frames that exist, and normalise them on the device.
+
+    Args:
+        mean: Gray level that becomes 0.
+        std: Gray levels that become 1. FUME's 0.5 and 0.5 of full scale are 127.5.
+        non_blocking: Copy to the device asynchronously (with pinned memory).
+    """
+
+    def __init__(
+        self, mean: float = 127.5, *, std: float = 127.5, non_blocking: bool = False
+    ) -> None:
+        super().__init__(non_blocking=non_blocking)
+        if std <= 0:
+            raise UserError(f'data_preprocessor.std must be positive, not {std}.')
+        self.mean = mean
+        self.std = std
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Batch what the loader collated.
+
+        Args:
+            data: ``inputs``, a list of N dicts by gas of (1, H, W) uint8, and
+                optionally ``data_samples``, a list of N samples.
+            training: Not used; MMEngine's signature.
+
+        Returns:
+            ``inputs``: by gas (N_g, 1, H, W) float32, only gases that some sample has,
+            and ``present`` (N, 2) bool on the CPU; ``data_samples`` on the device.
+
+        Raises:
+            UserError: If frames of one gas differ in size.
+        """
+        frames: Sequence[dict[str, torch.Tensor]] = data['inputs']
+        samples = data.get('data_samples')
+        inputs = {
+            'present': torch.tensor([[gas in item for gas in GASES] for item in frames])
+        }
+        for gas in GASES:
+            stack = [item[gas] for item in frames if gas in item]
+            if not stack:
+                continue
+            sizes = {tuple(frame.shape) for frame in stack}
+            if len(sizes) > 1:
+                raise UserError(
+                    f'{gas} frames of one batch differ in size: {sorted(sizes)}; put '
+                    "dict(type='ResizeDualGas', scale=(width, height)) in the pipeline."
+                )
+            batch = torch.stack(stack).to(self.device, non_blocking=self._non_blocking)
+            inputs[gas] = (batch.float() - self.mean) / self.std
+        if samples is not None:
+            samples = self.cast_data(samples)
+        return {'inputs': inputs, 'data_samples': samples}
