@@ -1,5 +1,5 @@
-# FUME without attention: concatenation, one hidden layer. 1,278,681 parameters, which is
-# the count of the paper's headline row.
+# FUME without attention: concatenation, one hidden layer. 1,278,681 parameters, the
+# count of the paper's headline row.
 _base_ = './fume_fastscnn.py'
 model = dict(
     neck=dict(type='ConcatFusion'),

@@ -1,8 +1,9 @@
-"""Class-balanced sampling, and the seeding of loader workers."""
+"""What a loader needs: balanced sampling, worker seeds, collation."""
 
 import math
 import random
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ from fume_mm.registry import DATA_SAMPLERS, FUNCTIONS
 class ClassBalancedSampler(Sampler):
     """Draw samples with replacement, weighted by inverse class frequency.
 
-    Every rank draws the same sequence from (seed, epoch) and takes its own share, so all
-    ranks together see one balanced epoch.
+    Every rank draws the same sequence from (seed, epoch) and takes its own share, so
+    all ranks together see one balanced epoch.
 
     Args:
         dataset: A dataset with ``health_labels``.
@@ -65,3 +66,13 @@ def seed_worker(worker_id: int) -> None:
     seed = torch.initial_seed() % 2**32
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)
+
+
+@FUNCTIONS.register_module()
+def collate_samples(items: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Lists of what the items hold, key by key.
+
+    MMEngine's own collation walks into the dict of frames and takes the gases of the
+    first item for those of all.
+    """
+    return {key: [item[key] for item in items] for key in items[0]}

@@ -20,9 +20,9 @@ class DualGasModel(BaseModel):
     """Masks of tube and gas per gas, and the health of the rumen.
 
     FUME (arXiv 2601.08205, section 3) and its relatives: a backbone per gas, a fusion
-    neck, a decode head per gas that reads the gas's own features, and a health head that
-    reads the fused ones. Loss = λ_seg · (mean over the gases of the batch of the gas's
-    mask loss) + λ_cls · health loss.
+    neck, a decode head per gas that reads the gas's own features, and a health head
+    that reads the fused ones. Loss = λ_seg · (mean over the gases in the batch of the
+    gas's mask loss) + λ_cls · health loss.
 
     Shapes: N samples, N_g of them with gas g. A gas no sample has is not encoded, not
     attended to and not scored.
@@ -61,14 +61,15 @@ class DualGasModel(BaseModel):
             raise UserError('model: give a decode_head, a health_head or both.')
         if (neck is None) != (health_head is None):
             raise UserError('model: neck and health_head come together or not at all.')
-        self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck) if neck else None
-        self.decode_head = (
+        self.backbone: nn.Module = MODELS.build(backbone)
+        self.neck: nn.Module | None = MODELS.build(neck) if neck else None
+        # Any, as mmseg's heads are, for their loss_by_feat
+        self.decode_head: Any = (
             nn.ModuleDict({gas: MODELS.build(decode_head) for gas in GASES})
             if decode_head
             else None
         )
-        self.health_head = MODELS.build(health_head) if health_head else None
+        self.health_head: Any = MODELS.build(health_head) if health_head else None
         self.fuse_stage = fuse_stage
         self.seg_weight = seg_weight
         self.health_weight = health_weight
@@ -107,7 +108,7 @@ class DualGasModel(BaseModel):
     def _compact(inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """``present`` and, by gas, the frames that exist."""
         present = inputs['present']
-        frames = {}
+        frames: dict[str, Tensor] = {}
         for i, gas in enumerate(GASES):
             count = int(present[:, i].sum())
             if count == 0:
@@ -132,7 +133,7 @@ class DualGasModel(BaseModel):
         if self.decode_head is not None:
             logits = {gas: self.decode_head[gas](features[gas]) for gas in features}
         health = None
-        if self.health_head is not None:
+        if self.health_head is not None and self.neck is not None:
             deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
             health = self.health_head(self.neck(deep, present))
         return logits, health
@@ -145,13 +146,13 @@ class DualGasModel(BaseModel):
         losses: dict[str, Tensor] = {}
         for gas, seg_logits in logits.items():
             own = [sample.get(gas) for sample in samples if gas in sample]
-            parts = self.decode_head[gas].loss_by_feat(seg_logits, own)  # type: ignore[index]
+            parts = self.decode_head[gas].loss_by_feat(seg_logits, own)
             for name, value in parts.items():
                 if 'loss' in name:
                     value = value * (self.seg_weight / len(logits))
                 losses[f'{gas}.{name}'] = value
         if health is not None:
-            for name, value in self.health_head.loss(health, samples).items():  # type: ignore[union-attr]
+            for name, value in self.health_head.loss(health, samples).items():
                 losses[name] = value * self.health_weight
         return losses
 
@@ -173,14 +174,14 @@ class DualGasModel(BaseModel):
                 part.seg_logits = PixelData(data=full)
                 part.pred_sem_seg = PixelData(data=full.argmax(dim=0, keepdim=True))
         if health is not None:
-            scores = self.health_head.predict(health)  # type: ignore[union-attr]
+            scores = self.health_head.predict(health)
             for sample, row in zip(samples, scores, strict=True):
                 sample.set_health_scores(row)
         return samples
 
     def _tensor(self, frames: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
         logits, health = self._run(frames, present)
-        out = {}
+        out: dict[str, Tensor] = {}
         for i, gas in enumerate(GASES):
             if gas not in logits:
                 continue

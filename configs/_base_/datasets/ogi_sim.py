@@ -47,14 +47,16 @@ train_pipeline = [
     dict(type='PackDualGasInputs'),
 ]
 test_pipeline = [*load, dict(type='PackDualGasInputs')]
+collate = dict(type='fume_mm.collate_samples')  # keeps a missing gas missing
 train_dataloader = dict(
     batch_size=8,
     num_workers=2,
     # started anew each epoch, so that an epoch's augmentation follows from its seed
     persistent_workers=False,
     drop_last=True,
-    worker_init_fn=dict(type='seed_worker'),
+    worker_init_fn=dict(type='fume_mm.seed_worker'),
     sampler=dict(type='ClassBalancedSampler'),
+    collate_fn=collate,
     dataset=dict(
         type='DualGasDataset',
         data_root=data_root,
@@ -67,6 +69,7 @@ val_dataloader = dict(
     num_workers=2,
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=collate,
     dataset=dict(
         type='DualGasDataset',
         data_root=data_root,
@@ -80,6 +83,7 @@ test_dataloader = dict(
     num_workers=2,
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=collate,
     dataset=dict(
         type='DualGasDataset',
         data_root=data_root,

@@ -14,7 +14,7 @@ from ..annotations import check_mask_values
 
 @TRANSFORMS.register_module()
 class ModalityDropout(BaseTransform):
-    """Leave one of the two gases out, each with probability ½, with probability ``prob``.
+    """With probability ``prob`` leave one of the two gases out, each as often.
 
     Only samples that have both gases are touched. Placed before the loading, a gas that
     is left out is never decoded (FUME's recipe; there it was decoded, then zeroed).
@@ -55,8 +55,8 @@ class LoadDualGasFrames(BaseTransform):
             frame = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
             if frame is None:
                 raise UserError(
-                    f'{path}: cannot be decoded as an image; restore the file or remove '
-                    'its row from the annotations.'
+                    f'{path}: cannot be decoded as an image; restore the file or '
+                    'remove its row from the annotations.'
                 )
             frames[gas] = frame
         results['frames'] = frames
@@ -83,8 +83,8 @@ class LoadDualGasMasks(BaseTransform):
             mask = cv2.imread(path, cv2.IMREAD_UNCHANGED)
             if mask is None or mask.ndim != 2:
                 raise UserError(
-                    f'{path}: is not a one-channel image; masks are 8-bit PNGs with the '
-                    'values 0 background, 1 tube, 2 gas.'
+                    f'{path}: is not a one-channel image; masks are 8-bit PNGs with '
+                    'the values 0 background, 1 tube, 2 gas.'
                 )
             if mask.shape != results['ori_shape'][gas]:
                 frame = results['ori_shape'][gas]

@@ -1,0 +1,80 @@
+"""The training command line, end to end on a tiny campaign."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fume_mm.datasets.annotations import read_annotations
+from fume_mm.datasets.pairing import pair_gases, write_paired
+from fume_mm.structures import SPLITS
+from tests.campaigns import make_campaign
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = make_campaign(tmp_path_factory.mktemp('campaign'), size=(64, 64))
+    for split in SPLITS:
+        paired = pair_gases(read_annotations(root / f'{split}_annotations.csv'))
+        write_paired(paired, root / f'paired_{split}_annotations.csv')
+    return root
+
+
+def train(campaign: Path, work_dir: Path, *options: str, epochs: int) -> str:
+    done = subprocess.run(
+        [
+            sys.executable,
+            'tools/train.py',
+            'configs/fume/fume_fastscnn.py',
+            f'--work-dir={work_dir}',
+            *options,
+            '--cfg-options',
+            f'data_root={campaign}',
+            f'train_cfg.max_epochs={epochs}',
+            'train_dataloader.batch_size=4',
+            'train_dataloader.num_workers=0',
+            'val_dataloader.num_workers=0',
+            'train_dataloader.dataset.pipeline.3.scale=(64,64)',
+            'val_dataloader.dataset.pipeline.1.scale=(64,64)',
+            'default_hooks.logger.interval=1',
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+def losses(output: str, epoch: int) -> list[str]:
+    return re.findall(rf'Epoch\(train\) +\[{epoch}\].*?  loss: ([\d.]+)', output)
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    campaign: Path, tmp_path: Path
+) -> None:
+    whole = train(campaign, tmp_path / 'whole', epochs=2)
+    train(campaign, tmp_path / 'parts', epochs=1)
+    rest = train(campaign, tmp_path / 'parts', '--resume', epochs=2)
+    assert len(losses(whole, 2)) == 3
+    assert losses(rest, 2) == losses(whole, 2)
+    assert losses(rest, 1) == []
+
+
+def test_unknown_config_is_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, 'tools/train.py', 'configs/fume/nothing.py'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert 'configs/fume/nothing.py' in done.stderr
+    assert 'Traceback' not in done.stderr
