@@ -5,27 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.logging.history_buffer import HistoryBuffer
-from numpy import dtype, float64, int64, ndarray
-from numpy._core.multiarray import _reconstruct, scalar
+from mmengine.runner.checkpoint import get_torch_safe_globals
 
 from fume_mm.errors import UserError
-
-# What MMEngine writes beside tensors: the training log's buffers.
-_SAFE = [
-    HistoryBuffer,
-    scalar,
-    _reconstruct,
-    ndarray,
-    dtype,
-    type(dtype(float64)),
-    type(dtype(int64)),
-    getattr,
-    HistoryBuffer.current,
-    HistoryBuffer.max,
-    HistoryBuffer.mean,
-    HistoryBuffer.min,
-]
 
 
 def read_checkpoint(path: str) -> dict[str, Any]:
@@ -41,7 +23,8 @@ def read_checkpoint(path: str) -> dict[str, Any]:
             '(best_*.pth, last.pth).'
         )
     try:
-        with torch.serialization.safe_globals(_SAFE[:7]):
+        # beside tensors, what MMEngine's own training log is made of
+        with torch.serialization.safe_globals(get_torch_safe_globals()):
             return torch.load(path, map_location='cpu', weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         raise UserError(
