@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from fume_mm.apis.checkpoint import read_checkpoint
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.pairing import pair_gases, write_paired
 from fume_mm.structures import SPLITS
@@ -42,6 +44,7 @@ def train(campaign: Path, work_dir: Path, *options: str, epochs: int) -> str:
             'train_dataloader.dataset.pipeline.3.scale=(64,64)',
             'val_dataloader.dataset.pipeline.1.scale=(64,64)',
             'default_hooks.logger.interval=1',
+            'default_hooks.checkpoint.interval=1',
         ],
         cwd=ROOT,
         capture_output=True,
@@ -56,11 +59,29 @@ def losses(output: str, epoch: int) -> list[str]:
     return re.findall(rf'Epoch\(train\) +\[{epoch}\].*?  loss: ([\d.]+)', output)
 
 
-def test_training_goes_on_after_a_stop(campaign: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    campaign: Path, tmp_path: Path
+) -> None:
+    whole, rest = tmp_path / 'whole', tmp_path / 'rest'
+    first = train(campaign, whole, epochs=2)
+    resumed = train(campaign, rest, f'--resume={whole}/epoch_1.pth', epochs=2)
+    assert len(losses(first, 2)) == 3
+    assert losses(resumed, 1) == []
+    assert losses(resumed, 2) == losses(first, 2)
+    a, b = (read_checkpoint(str(run / 'last.pth')) for run in (whole, rest))
+    for key, value in a['state_dict'].items():
+        assert torch.equal(value, b['state_dict'][key]), key
+    assert (
+        a['message_hub']['runtime_info']['early_stopping']
+        == (b['message_hub']['runtime_info']['early_stopping'])
+    )
+
+
+def test_resume_takes_up_the_last_epoch(campaign: Path, tmp_path: Path) -> None:
     train(campaign, tmp_path, epochs=1)
-    rest = train(campaign, tmp_path, '--resume', epochs=2)
-    assert losses(rest, 1) == []
-    assert len(losses(rest, 2)) == 3
+    resumed = train(campaign, tmp_path, '--resume', epochs=2)
+    assert losses(resumed, 1) == []
+    assert len(losses(resumed, 2)) == 3
 
 
 def test_unknown_config_is_one_line(tmp_path: Path) -> None:

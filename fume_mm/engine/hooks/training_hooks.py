@@ -98,6 +98,8 @@ class NonFiniteLossHook(Hook):
 class ResumableEarlyStoppingHook(EarlyStoppingHook):
     """MMEngine's early stopping; its count of epochs survives ``--resume``."""
 
+    # before RollingCheckpointHook, which is to save the decision
+    priority = 'VERY_LOW'
     KEY = 'early_stopping'
 
     def before_train(self, runner: Any) -> None:
