@@ -5,7 +5,12 @@ PYTHON := $(VENV)/bin/python
 # albumentations would otherwise ask the network for its newest version at import
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: test lint install
+CONFIG := configs/fume/fume_fastscnn_demo.py
+DATA := data/ogi_sim
+RUN := work_dirs/fume_fastscnn_demo
+SEED := 42
+
+.PHONY: test lint install demo demo-control demo-clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.fume_mm: setup.py constraints.txt
@@ -22,3 +27,41 @@ lint: install
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+# Simulate, pair, train, test. What is there is used again; a training that was stopped
+# goes on; `make demo-clean` starts anew.
+demo: $(RUN)/test_results.json
+	@$(if $(TESTED),,$(PYTHON) tools/analysis_tools/print_results.py $<)
+	@echo "Panels of every test sample: $(RUN)/panels"
+	@echo "Curves and panels: $(VENV)/bin/tensorboard --logdir $(RUN)"
+
+$(DATA)/campaign.json: | $(VENV)/.fume_mm
+	@echo "1/4 simulate: $(DATA)"
+	@$(PYTHON) tools/dataset_converters/simulate_ogi.py $(DATA) --seed $(SEED)
+
+$(DATA)/pairing_statistics.json: $(DATA)/campaign.json
+	@echo "2/4 pair: $(DATA)"
+	@$(PYTHON) tools/dataset_converters/pair_gases.py $(DATA)
+
+$(RUN)/.trained: $(DATA)/pairing_statistics.json
+	@echo "3/4 train: $(CONFIG)"
+	@$(PYTHON) tools/train.py $(CONFIG) --work-dir $(RUN) \
+	    $(if $(wildcard $(RUN)/last.pth),--resume)
+	@touch $@
+
+$(RUN)/test_results.json: $(RUN)/.trained
+	@echo "4/4 test: $(RUN)/best_*.pth"
+	@$(PYTHON) tools/test.py $(CONFIG) $(RUN)/best_*.pth --work-dir $(RUN) \
+	    --show-dir $(RUN)/panels
+	$(eval TESTED := which has printed the table)
+
+# The same test vessels with no gas released: the health class must be at chance.
+demo-control: $(RUN)/.trained
+	@$(PYTHON) tools/dataset_converters/simulate_ogi.py $(DATA)_gas_free --seed $(SEED) \
+	    --gas-free
+	@$(PYTHON) tools/dataset_converters/pair_gases.py $(DATA)_gas_free
+	@$(PYTHON) tools/test.py $(CONFIG) $(RUN)/best_*.pth --work-dir $(RUN)/control \
+	    --cfg-options data_root=$(DATA)_gas_free
+
+demo-clean:
+	rm -rf $(DATA) $(DATA)_gas_free $(RUN)

@@ -6,7 +6,7 @@ CONFIG=$1
 CHECKPOINT=$2
 PROCESSES=$3
 shift 3
-torchrun --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
+python -m torch.distributed.run --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \
     --nproc_per_node="$PROCESSES" \
     "$(dirname "$0")/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "$@"

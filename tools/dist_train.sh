@@ -5,7 +5,7 @@ set -euo pipefail
 CONFIG=$1
 PROCESSES=$2
 shift 2
-torchrun --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
+python -m torch.distributed.run --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \
     --nproc_per_node="$PROCESSES" \
     "$(dirname "$0")/train.py" "$CONFIG" --launcher pytorch "$@"

@@ -1,9 +1,11 @@
-"""Test a checkpoint on the test split of its config.
+r"""Test a checkpoint on the test split of its config.
 
-Prints a table and writes test_results.json into the work dir.
+Prints a table of the scores and writes test_results.json into the work dir; on request
+also the predicted masks and a picture of each sample.
 
 Example:
-    python tools/test.py configs/fume/fume_r50.py work_dirs/fume_r50/last.pth
+    python tools/test.py configs/fume/fume_r50.py work_dirs/fume_r50/last.pth \
+        --out work_dirs/fume_r50/masks
 """
 
 import argparse
@@ -18,7 +20,7 @@ from fume_mm.errors import run_cli
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
+    from fume_mm.apis.config import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -26,15 +28,26 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
-        '--work-dir', help='where to write (default: work_dirs/<config name>)'
+        '--work-dir',
+        help='where to write (default: the work_dir of the config, or '
+        'work_dirs/<config name>)',
     )
     parser.add_argument(
-        '--show-dir', help='write a prediction panel per sample into this folder'
+        '--out',
+        metavar='DIR',
+        help='write the predicted masks into this folder, <sample_id>_<gas>.png with 0 '
+        "background, 1 tube, 2 gas at the frame's own size",
+    )
+    parser.add_argument(
+        '--show-dir',
+        metavar='DIR',
+        help='write a panel per sample into this folder, <sample_id>.png: frames, '
+        'truth and prediction',
     )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         help='override keys of the config, e.g. data_root=data/fume',
     )
     parser.add_argument(
@@ -66,16 +79,20 @@ def main() -> None:
     from fume_mm.apis.checkpoint import require_match
     from fume_mm.apis.config import load_config
     from fume_mm.apis.runner import build_runner
-    from fume_mm.evaluation import summary_table
+    from fume_mm.evaluation import results_title, summary_table
 
     cfg = load_config(args.config, args.cfg_options)
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     )
     cfg.load_from = args.checkpoint
+    # early stopping would load the training split, which need not be there
+    left_out = ('PanelHook', 'ResumableEarlyStoppingHook')
     cfg.custom_hooks = [
-        hook for hook in cfg.get('custom_hooks', []) if hook['type'] != 'PanelHook'
+        hook for hook in cfg.get('custom_hooks', []) if hook['type'] not in left_out
     ]
+    if args.out:
+        cfg.custom_hooks.append({'type': 'MaskHook', 'out_dir': args.out})
     if args.show_dir:
         cfg.custom_hooks.append({'type': 'PanelHook', 'out_dir': args.show_dir})
     runner = build_runner(cfg, launcher=args.launcher)
@@ -85,8 +102,7 @@ def main() -> None:
         return
     meta = runner.test_dataloader.dataset.metainfo
     details = runner.test_loop.evaluator.details
-    marks = ['simulated data'] * meta['simulated'] + ['LEAKED SPLIT'] * meta['leakage']
-    print(summary_table(metrics, details, title=', '.join(marks) or None))
+    print(summary_table(metrics, details, title=results_title(meta)))
     out = Path(cfg.work_dir) / 'test_results.json'
     content = {
         'config': args.config,
@@ -97,7 +113,8 @@ def main() -> None:
         'details': details,
     }
     out.write_text(json.dumps(finite(content), indent=2) + '\n', encoding='utf-8')
-    print(f'written: {out}')
+    for path in filter(None, (out, args.out, args.show_dir)):
+        print(f'written: {path}')
 
 
 if __name__ == '__main__':

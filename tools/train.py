@@ -13,7 +13,7 @@ from fume_mm.errors import UserError, run_cli
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
+    from fume_mm.apis.config import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         help='override keys of the config, e.g. train_cfg.max_epochs=1',
     )
     parser.add_argument(
@@ -79,7 +79,7 @@ def main() -> None:
     runner = build_runner(cfg, launcher=args.launcher)
     if checkpoint:
         model = getattr(runner.model, 'module', runner.model)
-        require_match(model, checkpoint)
+        require_match(model, checkpoint, resume=True)
     runner.train()
 
 

@@ -13,7 +13,10 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
 custom_hooks = [
+    dict(type='ConsistencyHook'),
     dict(type='EpochSeedHook'),
+    # each process has batch statistics of its own until an epoch ends
+    dict(type='SyncBuffersHook'),
     dict(type='RollingCheckpointHook'),
     dict(type='NonFiniteLossHook'),
     dict(type='PanelHook'),

@@ -9,6 +9,9 @@ from mmengine.runner.checkpoint import get_torch_safe_globals
 
 from fume_mm.errors import UserError
 
+#: What a checkpoint holds beside the weights if training can go on from it.
+TRAINING_STATE = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
+
 
 def read_checkpoint(path: str) -> dict[str, Any]:
     """A checkpoint's content on the CPU, reading tensors and plain values only.
@@ -25,27 +28,52 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     try:
         # beside tensors, what MMEngine's own training log is made of
         with torch.serialization.safe_globals(get_torch_safe_globals()):
-            return torch.load(path, map_location='cpu', weights_only=True, mmap=True)
+            content = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
+        if 'Unsupported' not in str(error):
+            raise _unreadable(path, error) from error
         raise UserError(
             f'{path}: holds Python objects beside tensors, which loading would run; '
             f'use a checkpoint that fume_mm saved. ({str(error).splitlines()[0]})'
         ) from error
-    except (RuntimeError, EOFError) as error:
+    except (EOFError, OSError, RuntimeError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    weights = content.get('state_dict', content) if isinstance(content, dict) else None
+    if not weights or not all(isinstance(x, torch.Tensor) for x in weights.values()):
         raise UserError(
-            f'{path}: is not a readable checkpoint; it may be incomplete. '
-            f'({str(error).splitlines()[0]})'
-        ) from error
+            f'{path}: holds no model; give a checkpoint that fume_mm saved, such as '
+            'last.pth of a work dir.'
+        )
+    return content
 
 
-def require_match(model: torch.nn.Module, path: str) -> None:
+def _unreadable(path: str, error: Exception) -> UserError:
+    reason = (str(error).splitlines() or ['it ends early'])[0]
+    return UserError(
+        f'{path}: is not a readable checkpoint ({reason}); it may be incomplete, so '
+        'copy it again or use another one of its work dir.'
+    )
+
+
+def require_match(model: torch.nn.Module, path: str, *, resume: bool = False) -> None:
     """Check that the checkpoint at ``path`` belongs to ``model``.
+
+    Args:
+        model: What it is to be loaded into.
+        path: The checkpoint.
+        resume: Whether it must also hold the state of training.
 
     Raises:
         UserError: Naming the first keys that are missing, left over or of another
             shape.
     """
     content = read_checkpoint(path)
+    absent = [key for key in TRAINING_STATE if key not in content]
+    if resume and absent:
+        raise UserError(
+            f'{path}: has weights but no {", ".join(absent)}, so training cannot go on '
+            'from it; start from its weights with --cfg-options load_from=... instead.'
+        )
     theirs = content.get('state_dict', content)
     ours = model.state_dict()
     wrong = [f'{key} is missing' for key in ours if key not in theirs]

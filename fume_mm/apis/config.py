@@ -1,13 +1,46 @@
 """Loading a config file, with one clear error for what a user can mend."""
 
+import argparse
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 
 from fume_mm.errors import UserError
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+#: What is read of a config beside the arguments of MMEngine's Runner.
+OTHER_KEYS = (
+    'activation_checkpointing',
+    'compile',
+    'data_root',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+)
+_KEYS_NAMED = 3
+
+
+class CfgOptions(DictAction):
+    """MMEngine's ``key=value ...``; what is not of this form is a usage error."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Parse ``values`` into a dict."""
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (ValueError, AssertionError) as error:
+            raise argparse.ArgumentError(
+                self, f'{" ".join(values)}: write key=value, e.g. data_root=data/fume'
+            ) from error
 
 
 def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
@@ -17,7 +50,8 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     already written its own value into them.
 
     Raises:
-        UserError: If the file is not there or is not a config.
+        UserError: If the file is not there or is not a config, or an option names a
+            key that nothing reads.
     """
     if not Path(path).is_file():
         raise UserError(
@@ -26,12 +60,78 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
         )
     try:
         cfg = Config.fromfile(path)
-    except (SyntaxError, FileNotFoundError, KeyError, NameError, OSError) as error:
-        raise UserError(f'{path}: cannot be read as a config: {error}') from error
+    except Exception as error:  # a config is the user's own program
+        raise UserError(
+            f'{path}: cannot be read as a config: {type(error).__name__}: '
+            f'{first_line(error)}; correct the file.'
+        ) from error
     if options:
-        cfg.merge_from_dict(options)
+        _check_options(cfg, options)
+        with config_errors(cfg):
+            cfg.merge_from_dict(options)
         if 'data_root' in options:
             for loader in LOADERS:
                 if cfg.get(loader):
                     cfg[loader].dataset.data_root = options['data_root']
     return cfg
+
+
+def _check_options(cfg: Config, options: dict[str, Any]) -> None:
+    """Refuse top-level keys that nothing reads: setting them would do nothing."""
+    from mmengine.runner import Runner
+
+    read = {*inspect.signature(Runner.__init__).parameters, *OTHER_KEYS}
+    for option in options:
+        key = option.split('.')[0]
+        if key in read:
+            continue
+        if key not in cfg:
+            known = ', '.join(sorted(read & set(cfg)))
+            raise UserError(
+                f'--cfg-options {option}: {cfg.filename} has no {key}; its keys are '
+                f'{known}.'
+            )
+        holders = [
+            name for name in keys_holding(cfg, cfg[key]) if name.split('.')[0] in read
+        ]
+        named = ', '.join(holders[:_KEYS_NAMED]) or 'the keys made of it'
+        more = ', ...' * (len(holders) > _KEYS_NAMED)
+        raise UserError(
+            f'--cfg-options {option}: {key} is a variable that {cfg.filename} has '
+            f'already used, so it would do nothing; set {named}{more} instead.'
+        )
+
+
+def keys_holding(part: Any, value: Any, prefix: str = '') -> Iterator[str]:
+    """Dotted keys within the config ``part`` whose value is ``value``."""
+    items = enumerate(part) if isinstance(part, (list, tuple)) else part.items()
+    for key, item in items:
+        if type(item) is type(value) and item == value:
+            yield f'{prefix}{key}'
+        elif isinstance(item, (dict, list, tuple)):
+            yield from keys_holding(item, value, f'{prefix}{key}.')
+
+
+@contextmanager
+def config_errors(cfg: Config) -> Iterator[None]:
+    """Make what building a part raises a UserError that names the part's key."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        text = first_line(error).partition(' More details')[0]
+        keys = []
+        if ' is not in the ' in text:  # the registry's way to say it knows no such type
+            keys = list(keys_holding(cfg, text.partition(' ')[0]))[:_KEYS_NAMED]
+        where = f' ({", ".join(keys)})' if keys else ''
+        raise UserError(
+            f'{cfg.filename}: cannot be built{where}: {text}; correct the key in the '
+            'config or in --cfg-options.'
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or the error's name if it has none."""
+    text = str(error.args[0] if error.args else '').strip()
+    return text.splitlines()[0].rstrip('.') if text else type(error).__name__

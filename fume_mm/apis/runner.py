@@ -1,14 +1,66 @@
 """Building MMEngine's Runner from a config, on GPUs and on CPUs."""
 
 import os
+from typing import Any
 
 import torch
 import torch.distributed
 from mmengine.config import Config
+from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
+from torch import nn
 
-from fume_mm.errors import UserError
 from fume_mm.registry import register_all_modules
+
+from .config import config_errors
+
+
+class ConfigRunner(Runner):
+    """MMEngine's Runner, which builds every part before it starts to work.
+
+    MMEngine builds loops, loaders and optimisers on the way; a mistake in one of them
+    is found here together, as a UserError that names it.
+    """
+
+    # MMEngine's attributes, first a config, then what is built from it
+    _train_loop: Any
+    _val_loop: Any
+    _test_loop: Any
+    optim_wrapper: Any
+    param_schedulers: Any
+
+    def train(self) -> nn.Module:
+        """Train; see :meth:`mmengine.runner.Runner.train`."""
+        with config_errors(self.cfg):
+            self._train_loop = self.build_train_loop(self._train_loop)
+            self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
+            if self.param_schedulers is not None:
+                self.param_schedulers = self.build_param_scheduler(
+                    self.param_schedulers
+                )
+            if self._val_loop is not None:
+                self._val_loop = self.build_val_loop(self._val_loop)
+        return super().train()
+
+    def val(self) -> dict:
+        """Validate; see :meth:`mmengine.runner.Runner.val`."""
+        with config_errors(self.cfg):
+            self._val_loop = self.build_val_loop(self._val_loop)
+        return super().val()
+
+    def test(self) -> dict:
+        """Test; see :meth:`mmengine.runner.Runner.test`."""
+        with config_errors(self.cfg):
+            self._test_loop = self.build_test_loop(self._test_loop)
+        return super().test()
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """MMEngine's, which does not name an optimiser that it does not know."""
+        if isinstance(optim_wrapper, dict):
+            kind = optim_wrapper.get('optimizer', {}).get('type')
+            if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+                raise KeyError(f'{kind} is not in the optimizer registry')
+        return super().build_optim_wrapper(optim_wrapper)
 
 
 def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:
@@ -34,12 +86,5 @@ def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:
         }
         if on_cpu:
             cfg.model_wrapper_cfg['device_ids'] = None
-    try:
-        return Runner.from_cfg(cfg)
-    except UserError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        text = str(error.args[0]) if error.args else str(error)
-        raise UserError(
-            f'{cfg.filename}: cannot be built: {text.splitlines()[0]}'
-        ) from error
+    with config_errors(cfg):
+        return ConfigRunner.from_cfg(cfg)

@@ -7,11 +7,14 @@ A campaign on disk::
 
 Paths in both are relative to ``<root>``. Every mistake ends in one
 :class:`~fume_mm.errors.UserError` that names the file, the line and the way out. Needs
-pandas and Pillow only, no torch.
+pandas, Pillow and OpenCV, no torch.
 """
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -35,11 +38,16 @@ ANNOTATION_COLUMNS = (
 #: the CSV has.
 GROUP_COLUMNS = ('vessel_id', 'run_id', 'original_sample_id')
 
-_SIMULATE = 'python tools/dataset_converters/simulate_ogi.py'
+_SIMULATE = 'python tools/dataset_converters/simulate_ogi.py {root} --seed 42'
+_PAIR = 'python tools/dataset_converters/pair_gases.py {root}'
 
 
 def read_annotations(
-    path: str | Path, *, root: str | Path | None = None, check_files: bool = True
+    path: str | Path,
+    *,
+    root: str | Path | None = None,
+    check_files: bool = True,
+    check_pixels: bool = False,
 ) -> pd.DataFrame:
     """Read and validate one ``{split}_annotations.csv``.
 
@@ -48,8 +56,9 @@ def read_annotations(
             or ``run_id``; further columns are kept as text.
         root: The folder its paths are relative to; by default the CSV's own.
         check_files: Also check that every frame and mask exists, has an image header
-            and that both are of one size. Reads headers only; that the values of a mask
-            are classes is checked on loading (:func:`check_mask_values`).
+            and that both are of one size. Reads headers only.
+        check_pixels: Also decode every frame and mask, some milliseconds each, and
+            check that the values of the masks are classes.
 
     Returns:
         One row per frame in the CSV's order, index 0, 1, ...: POSIX paths relative to
@@ -64,7 +73,7 @@ def read_annotations(
     if not path.is_file():
         raise UserError(
             f"{path} does not exist; put the owners' annotations there, or simulate a "
-            f'campaign with `{_SIMULATE} {root}`.'
+            f'campaign with `{_SIMULATE.format(root=root)}`.'
         )
     table = CsvTable(path, ANNOTATION_COLUMNS, root=root)
     frame = table.frame
@@ -94,8 +103,40 @@ def read_annotations(
         )
     if check_files:
         table.check_files('frame_path', 'mask_path')
+    if check_pixels:
+        _check_pixels(table)
     frame['group'] = frame[groups]
     return frame
+
+
+def _check_pixels(table: CsvTable) -> None:
+    """Refuse the first row whose frame or mask does not decode, or whose mask errs."""
+
+    def problem(files: tuple[str, str]) -> str | None:
+        frame, mask = (f'{table.root}/{name}' for name in files)
+        try:
+            _decode(frame)
+            check_mask_values(_decode(mask), mask)
+        except UserError as error:
+            return str(error)
+        return None
+
+    files = zip(table.frame['frame_path'], table.frame['mask_path'], strict=True)
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(problem, files)
+        for line, text in zip(table.lines, found, strict=True):
+            if text:
+                raise UserError(f'{table.path}, line {line}: {text}')
+
+
+def _decode(path: str) -> np.ndarray:
+    image = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise UserError(
+            f'{path}: cannot be decoded as an image, perhaps it was cut short; restore '
+            'the file or delete the row.'
+        )
+    return image
 
 
 def check_mask_values(mask: np.ndarray, path: str | Path) -> None:
@@ -137,8 +178,27 @@ def existing_root(root: str | Path) -> Path:
     root = Path(root)
     if not root.is_dir():
         raise UserError(
-            f'data root {root} does not exist; simulate a campaign there with '
-            f"`{_SIMULATE} {root}`, or put the owners' data there "
-            f'({root}/train_annotations.csv and its siblings).'
+            f"data root {root} does not exist; put the owners' data there "
+            f'({root}/train_annotations.csv and its siblings) or simulate a campaign '
+            f'with `{_SIMULATE.format(root=root)}`, then pair the gases with '
+            f'`{_PAIR.format(root=root)}`.'
         )
     return root
+
+
+def is_simulated(root: Path) -> bool:
+    """Whether the campaign's metadata say that it is simulated.
+
+    Raises:
+        UserError: If they cannot be read.
+    """
+    path = root / 'campaign.json'
+    if not path.exists():
+        return False
+    try:
+        return bool(json.loads(path.read_text(encoding='utf-8')).get('simulated'))
+    except (ValueError, AttributeError) as error:
+        raise UserError(
+            f'{path}: is not the metadata of a campaign ({error}); simulate the '
+            'campaign again or remove the file.'
+        ) from error

@@ -1,6 +1,5 @@
 """The dataset of paired CO2 and CH4 frames."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from fume_mm.errors import UserError
 from fume_mm.registry import DATASETS
 from fume_mm.structures import (
     GASES,
@@ -18,7 +16,7 @@ from fume_mm.structures import (
     SPLITS,
 )
 
-from .annotations import existing_root
+from .annotations import existing_root, is_simulated
 from .pairing import read_paired
 from .splitting import check_leaks, find_leaks
 
@@ -80,7 +78,7 @@ class DualGasDataset(BaseDataset):
             data_root=str(root),
             pipeline=list(pipeline),
             test_mode=test_mode,
-            metainfo={'simulated': _is_simulated(root), 'leakage': False},
+            metainfo={'simulated': is_simulated(root), 'leakage': False},
         )
 
     def load_data_list(self) -> list[dict[str, Any]]:
@@ -134,16 +132,3 @@ class DualGasDataset(BaseDataset):
     def prepare_data(self, idx: int) -> Any:
         """The item ``idx``; whatever is wrong with it is raised, never skipped."""
         return self.pipeline(self.get_data_info(idx))
-
-
-def _is_simulated(root: Path) -> bool:
-    path = root / 'campaign.json'
-    if not path.exists():
-        return False
-    try:
-        return bool(json.loads(path.read_text(encoding='utf-8')).get('simulated'))
-    except (json.JSONDecodeError, AttributeError) as error:
-        raise UserError(
-            f'{path}: is not the metadata of a campaign ({error}); simulate the '
-            'campaign again or remove the file.'
-        ) from error

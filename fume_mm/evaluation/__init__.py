@@ -5,7 +5,7 @@ from .evaluator import DualGasEvaluator
 from .health_metric import HealthMetric
 from .scores import classification_scores, confusion_matrix, segmentation_scores
 from .segmentation_metric import SegmentationMetric
-from .summary import summary_table
+from .summary import results_title, summary_table
 
 __all__ = [
     'DualGasEvaluator',
@@ -14,6 +14,7 @@ __all__ = [
     'SegmentationMetric',
     'classification_scores',
     'confusion_matrix',
+    'results_title',
     'segmentation_scores',
     'summary_table',
 ]

@@ -24,6 +24,17 @@ HEALTH_COLUMNS = {
 }
 
 
+def results_title(marks: dict) -> str:
+    """Title of a test's table, from its ``simulated`` and ``leakage`` marks.
+
+    Args:
+        marks: The dataset's metainfo or the content of test_results.json.
+    """
+    said = ['simulated data'] * bool(marks.get('simulated'))
+    said += ['LEAKED SPLIT'] * bool(marks.get('leakage'))
+    return f'Test split ({", ".join(said)})' if said else 'Test split'
+
+
 def summary_table(
     metrics: dict[str, float],
     details: dict | None = None,

@@ -69,7 +69,13 @@ class DualGasModel(BaseModel):
             if decode_head
             else None
         )
-        self.health_head: Any = MODELS.build(health_head) if health_head else None
+        health: Any = MODELS.build(health_head) if health_head else None
+        if decode_head is None and health.needs_masks:
+            raise UserError(
+                f'model: {type(health).__name__} reads the masks; give a '
+                'decode_head or another health_head.'
+            )
+        self.health_head = health
         self.fuse_stage = fuse_stage
         self.seg_weight = seg_weight
         self.health_weight = health_weight
@@ -135,7 +141,7 @@ class DualGasModel(BaseModel):
         health = None
         if self.health_head is not None and self.neck is not None:
             deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
-            health = self.health_head(self.neck(deep, present))
+            health = self.health_head(self.neck(deep, present), logits, present)
         return logits, health
 
     def loss(

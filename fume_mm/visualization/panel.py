@@ -162,8 +162,10 @@ def draw_panel(
 
 
 def dataset_note(metainfo: dict | None) -> str | None:
-    """What a panel must say of its dataset: ``'simulated'`` where it is."""
-    return 'simulated' if (metainfo or {}).get('simulated') else None
+    """What a panel must say of its dataset: that it is simulated, that splits leak."""
+    marks = {'simulated': 'simulated', 'leakage': 'leaked split'}
+    said = [mark for key, mark in marks.items() if (metainfo or {}).get(key)]
+    return ', '.join(said) or None
 
 
 def write_png(path: str | Path, image: np.ndarray) -> None:

@@ -207,9 +207,8 @@ def test_missing_root_gives_the_command(tmp_path):
     root = tmp_path / 'nothing'
     with pytest.raises(UserError) as error:
         read_annotations(annotations(root))
-    assert f'`python tools/dataset_converters/simulate_ogi.py {root}`' in str(
-        error.value
-    )
+    command = f'`python tools/dataset_converters/simulate_ogi.py {root} --seed 42`'
+    assert command in str(error.value)
     assert f'{root}/train_annotations.csv' in str(error.value)
 
 

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from fume_mm.datasets.annotations import existing_root, read_annotations
+from fume_mm.datasets.annotations import (
+    existing_root,
+    is_simulated,
+    read_annotations,
+)
 from fume_mm.datasets.pairing import (
     STRATEGIES,
     pair_gases,
@@ -71,11 +75,13 @@ def parse_args() -> argparse.Namespace:
 
 
 def read_splits(root: Path, splits: list[str]) -> dict[str, pd.DataFrame]:
-    """The annotations of each split, files checked."""
+    """The annotations of each split, every frame and mask decoded once."""
     annotations = {}
     for split in splits:
         start = time.perf_counter()
-        annotations[split] = read_annotations(root / f'{split}_annotations.csv')
+        annotations[split] = read_annotations(
+            root / f'{split}_annotations.csv', check_pixels=True
+        )
         seconds = time.perf_counter() - start
         print(
             f'{split}: read {len(annotations[split])} frames and their masks '
@@ -158,7 +164,9 @@ def main() -> None:
     for split, samples in paired.items():
         write_paired(samples, root / f'paired_{split}_annotations.csv')
     statistics = pairing_statistics(paired, annotations)
+    simulated = is_simulated(root)
     report = {
+        'simulated': simulated,
         'strategy': args.strategy,
         'seed': args.seed,
         'resplit': args.resplit,
@@ -169,7 +177,8 @@ def main() -> None:
     part = path.with_name(f'.{path.name}.{os.getpid()}.part')
     part.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
     part.replace(path)
-    print(f'\n{table(statistics)}\n\nwrote {path} and the paired CSVs beside it')
+    title = 'simulated data\n' * simulated
+    print(f'\n{title}{table(statistics)}\n\nwrote {path} and the paired CSVs beside it')
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 import math
 import os
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class RollingCheckpointHook(Hook):
 
     Written beside it first and then renamed, so a run killed while writing keeps the
     previous one. Written again after the validation, whose outcome (best score, early
-    stopping) then is in it.
+    stopping) then is in it; so is the epoch's periodic checkpoint, if there is one.
     """
 
     priority = 'LOWEST'
@@ -56,6 +57,11 @@ class RollingCheckpointHook(Hook):
         """Save again with what the validation changed."""
         if runner.epoch > 0 and runner.train_loop is not None:
             self._save(runner, epoch=runner.epoch)
+            periodic = Path(runner.work_dir) / f'epoch_{runner.epoch}.pth'
+            if is_main_process() and periodic.exists():
+                temporary = periodic.with_name(f'{self.NAME}.writing')
+                shutil.copyfile(periodic.with_name(self.NAME), temporary)
+                os.replace(temporary, periodic)  # noqa: PTH105
 
     def _save(self, runner: Any, *, epoch: int) -> None:
         temporary = f'{self.NAME}.writing'

@@ -3,5 +3,6 @@
 from .deeplabv3plus_head import DeepLabV3PlusHead
 from .fast_scnn_head import FastSCNNHead
 from .health_head import HealthHead
+from .plume_health_head import PlumeHealthHead
 
-__all__ = ['DeepLabV3PlusHead', 'FastSCNNHead', 'HealthHead']
+__all__ = ['DeepLabV3PlusHead', 'FastSCNNHead', 'HealthHead', 'PlumeHealthHead']

@@ -28,6 +28,9 @@ class HealthHead(BaseModule):
         init_cfg: MMEngine's initialisation; None is PyTorch's.
     """
 
+    #: Whether it needs the mask logits, so a decode head.
+    needs_masks = False
+
     def __init__(
         self,
         in_channels: int,
@@ -52,8 +55,19 @@ class HealthHead(BaseModule):
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_classes))
         self.loss_health = MODELS.build(loss or health_loss())
 
-    def forward(self, fused: Tensor) -> Tensor:
-        """Logits (N, num_classes) from the fused map (N, in_channels, h, w)."""
+    def forward(
+        self,
+        fused: Tensor,
+        logits: dict[str, Tensor] | None = None,
+        present: Tensor | None = None,
+    ) -> Tensor:
+        """Logits (N, num_classes) from the fused map (N, in_channels, h, w).
+
+        Args:
+            fused: The neck's map.
+            logits: Mask logits by gas, for heads that read the masks; not used here.
+            present: Which gases exist (N, 2) bool; not used here.
+        """
         return self.mlp(fused.mean(dim=(2, 3)))
 
     def loss(

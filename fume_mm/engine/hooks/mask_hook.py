@@ -1,0 +1,84 @@
+"""Predicted masks of the test samples to files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.dist import get_rank, get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from fume_mm.errors import UserError
+from fume_mm.registry import HOOKS
+from fume_mm.structures import GASES, DualGasDataSample
+
+from .panel_hook import _file_name
+
+
+@HOOKS.register_module()
+class MaskHook(Hook):
+    """Write each test sample's predicted masks, batch by batch.
+
+    A mask is ``<sample_id>_<gas>.png`` in ``out_dir``, one channel, 0 background, 1
+    tube, 2 gas, at the size of its frame on disk; written by the process that has the
+    sample. Signs that cannot be in a file name are percent-encoded.
+
+    Args:
+        out_dir: Folder of the masks; files of these names are replaced.
+
+    Raises:
+        UserError: In the test, if the model predicts no masks.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self, *, out_dir: str) -> None:
+        self.out_dir = Path(out_dir)
+        self._position = 0
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Start counting the samples."""
+        self._position = 0
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[DualGasDataSample] | None = None,
+    ) -> None:
+        """Write the masks of this batch."""
+        outputs = outputs or []
+        total = len(runner.test_dataloader.dataset)
+        for position, sample in enumerate(outputs, start=self._position):
+            # Samples that fill up the last round are another process's.
+            if position * get_world_size() + get_rank() < total:
+                for gas, mask in predicted_masks(sample).items():
+                    write_mask(self.out_dir / f'{_file_name(sample)}_{gas}.png', mask)
+        self._position += len(outputs)
+
+
+def predicted_masks(sample: DualGasDataSample) -> dict[str, np.ndarray]:
+    """The predicted masks of a sample, (H, W) uint8 by gas.
+
+    Raises:
+        UserError: If a gas that the sample has was given no mask.
+    """
+    masks: dict[str, np.ndarray] = {}
+    for gas in (gas for gas in GASES if gas in sample):
+        if 'pred_sem_seg' not in sample.get(gas):
+            raise UserError(
+                f"sample '{sample.get('sample_id')}' has no predicted {gas} mask; give "
+                'the model a decode_head, or ask for no masks.'
+            )
+        mask = sample.get(gas).pred_sem_seg.data[0]
+        masks[gas] = mask.to('cpu').numpy().astype(np.uint8)
+    return masks
+
+
+def write_mask(path: Path, mask: np.ndarray) -> None:
+    """Write (H, W) uint8 class ids as PNG; makes the folder it goes to."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode('.png', mask)[1].tobytes())

@@ -1,0 +1,246 @@
+"""The camera: gas against its background, optics, noise, gain control, 8 bits.
+
+Radiative transfer is that of a thin gas cloud before a background, in apparent
+temperature: ``T = T_bg + (1 - tau) (T_gas - T_bg)`` with the transmittance
+``tau = exp(-(k CL)^a)``. The contrast vanishes where gas and background are equally
+warm and changes sign there.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .parameters import DETECTOR_SHAPE, CameraParameters
+from .scene import Scene, smooth_noise
+from .seeding import choose
+
+# Apparent temperature of the gray level 0, C: only differences matter.
+_AMBIENT_CELSIUS = 22.0
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One camera's settings for a run.
+
+    Attributes:
+        kelvin_per_gray: Apparent temperature per displayed gray level, K; negative
+            for black-hot display.
+        gas_celsius: Apparent temperature of the gas, C.
+        axis_ppm_m: Column density on the axis of a steady jet, ppm m.
+        sign: +1 where gas shows brighter than its background, -1 where darker.
+        netd: White noise, K.
+        mottle: Mottling, K.
+        blur: Optics blur, std px.
+        quality: JPEG quality that stands for the video codec's.
+        overlay: ``''``, ``'logo'`` or ``'full'``.
+        readings: The two temperatures that the overlay shows.
+    """
+
+    kelvin_per_gray: float
+    gas_celsius: float
+    axis_ppm_m: float
+    sign: int
+    netd: float
+    mottle: float
+    blur: float
+    quality: int
+    overlay: str
+    readings: tuple[float, float]
+
+
+def emissivity(
+    column_ppm_m: np.ndarray, *, k: float, line_exponent: float
+) -> np.ndarray:
+    """``1 - exp(-(k CL)^a)``, 0 to 1, for a column density in ppm m."""
+    return -np.expm1(-((k * column_ppm_m) ** line_exponent))
+
+
+def gas_contrast(
+    column_ppm_m: np.ndarray,
+    *,
+    background_kelvin: np.ndarray,
+    gas_kelvin: float,
+    k: float,
+    line_exponent: float,
+) -> np.ndarray:
+    """Change of apparent temperature by the gas, K, of the arrays' shape.
+
+    Args:
+        column_ppm_m: Column density, ppm m.
+        background_kelvin: Apparent temperature behind the gas, K (or C).
+        gas_kelvin: Temperature of the gas in the same unit.
+        k: Absorption per ppm m.
+        line_exponent: Exponent of the optical depth.
+    """
+    share = emissivity(column_ppm_m, k=k, line_exponent=line_exponent)
+    return share * (gas_kelvin - background_kelvin)
+
+
+def draw_exposure(
+    rng: np.random.Generator, *, parameters: CameraParameters, scene: Scene
+) -> Exposure:
+    """Draw a run's camera settings for a scene."""
+    p = parameters
+    kelvin_per_gray = choose(rng, p.span_kelvin) / 255
+    black = scene.style == 'near_black'
+    contrast = choose(rng, p.contrast_black_gray if black else p.contrast_gray)
+    low, high = np.log(p.gain)
+    contrast *= math.exp(choose(rng, (low, high)))
+    bright = bool(rng.random() < p.bright_share)
+    # Near white leaves no room above, near black none below.
+    if scene.style == 'near_white':
+        bright = False
+    sign = 1 if bright or black else -1
+    warm = bool(rng.random() < p.warm_share)
+    # White-hot display where a warmer gas is to show brighter.
+    kelvin_per_gray *= 1 if warm == (sign > 0) else -1
+    share = choose(rng, p.axis_emissivity)
+    middle = float(np.median(scene.background))
+    gas_gray = middle + sign * contrast / share
+    heavy = bool(rng.random() < p.heavy_share)
+    quality = choose(rng, p.heavy_quality if heavy else p.quality)
+    draw = rng.random()
+    overlay = ''
+    if draw < p.overlay_share:
+        overlay = 'full'
+    elif draw < p.overlay_share + p.logo_share:
+        overlay = 'logo'
+    low_reading = float(rng.uniform(15, 24))
+    return Exposure(
+        kelvin_per_gray=kelvin_per_gray,
+        gas_celsius=_AMBIENT_CELSIUS + kelvin_per_gray * gas_gray,
+        axis_ppm_m=(-math.log1p(-share)) ** (1 / p.line_exponent) / p.k,
+        sign=sign,
+        netd=choose(rng, p.netd_kelvin),
+        mottle=choose(rng, p.mottle_kelvin),
+        blur=choose(rng, p.blur),
+        quality=round(quality),
+        overlay=overlay,
+        readings=(low_reading, low_reading + float(rng.uniform(4, 9))),
+    )
+
+
+def contrast_gray(
+    column: np.ndarray,
+    *,
+    scene: Scene,
+    exposure: Exposure,
+    parameters: CameraParameters,
+) -> np.ndarray:
+    """Displayed contrast of the gas, gray levels, before optics and noise.
+
+    Args:
+        column: Column density, 1 on the axis of a steady jet.
+        scene: Its background.
+        exposure: The camera's settings.
+        parameters: The camera.
+    """
+    kelvin = _AMBIENT_CELSIUS + exposure.kelvin_per_gray * scene.background
+    change = gas_contrast(
+        column * np.float32(exposure.axis_ppm_m),
+        background_kelvin=kelvin,
+        gas_kelvin=exposure.gas_celsius,
+        k=parameters.k,
+        line_exponent=parameters.line_exponent,
+    )
+    return change / np.float32(exposure.kelvin_per_gray)
+
+
+def draw_pattern(rng: np.random.Generator) -> np.ndarray:
+    """A camera's fixed pattern, std 1, (240, 320)."""
+    return rng.standard_normal(DETECTOR_SHAPE, dtype=np.float32)
+
+
+def expose(
+    contrast: np.ndarray,
+    *,
+    scene: Scene,
+    exposure: Exposure,
+    pattern: np.ndarray,
+    parameters: CameraParameters,
+    rng: np.random.Generator,
+    factor: int,
+) -> np.ndarray:
+    """Take a frame.
+
+    Args:
+        contrast: Of the gas, gray levels (240, 320).
+        scene: Background and tube.
+        exposure: The camera's settings.
+        pattern: Its fixed pattern (240, 320).
+        parameters: The camera.
+        rng: For this frame's noise.
+        factor: How many times the detector's size the frame has.
+
+    Returns:
+        uint8 (240 * factor, 320 * factor).
+    """
+    p = parameters
+    gray = scene.background + contrast
+    # Gas in front of the tube and the tube itself add up.
+    gray += exposure.sign * scene.tube_gray
+    gray = cv2.GaussianBlur(gray, (5, 5), exposure.blur)
+    if scene.pose.mirrored:
+        gray = cv2.flip(gray, 1)
+
+    per_kelvin = 1 / abs(exposure.kelvin_per_gray)
+    noise = np.float32(exposure.netd * per_kelvin)
+    gray += noise * rng.standard_normal(DETECTOR_SHAPE, dtype=np.float32)
+    gray += (noise * np.float32(p.fixed_pattern)) * pattern
+    rows = rng.standard_normal((DETECTOR_SHAPE[0], 1), dtype=np.float32)
+    gray += noise * np.float32(p.row_noise) * rows
+    gray += np.float32(exposure.mottle * per_kelvin) * smooth_noise(rng, patch=6.0)
+    # Air between camera and scene shimmers.
+    gray += np.float32(0.6) * smooth_noise(rng, patch=24.0)
+
+    middle = np.float32(np.median(scene.background[::8, ::8]))
+    gain = np.float32(1 + p.agc_gain_std * rng.standard_normal())
+    level = np.float32(p.agc_level_std * rng.standard_normal())
+    gray = (gray - middle) * gain + (middle + level)
+    if factor != 1:
+        gray = cv2.resize(
+            gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR
+        )
+    image = cv2.convertScaleAbs(np.maximum(gray, 0))
+    if exposure.overlay:
+        image = _draw_overlay(image, exposure, dark=bool(middle < 128))
+    return _codec(image, exposure.quality)
+
+
+def _codec(image: np.ndarray, quality: int) -> np.ndarray:
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    _, data = cv2.imencode('.jpg', image, options)
+    decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    assert decoded is not None
+    return decoded
+
+
+def _draw_overlay(image: np.ndarray, exposure: Exposure, *, dark: bool) -> np.ndarray:
+    factor = image.shape[1] / 640
+    ink = 250 if dark else 8
+
+    def write(text: str, x: float, y: float, size: float) -> None:
+        cv2.putText(
+            image,
+            text,
+            (round(x * factor), round(y * factor)),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            size * factor,
+            ink,
+            max(1, round(1.6 * factor)),
+            cv2.LINE_AA,
+        )
+
+    write('OGI-CAM', 8, 468, 0.8)
+    if exposure.overlay == 'full':
+        low, high = exposure.readings
+        write(f'{high:.1f}', 572, 32, 0.7)
+        write(f'{low:.1f}', 572, 464, 0.7)
+        top, bottom = round(52 * factor), round(427 * factor)
+        left, right = round(625 * factor), round(635 * factor)
+        ramp = np.linspace(255, 1, bottom - top, dtype=np.float32).astype(np.uint8)
+        image[top:bottom, left:right] = ramp[:, None]
+        cv2.rectangle(image, (left, top), (right, bottom), ink, 1)
+    return image

@@ -1,0 +1,108 @@
+"""Masks as an annotator would draw them: a generous, smooth outline of visible gas.
+
+The outline follows the clean contrast, never the noisy frame: a threshold at a share
+of the contrast's peak, which is the annotator's habit and the same for both gases of a
+run. Above the faintest contrast that anyone outlines, a stronger contrast alone
+therefore does not make a mask larger.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fume_mm.structures import BACKGROUND, GAS, TUBE
+
+from .parameters import DETECTOR_SHAPE, LabelParameters
+from .seeding import choose
+
+
+@dataclass(frozen=True)
+class Annotator:
+    """A run's habit of outlining.
+
+    Attributes:
+        threshold: Share of the peak contrast at which the outline runs.
+        smoothing: Std of the outline's smoothing, px.
+        generous: How far beyond the outline goes, relative to sqrt(area).
+    """
+
+    threshold: float
+    smoothing: float
+    generous: float
+
+
+def draw_annotator(rng: np.random.Generator, parameters: LabelParameters) -> Annotator:
+    """Draw a run's annotator."""
+    generous = choose(rng, parameters.generous)
+    return Annotator(
+        threshold=choose(rng, parameters.threshold),
+        smoothing=choose(rng, parameters.smoothing),
+        generous=generous if rng.random() < parameters.generous_share else 0.0,
+    )
+
+
+def _peak(visible: np.ndarray) -> float:
+    """Contrast of the plume's strong parts: 90th percentile where it is at all seen.
+
+    The maximum would follow single filaments.
+    """
+    seen = visible[visible > 0.2 * visible.max()]
+    return float(np.percentile(seen, 90)) if seen.size else 0.0
+
+
+def outline_gas(
+    contrast: np.ndarray, *, annotator: Annotator, parameters: LabelParameters
+) -> np.ndarray:
+    """Soft outline of the gas, 0 to 1, float32 (240, 320); the edge is at 0.5.
+
+    Args:
+        contrast: Clean contrast of the gas, gray levels, of either sign.
+        annotator: Whose outline.
+        parameters: What all annotators share.
+    """
+    empty = np.zeros(DETECTOR_SHAPE, np.float32)
+    visible = cv2.blur(np.abs(contrast), (5, 5))
+    threshold = max(annotator.threshold * _peak(visible), parameters.floor_gray)
+    binary = (visible > threshold).astype(np.uint8)
+    kernel = cv2.getStructuringElement(
+        cv2.MORPH_ELLIPSE, (parameters.closing, parameters.closing)
+    )
+    binary = cv2.morphologyEx(binary, cv2.MORPH_CLOSE, kernel)
+    contours, _ = cv2.findContours(binary, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    smallest = parameters.smallest * contrast.size
+    kept = [entry for entry in contours if cv2.contourArea(entry) >= smallest]
+    if not kept:
+        return empty
+    cv2.drawContours(empty, kept, -1, 1.0, cv2.FILLED)
+    reach = annotator.generous * float(np.sqrt(empty.sum()))
+    if reach > 0:
+        outside = cv2.distanceTransform(
+            (empty < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3
+        )
+        empty = (outside <= reach).astype(np.float32)
+    return cv2.GaussianBlur(empty, (0, 0), annotator.smoothing)
+
+
+def draw_mask(
+    outline: np.ndarray, tube_distance: np.ndarray, *, mirrored: bool, factor: int
+) -> np.ndarray:
+    """The mask: the tube's exact projection over the gas's outline.
+
+    Args:
+        outline: Of the gas, as :func:`outline_gas` returns it.
+        tube_distance: Signed distance to the tube, px.
+        mirrored: Whether the tube is at the right edge.
+        factor: How many times the detector's size the mask has.
+
+    Returns:
+        uint8 (240 * factor, 320 * factor): 0 background, 1 tube, 2 gas.
+    """
+    if factor != 1:
+        outline, tube_distance = (
+            cv2.resize(field, None, fx=factor, fy=factor)
+            for field in (outline, tube_distance)
+        )
+    mask = np.where(outline > 0.5, np.uint8(GAS), np.uint8(BACKGROUND))
+    mask[tube_distance < 0] = TUBE
+    return cv2.flip(mask, 1) if mirrored else mask

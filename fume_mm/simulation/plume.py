@@ -1,0 +1,283 @@
+"""A vent's plume: puffs of a starting jet, and the column density they sum to.
+
+Puffs leave the tip while the valve is open and slow down as a jet entrains air,
+``v = v0 / (1 + s / s0)``, so that their distance after an age ``a`` is
+``s = s0 (sqrt(1 + 2 v0 a / s0) - 1)``: the square-root-of-time front of a starting
+jet. Their std grows linearly with the distance, with ``s0 = tip_sigma / growth``, for
+which the column density along the axis of a steady jet is constant. Eddies come as a
+displacement field that is random in log-polar coordinates about the tip: conformal,
+so eddies are round, and their size is proportional to the distance from the tip.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .parameters import DETECTOR_SHAPE, PlumeParameters
+from .seeding import choose
+
+_TEXTURE = 1024  # side of the eddy texture, texels
+_TEXELS_PER_UNIT = 110.0  # texels per unit of log distance, and per radian
+# The share of the puffs that make up the head of the jet.
+_HEAD = 0.18
+# Puffs over which pulsation and direction stay alike.
+_MEMORY = 6
+
+
+@dataclass(frozen=True)
+class Style:
+    """What both cameras see alike during a run (units as PlumeParameters)."""
+
+    scale: float
+    growth: float
+    laminar: float
+    angle_noise: float
+    meander: float
+    fall: float
+    draught: tuple[float, float]
+    eddy: float
+    filament: float
+    roll_up: float
+
+
+@dataclass(frozen=True)
+class Vent:
+    """One burst at the time of its frame.
+
+    Attributes:
+        log_release: log of the volume over the gas's reference volume.
+        phase: Time since the valve opened, in open times; 0 before it opens.
+        tip: x and y of the tube's tip, px.
+        angle: Direction of the tube, radians, positive downwards.
+    """
+
+    log_release: float
+    phase: float
+    tip: tuple[float, float]
+    angle: float
+
+
+def draw_style(rng: np.random.Generator, parameters: PlumeParameters) -> Style:
+    """Draw what a run's plumes have in common."""
+    p = parameters
+    laminar = choose(rng, p.laminar)
+    return Style(
+        laminar=laminar if rng.random() < p.laminar_share else 0.0,
+        scale=choose(rng, p.scale),
+        growth=choose(rng, p.growth),
+        angle_noise=math.radians(choose(rng, p.angle_noise)),
+        meander=math.radians(choose(rng, p.meander)),
+        fall=choose(rng, p.fall),
+        draught=(choose(rng, p.draught), choose(rng, p.draught)),
+        eddy=choose(rng, p.eddy),
+        filament=choose(rng, p.filament),
+        roll_up=choose(rng, p.roll_up),
+    )
+
+
+def draw_phase(rng: np.random.Generator, parameters: PlumeParameters) -> float:
+    """When the frame is taken, in valve-open times; 0: before the valve opens."""
+    draw, phase = rng.random(), rng.random()
+    if draw < parameters.idle_share:
+        return 0.0
+    closed = draw < parameters.idle_share + parameters.closed_share
+    low, high = parameters.closed_phase if closed else parameters.phase
+    return float(low + (high - low) * phase)
+
+
+def open_time(log_release: float, parameters: PlumeParameters) -> float:
+    """Frames for which the valve stays open."""
+    return parameters.open_time * math.exp(parameters.time_exponent * log_release)
+
+
+def travelled(
+    age: np.ndarray, *, velocity: float, s0: float, laminar: float = 0.0
+) -> np.ndarray:
+    """Distance of a puff from the tip, px, ``age`` frames after it left.
+
+    Args:
+        age: Frames, 0 or more.
+        velocity: Exit velocity, px/frame.
+        s0: Distance over which the velocity halves, px.
+        laminar: Length of the jet's laminar part, px, where nothing slows down.
+    """
+    free = np.minimum(age, laminar / velocity)
+    return velocity * free + s0 * (np.sqrt(1 + 2 * velocity * (age - free) / s0) - 1)
+
+
+def _age(s: np.ndarray, *, velocity: float, s0: float, laminar: float) -> np.ndarray:
+    """Inverse of :func:`travelled`."""
+    slowed = 1 + np.maximum(s - laminar, 0) / s0
+    return (np.minimum(s, laminar) + s0 / 2 * (slowed**2 - 1)) / velocity
+
+
+def _reach(s: np.ndarray, *, s0: float, laminar: float) -> np.ndarray:
+    """Distance in jet widths: linear in the laminar part, then logarithmic."""
+    return np.minimum(s, laminar) / s0 + np.log1p(np.maximum(s - laminar, 0) / s0)
+
+
+def _distance(reach: np.ndarray, *, s0: float, laminar: float) -> np.ndarray:
+    """Inverse of :func:`_reach`."""
+    straight = np.minimum(reach, laminar / s0)
+    return s0 * (straight + np.expm1(reach - straight))
+
+
+def _correlated(draws: np.ndarray) -> np.ndarray:
+    """Running means over _MEMORY draws, with the variance of single draws."""
+    sums = np.cumsum(np.pad(draws, ((0, 0), (1, 0))), axis=1)
+    return (sums[:, _MEMORY:] - sums[:, :-_MEMORY]) / math.sqrt(_MEMORY)
+
+
+def column_density(
+    vent: Vent,
+    *,
+    style: Style,
+    parameters: PlumeParameters,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Column density of a vent, 1 on the axis of a steady jet.
+
+    Returns:
+        float32 of :data:`DETECTOR_SHAPE`; all zero before the valve opens.
+    """
+    p = parameters
+    draws = _correlated(rng.standard_normal((3, p.puffs + _MEMORY - 1)))
+    swing_phases = rng.random(2) * 2 * math.pi
+    shifts = rng.random(2) * _TEXTURE
+    gust = rng.standard_normal(2)
+    if vent.phase <= 0:
+        return np.zeros(DETECTOR_SHAPE, np.float32)
+
+    duration = open_time(vent.log_release, p)
+    velocity = p.exit_velocity * math.exp(p.velocity_exponent * vent.log_release)
+    s0 = p.tip_sigma / style.growth
+    now = vent.phase * duration
+    length = float(travelled(np.array(duration), velocity=velocity, s0=s0))
+    laminar = style.laminar * length
+
+    # Puffs stand a constant share of their own size apart, from the oldest (the head)
+    # to the one that left when the valve closed, or just now.
+    ages = np.array([now, max(now - duration, 0.0)])
+    ends = _reach(
+        travelled(ages, velocity=velocity, s0=s0, laminar=laminar),
+        s0=s0,
+        laminar=laminar,
+    )
+    reach = np.linspace(ends[0], ends[1], p.puffs + 1)
+    s = _distance(reach, s0=s0, laminar=laminar)
+    age = _age(s, velocity=velocity, s0=s0, laminar=laminar)
+    emission = -np.diff(age)
+    s, age = (s[1:] + s[:-1]) / 2, (age[1:] + age[:-1]) / 2
+    turbulent = np.maximum(s - laminar, 0)
+    sigma = p.tip_sigma + style.growth * turbulent
+    # Normalised so that the axis of a steady jet has column 1.
+    mass = emission * velocity * p.tip_sigma * math.sqrt(math.tau)
+    mass *= np.maximum(1 + p.pulsation * draws[0], 0.1)
+
+    u = (now - age) / duration
+    swing = np.sin(math.tau * 0.8 * u + swing_phases[0])
+    swing += 0.6 * np.sin(math.tau * 2.3 * u + swing_phases[1])
+    across = turbulent * (style.meander * swing + style.angle_noise * draws[1])
+    # The head of a starting jet is a vortex ring, seen from its side as two lobes.
+    head = np.clip(1 - u / _HEAD, 0, 1)
+    across += style.roll_up * head * turbulent * np.sign(draws[2])
+    along = s - 0.6 * style.roll_up * head * turbulent
+    sigma = sigma * (1 + 0.25 * head)
+
+    cos, sin = math.cos(vent.angle), math.sin(vent.angle)
+    drift = [
+        speed + 0.25 * wind for speed, wind in zip(style.draught, gust, strict=True)
+    ]
+    x = along * cos - across * sin + drift[0] * age
+    y = along * sin + across * cos + drift[1] * age + 0.5 * style.fall * age**2
+    x = vent.tip[0] + style.scale * x
+    y = vent.tip[1] + style.scale * y
+    column = _splat(x, y, style.scale * sigma, style.scale**2 * mass)
+    return _stir(column, vent=vent, style=style, laminar=laminar, shifts=shifts)
+
+
+def _splat(
+    x: np.ndarray, y: np.ndarray, sigma: np.ndarray, mass: np.ndarray
+) -> np.ndarray:
+    """Sum of round Gaussians as one matrix product of their two factors."""
+    height, width = DETECTOR_SHAPE
+    inverse = (1 / (math.sqrt(2) * sigma)).astype(np.float32)[:, None]
+    rows = np.arange(height, dtype=np.float32) - y.astype(np.float32)[:, None]
+    columns = np.arange(width, dtype=np.float32) - x.astype(np.float32)[:, None]
+    weight = (mass / (math.tau * sigma**2)).astype(np.float32)[:, None]
+    return (weight * np.exp(-np.square(rows * inverse))).T @ np.exp(
+        -np.square(columns * inverse)
+    )
+
+
+def _stir(
+    column: np.ndarray,
+    *,
+    vent: Vent,
+    style: Style,
+    laminar: float,
+    shifts: np.ndarray,
+) -> np.ndarray:
+    """Displace the column density by eddies and streak it with filaments."""
+    grid_x, grid_y = _grid()
+    dx, dy = grid_x - np.float32(vent.tip[0]), grid_y - np.float32(vent.tip[1])
+    # Seen from the tip, angles are counted from the tube's back, so that the cut
+    # between 0 and 2 pi lies where no gas is.
+    distance, angle = cv2.cartToPolar(-dx, -dy)
+    # A soft origin: texels must not get finer than the detector's pixels.
+    u = cv2.log(distance + np.float32(12 * style.scale))
+    texel = np.float32(_TEXELS_PER_UNIT)
+    eddies = cv2.remap(
+        _eddy_texture(),
+        u * texel + np.float32(shifts[0]),
+        angle * texel + np.float32(shifts[1]),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_WRAP,
+    )
+    reach = np.maximum(distance - np.float32(style.scale * laminar), 0)
+    # The shear layer needs some way before it breaks down.
+    reach *= np.float32(style.eddy) * reach / (reach + np.float32(30 * style.scale))
+    stirred = cv2.remap(
+        column,
+        grid_x + reach * eddies[..., 0],
+        grid_y + reach * eddies[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    filaments = 1 + np.float32(style.filament) * eddies[..., 2]
+    return stirred * np.maximum(filaments, np.float32(0.1))
+
+
+@functools.cache
+def _grid() -> tuple[np.ndarray, np.ndarray]:
+    height, width = DETECTOR_SHAPE
+    x, y = np.meshgrid(
+        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    )
+    return x, y
+
+
+@functools.cache
+def _eddy_texture() -> np.ndarray:
+    """Periodic noise (1024, 1024, 3), mean 0 and std 1: two shifts and filaments.
+
+    The shifts follow a steep spectrum (large eddies carry the energy, wavelengths from
+    0.55 units of log distance down), the filaments a flatter one. Frames take it at
+    random offsets; it is the same for every campaign.
+    """
+    rng = np.random.default_rng(20240607)
+    frequency = np.fft.fftfreq(_TEXTURE)[:, None] ** 2
+    frequency = np.sqrt(frequency + np.fft.rfftfreq(_TEXTURE)[None] ** 2)
+    channels = []
+    for slope, longest in ((2.6, 60.0), (2.6, 60.0), (2.0, 50.0)):
+        cut = 1 / longest
+        amplitude = np.maximum(frequency, cut) ** -slope
+        amplitude *= 1 - np.exp(-((frequency / cut) ** 4))  # nothing larger
+        amplitude *= np.exp(-((frequency * 7) ** 2))  # nothing finer than 7 texels
+        white = np.fft.rfft2(rng.standard_normal((_TEXTURE, _TEXTURE)))
+        noise = np.fft.irfft2(white * amplitude, s=(_TEXTURE, _TEXTURE))
+        channels.append((noise - noise.mean()) / noise.std())
+    return np.ascontiguousarray(np.stack(channels, axis=-1), dtype=np.float32)

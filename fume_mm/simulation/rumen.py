@@ -1,0 +1,51 @@
+"""How much gas a vessel releases: the only place where pH enters a frame."""
+
+from dataclasses import dataclass
+
+from fume_mm.structures import GASES, Gas
+
+from .parameters import RumenParameters
+from .seeding import stream
+
+# The middle of FUME's pH values and half their range.
+MIDDLE_PH, HALF_RANGE_PH = 5.75, 0.75
+
+
+@dataclass(frozen=True)
+class Run:
+    """One vessel's run.
+
+    Attributes:
+        ph: pH of the vessel.
+        activity: Deviation of log release shared by both gases.
+        deviation: Deviation of log release of each gas.
+    """
+
+    ph: float
+    activity: float
+    deviation: dict[Gas, float]
+
+
+def draw_run(seed: int, *, vessel: int, ph: float, parameters: RumenParameters) -> Run:
+    """The run of ``vessel``; its random part does not depend on ``ph``."""
+    rng = stream(seed, 'run', vessel=vessel)
+    activity = parameters.activity_std * float(rng.standard_normal())
+    deviation = {
+        gas: parameters.run_std * float(rng.standard_normal()) for gas in GASES
+    }
+    return Run(ph=ph, activity=activity, deviation=deviation)
+
+
+def log_relative_release(
+    ph: float, gas: Gas, *, parameters: RumenParameters, deviation: float = 0.0
+) -> float:
+    """Log of a vent's volume over the gas's reference volume (dimensionless).
+
+    Args:
+        ph: pH of the vessel.
+        gas: ``'co2'`` or ``'ch4'``.
+        parameters: The curve.
+        deviation: Sum of all random deviations of log release.
+    """
+    x = (ph - MIDDLE_PH) / HALF_RANGE_PH
+    return parameters.slope[gas] * x + deviation

@@ -1,0 +1,31 @@
+"""The config of the original FUME on ResNet-50 against the original's outputs."""
+
+from pathlib import Path
+
+import torch
+
+from fume_mm.apis.config import load_config
+from fume_mm.registry import MODELS, register_all_modules
+from fume_mm.structures import GASES
+from tests.models import golden
+
+CONFIG = Path(__file__).parents[2] / 'configs/fume/fume_r50_original.py'
+
+
+def test_config_equals_the_original() -> None:
+    expected = golden.outputs('fume_r50_outputs')
+    state = golden.model_state('fume_r50', shared_encoder=False)
+    register_all_modules()
+    with torch.device('meta'):
+        model = MODELS.build(load_config(str(CONFIG)).model)
+    model.load_state_dict(state, assign=True)
+    model.eval()
+    frames = dict(zip(GASES, golden.weights_module().make_inputs(), strict=True))
+    for case in ('both', 'co2_only', 'ch4_only'):
+        given = [case in ('both', f'{gas}_only') for gas in GASES]
+        with torch.no_grad():
+            out = model(frames | {'present': torch.tensor([given, given])})
+        golden.assert_parity(out['health'], expected[f'{case}.cls_logits'])
+        for gas, here in zip(GASES, given, strict=True):
+            if here:
+                golden.assert_parity(out[gas], expected[f'{case}.{gas}_seg_logits'])

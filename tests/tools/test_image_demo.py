@@ -1,0 +1,133 @@
+"""The demo's command line on two frames of a tiny campaign's kind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fume_mm.apis import inference_model, init_model
+from fume_mm.engine.hooks.panel_hook import read_frames
+from fume_mm.structures import DualGasDataSample
+from fume_mm.visualization import draw_panel
+from tests.campaigns import draw
+from tests.checkpoints import CONFIG, make_checkpoint
+
+ROOT = Path(__file__).parents[2]
+SIZES = {'co2': (64, 48), 'ch4': (100, 70)}
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames, a checkpoint, and in ``both`` and ``co2`` what the demo made of them."""
+    folder = tmp_path_factory.mktemp('demo')
+    make_checkpoint(folder / 'model.pth')
+    for seed, (gas, size) in enumerate(SIZES.items()):
+        frame, _ = draw(np.random.default_rng(seed), 5.6, size)
+        cv2.imwrite(str(folder / f'{gas}.png'), frame)
+    frames = [f'--{gas}={folder / gas}.png' for gas in SIZES]
+    for name, options in (('both', frames), ('co2', frames[:1])):
+        done = demo(folder, *options, f'--out-dir={folder}/{name}')
+        assert done.returncode == 0, done.stderr[-2000:]
+        (folder / name / 'stdout.txt').write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def sample(folder: Path) -> DualGasDataSample:
+    model = init_model(CONFIG, folder / 'model.pth')
+    return inference_model(model, folder / 'co2.png', folder / 'ch4.png')
+
+
+def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, 'demo/image_demo.py', str(CONFIG), f'{folder}/model.pth']
+    return subprocess.run(
+        [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def prediction(folder: Path) -> dict:
+    return json.loads((folder / 'prediction.json').read_text(encoding='utf-8'))
+
+
+@pytest.mark.parametrize('gas', SIZES)
+def test_masks_are_the_models(
+    folder: Path, sample: DualGasDataSample, gas: str
+) -> None:
+    mask = cv2.imread(str(folder / f'both/{gas}_mask.png'), cv2.IMREAD_UNCHANGED)
+    assert mask.shape[::-1] == SIZES[gas]
+    assert len(np.unique(mask)) > 1
+    assert (mask == sample.get(gas).pred_sem_seg.data[0].numpy()).all()
+
+
+@pytest.mark.parametrize('gas', SIZES)
+def test_pixels_of_each_class_are_counted(folder: Path, gas: str) -> None:
+    mask = cv2.imread(str(folder / f'both/{gas}_mask.png'), cv2.IMREAD_UNCHANGED)
+    told = prediction(folder / 'both')['masks'][gas]
+    assert (told['width'], told['height']) == SIZES[gas]
+    for value, name in enumerate(('background', 'tube', 'gas')):
+        assert told['pixels'][name] == (mask == value).sum()
+        assert told['share'][name] == pytest.approx((mask == value).mean())
+
+
+def test_health_is_the_models(folder: Path, sample: DualGasDataSample) -> None:
+    health = prediction(folder / 'both')['health']
+    scores = dict(
+        zip(
+            ('Healthy', 'Transitional', 'Acidotic'),
+            sample.health_scores.tolist(),
+            strict=True,
+        )
+    )
+    assert health['probabilities'] == pytest.approx(scores)
+    assert health['class'] == max(scores, key=scores.get)
+
+
+def test_panel_shows_the_sample_and_says_simulated(
+    folder: Path, sample: DualGasDataSample
+) -> None:
+    panel = cv2.imread(str(folder / 'both/panel.png'))
+    expected = draw_panel(
+        read_frames(sample),
+        sample,
+        title='co2.png, ch4.png',
+        note='training data: simulated',
+    )
+    assert (panel == cv2.cvtColor(expected, cv2.COLOR_RGB2BGR)).all()
+
+
+def test_prediction_says_what_it_is_of(folder: Path) -> None:
+    content = prediction(folder / 'both')
+    assert content['config'] == str(CONFIG)
+    assert content['checkpoint'] == f'{folder}/model.pth'
+    assert content['training_data'] == 'simulated'
+    assert content['frames'] == {gas: f'{folder / gas}.png' for gas in SIZES}
+
+
+def test_a_gas_that_is_not_given_has_no_mask(folder: Path) -> None:
+    names = {path.name for path in (folder / 'co2').iterdir()}
+    written = {'co2_mask.png', 'panel.png', 'prediction.json'}
+    assert names == written | {'stdout.txt'}
+    content = prediction(folder / 'co2')
+    assert content['frames']['ch4'] is None
+    assert list(content['masks']) == ['co2']
+    assert 'CH4: not given' in (folder / 'co2/stdout.txt').read_text()
+
+
+def test_printed_figures_are_those_of_the_prediction(folder: Path) -> None:
+    content = prediction(folder / 'both')
+    text = (folder / 'both/stdout.txt').read_text()
+    assert f'gas {content["masks"]["ch4"]["share"]["gas"]:.2%} of 100x70' in text
+    assert f'health: {content["health"]["class"]} (' in text
+
+
+def test_mistake_is_one_line(folder: Path) -> None:
+    done = demo(folder, '--co2=nowhere.png', f'--out-dir={folder}/mistake')
+    assert done.returncode == 2
+    assert 'error: nowhere.png: there is no such co2 frame' in done.stderr
+    assert 'Traceback' not in done.stderr
+    assert not (folder / 'mistake').exists()
