@@ -15,6 +15,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='ConsistencyHook'),
     dict(type='EpochSeedHook'),
+    dict(type='ChannelsLastHook'),
     # each process has batch statistics of its own until an epoch ends
     dict(type='SyncBuffersHook'),
     dict(type='RollingCheckpointHook'),

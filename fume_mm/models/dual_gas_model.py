@@ -133,22 +133,21 @@ class DualGasModel(BaseModel):
     def _run(
         self, frames: dict[str, Tensor], present: Tensor
     ) -> tuple[dict[str, Any], Tensor | None]:
-        """Mask logits by gas at the decoder's resolution, and health logits (N, 3)."""
+        """Mask logits by gas at the decoder's resolution, and the fused features."""
         features = self.backbone(frames)
         logits = {}
         if self.decode_head is not None:
             logits = {gas: self.decode_head[gas](features[gas]) for gas in features}
-        health = None
-        if self.health_head is not None and self.neck is not None:
-            deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
-            health = self.health_head(self.neck(deep, present), logits, present)
-        return logits, health
+        if self.neck is None:
+            return logits, None
+        deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
+        return logits, self.neck(deep, present)
 
     def loss(
         self, frames: dict[str, Tensor], present: Tensor, samples: Samples
     ) -> dict[str, Tensor]:
         """Losses by task and gas, weighted as they are summed, and pixel accuracies."""
-        logits, health = self._run(frames, present)
+        logits, fused = self._run(frames, present)
         losses: dict[str, Tensor] = {}
         for gas, seg_logits in logits.items():
             own = [sample.get(gas) for sample in samples if gas in sample]
@@ -157,8 +156,9 @@ class DualGasModel(BaseModel):
                 if 'loss' in name:
                     value = value * (self.seg_weight / len(logits))
                 losses[f'{gas}.{name}'] = value
-        if health is not None:
-            for name, value in self.health_head.loss(health, samples).items():
+        if fused is not None:
+            health = self.health_head.loss(fused, samples, logits, present)
+            for name, value in health.items():
                 losses[name] = value * self.health_weight
         return losses
 
@@ -169,7 +169,7 @@ class DualGasModel(BaseModel):
         samples: Samples | None = None,
     ) -> Samples:
         """The samples with ``pred_sem_seg`` and ``seg_logits`` at the size on disk."""
-        logits, health = self._run(frames, present)
+        logits, fused = self._run(frames, present)
         if samples is None:
             samples = _blank_samples(frames, present)
         for gas, seg_logits in logits.items():
@@ -179,14 +179,14 @@ class DualGasModel(BaseModel):
                 full = _resize(row[None], part.get('ori_shape', tuple(size)))[0]
                 part.seg_logits = PixelData(data=full)
                 part.pred_sem_seg = PixelData(data=full.argmax(dim=0, keepdim=True))
-        if health is not None:
-            scores = self.health_head.predict(health)
+        if fused is not None:
+            scores = self.health_head.predict(self.health_head(fused, logits, present))
             for sample, row in zip(samples, scores, strict=True):
                 sample.set_health_scores(row)
         return samples
 
     def _tensor(self, frames: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
-        logits, health = self._run(frames, present)
+        logits, fused = self._run(frames, present)
         out: dict[str, Tensor] = {}
         for i, gas in enumerate(GASES):
             if gas not in logits:
@@ -195,8 +195,8 @@ class DualGasModel(BaseModel):
             dense = full.new_zeros(len(present), *full.shape[1:])
             dense[present[:, i].to(full.device)] = full
             out[gas] = dense
-        if health is not None:
-            out['health'] = health
+        if fused is not None:
+            out['health'] = self.health_head(fused, logits, present)
         return out
 
 

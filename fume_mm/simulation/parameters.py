@@ -283,8 +283,8 @@ class CampaignParameters:
     """
 
     name: str = 'demo'
-    vessels: int = 400
-    frames_per_vessel: int = 3
+    vessels: int = 800
+    frames_per_vessel: int = 2
     size: tuple[int, int] = (320, 240)
     missing_co2: float = 0.10
     missing_ch4: float = 0.10

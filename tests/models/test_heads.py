@@ -179,7 +179,7 @@ def test_health_head_trains(n):
     head = HealthHead(8, hidden_channels=(6, 5)).train()
     logits = head(torch.randn(n, 8, 3, 4))
     assert logits.shape == (n, 3)
-    losses = head.loss(logits, health_samples(*[1] * n))
+    losses = head.loss_by_feat(logits, health_samples(*[1] * n))
     losses['loss_health'].backward()
     assert list(losses) == ['loss_health']
     for name, parameter in head.named_parameters():
@@ -188,7 +188,7 @@ def test_health_head_trains(n):
 
 def test_health_loss_is_weighted_focal():
     logits = torch.tensor([[0.2, -0.1, 0.4], [1.0, 0.0, -1.0]])
-    value = HealthHead(8).loss(logits, health_samples(1, 0))['loss_health']
+    value = HealthHead(8).loss_by_feat(logits, health_samples(1, 0))['loss_health']
     expected = softmax_focal_loss(
         logits, torch.tensor([1, 0]), gamma=2.0, class_weight=(1.0, 8.0, 1.2)
     )
@@ -198,14 +198,14 @@ def test_health_loss_is_weighted_focal():
 def test_health_loss_by_name():
     head = HealthHead(8, loss={'type': 'SoftmaxFocalLoss', 'gamma': 0.0})
     logits = torch.zeros(1, 3)
-    value = head.loss(logits, health_samples(2))['loss_health'].item()
+    value = head.loss_by_feat(logits, health_samples(2))['loss_health'].item()
     assert value == pytest.approx(torch.tensor(3.0).log().item())
 
 
 def test_health_loss_needs_a_class():
     sample = DualGasDataSample(metainfo={'sample_id': 'vessel-7'})
     with pytest.raises(UserError, match="'vessel-7' has no health class"):
-        HealthHead(8).loss(torch.zeros(1, 3), [sample])
+        HealthHead(8).loss_by_feat(torch.zeros(1, 3), [sample])
 
 
 def test_health_probabilities():

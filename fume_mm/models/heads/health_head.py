@@ -71,6 +71,16 @@ class HealthHead(BaseModule):
         return self.mlp(fused.mean(dim=(2, 3)))
 
     def loss(
+        self,
+        fused: Tensor,
+        samples: Sequence[DualGasDataSample],
+        logits: dict[str, Tensor] | None = None,
+        present: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """The losses of what :meth:`forward` says against ``samples``."""
+        return self.loss_by_feat(self(fused, logits, present), samples)
+
+    def loss_by_feat(
         self, logits: Tensor, samples: Sequence[DualGasDataSample]
     ) -> dict[str, Tensor]:
         """The loss of ``logits`` (N, num_classes) against the samples' ``gt_health``.

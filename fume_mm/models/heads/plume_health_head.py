@@ -1,85 +1,79 @@
-"""The health head that also looks at how far the plumes reach."""
+"""The health head that also looks at how large the plumes are."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
-from fume_mm.structures import GASES, SEG_CLASSES
+from fume_mm.structures import GAS, GASES, DualGasDataSample
 
 from .health_head import HealthHead
 
-#: Entries of :func:`plume_geometry` per gas.
-GEOMETRY_CHANNELS = 3 * (len(SEG_CLASSES) - 1) + 1
+#: Entries of :func:`plume_sizes`.
+SIZE_CHANNELS = 2 * len(GASES)
+# Between the probabilities' mean, to which every unsure pixel adds, and the count of
+# the mask's pixels, which knows no half pixels.
+_SHARPENING = 5.0
 
 
-def plume_geometry(logits: dict[str, Tensor], present: Tensor) -> Tensor:
-    """Size of tube and plume in the predicted masks; no brightness, no position.
+def plume_sizes(logits: dict[str, Tensor], present: Tensor) -> Tensor:
+    """Size of the plumes in the predicted masks; no brightness, no position.
 
     Args:
         logits: Mask logits (N_g, 3, h, w) of the samples that have the gas, by gas.
         present: (N, 2) bool, gases in the order of GASES.
 
     Returns:
-        (N, 2 * GEOMETRY_CHANNELS) float32. Per gas: for tube and for plume the logs of
-        its share of the frame's area, width and height, brought to about -1 to 1; then
-        1. All zero where the gas is missing.
+        (N, SIZE_CHANNELS) float32. Per gas the log of the plume's share of the frame,
+        brought to about -2 to 1, and 1; both 0 where the gas is missing.
     """
     any_logits = next(iter(logits.values()))
-    out = any_logits.new_zeros(
-        len(present), len(GASES), GEOMETRY_CHANNELS, dtype=torch.float32
-    )
+    out = any_logits.new_zeros(len(present), len(GASES), 2, dtype=torch.float32)
     for i, gas in enumerate(GASES):
         if gas not in logits:
             continue
-        shares = logits[gas].float().softmax(dim=1)[:, 1:]
-        sizes = torch.stack(
-            [
-                shares.mean(dim=(2, 3)),
-                shares.amax(dim=2).mean(dim=2),
-                shares.amax(dim=3).mean(dim=2),
-            ],
-            dim=2,
-        )
+        sharp = (_SHARPENING * logits[gas].float()).softmax(dim=1)
+        share = sharp[:, GAS].mean(dim=(1, 2))
         # A share of a thousandth is a few pixels: less does not count.
-        sizes = (torch.log(sizes + 1e-3) + 2.5) / 2.0
-        row = torch.cat([sizes.flatten(1), sizes.new_ones(len(sizes), 1)], dim=1)
+        size = (torch.log(share + 1e-3) + 2.0) / 2.0
+        row = torch.stack([size, torch.ones_like(size)], dim=1)
         out[present[:, i].to(out.device), i] = row
     return out.flatten(1)
 
 
 @MODELS.register_module()
 class PlumeHealthHead(HealthHead):
-    """Health from the fused features and from the sizes of the predicted plumes.
+    """Health from the sizes of the predicted plumes and from the fused features.
 
-    What the rumen's state changes in a frame is how much gas comes out. The mean of the
-    fused features has to learn that from one label per sample; the masks are learnt
-    from every pixel and measure it. This goes beyond FUME, whose head is
-    :class:`HealthHead`. The masks are detached: health cannot bend them.
+    What the rumen's state changes in a frame is how much of each gas comes out. Given
+    one label per sample and few vessels, the fused features learn the vessels by heart;
+    the masks are learnt from every pixel and measure it. So an MLP on the two sizes
+    speaks first, and FUME's classifier on the fused features, trained by a loss of its
+    own, is added with a gate γ that starts at zero: ``logits = sizes + γ · fused``. This
+    goes beyond FUME, whose head is :class:`HealthHead`. Health does not bend the masks,
+    nor γ the fused classifier.
 
     Args:
         in_channels: Channels of the fused map.
-        feature_dropout: Dropout on the pooled features, before the geometry joins them.
-        **kwargs: Of :class:`HealthHead`.
+        size_channels: Units of the hidden layer on the sizes.
+        **kwargs: Of :class:`HealthHead`, for the classifier on the fused features.
+
+    Losses: ``loss_health`` of the sum, ``loss_health_fused`` of the fused classifier.
     """
 
     needs_masks = True
 
     def __init__(
-        self,
-        in_channels: int,
-        *,
-        feature_dropout: float = 0.5,
-        hidden_channels: Sequence[int] = (64,),
-        **kwargs: object,
+        self, in_channels: int, *, size_channels: int = 64, **kwargs: object
     ) -> None:
-        super().__init__(
-            in_channels + len(GASES) * GEOMETRY_CHANNELS,
-            hidden_channels=hidden_channels,
-            **kwargs,  # type: ignore[arg-type]
+        super().__init__(in_channels, **kwargs)  # type: ignore[arg-type]
+        self.size_mlp = nn.Sequential(
+            nn.Linear(SIZE_CHANNELS, size_channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(size_channels, self.num_classes),
         )
-        self.feature_dropout = torch.nn.Dropout(feature_dropout)
+        self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(
         self,
@@ -91,11 +85,32 @@ class PlumeHealthHead(HealthHead):
 
         Args:
             fused: (N, in_channels, h, w).
-            logits: Mask logits by gas, see :func:`plume_geometry`.
+            logits: Mask logits by gas, see :func:`plume_sizes`.
             present: (N, 2) bool.
         """
+        return self._join(super().forward(fused), logits, present)
+
+    def _join(
+        self,
+        fused_logits: Tensor,
+        logits: dict[str, Tensor] | None,
+        present: Tensor | None,
+    ) -> Tensor:
         assert logits is not None and present is not None
         with torch.no_grad():
-            geometry = plume_geometry(logits, present)
-        features = self.feature_dropout(fused.mean(dim=(2, 3)))
-        return self.mlp(torch.cat([features, geometry.to(features.dtype)], dim=1))
+            sizes = plume_sizes(logits, present)
+        own = self.size_mlp(sizes.to(fused_logits.dtype))
+        return own + self.gamma * fused_logits.detach()
+
+    def loss(
+        self,
+        fused: Tensor,
+        samples: Sequence[DualGasDataSample],
+        logits: dict[str, Tensor] | None = None,
+        present: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """The losses of the sum and of the classifier on the fused features."""
+        fused_logits = super().forward(fused)
+        losses = self.loss_by_feat(self._join(fused_logits, logits, present), samples)
+        own = self.loss_by_feat(fused_logits, samples)
+        return {**losses, 'loss_health_fused': own['loss_health']}

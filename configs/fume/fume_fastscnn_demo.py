@@ -1,0 +1,15 @@
+# FUME on Fast-SCNN for `make demo`: minutes on two CPU cores. Beyond the original, the
+# health head also reads the sizes of the predicted plumes. The losses have no class
+# weights, for the demo campaign has as many vessels of each class.
+_base_ = [
+    '../_base_/datasets/ogi_sim_demo.py',
+    '../_base_/models/fume_fastscnn.py',
+    '../_base_/schedules/demo.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    decode_head=dict(loss_decode=dict(type='FocalDiceLoss', gamma=1.0)),
+    health_head=dict(
+        type='PlumeHealthHead', loss=dict(type='SoftmaxFocalLoss', gamma=0.0)
+    ),
+)
