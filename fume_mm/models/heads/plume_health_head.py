@@ -50,7 +50,7 @@ class PlumeHealthHead(HealthHead):
     one label per sample and few vessels, the fused features learn the vessels by heart;
     the masks are learnt from every pixel and measure it. So an MLP on the two sizes
     speaks first, and FUME's classifier on the fused features, trained by a loss of its
-    own, is added with a gate γ that starts at zero: ``logits = sizes + γ · fused``. This
+    own, is added with a gate γ that starts at zero: ``sizes + γ · fused``. This
     goes beyond FUME, whose head is :class:`HealthHead`. Health does not bend the masks,
     nor γ the fused classifier.
 
