@@ -37,6 +37,8 @@ ANNOTATION_COLUMNS = (
 #: What a frame's group, which no split may share, is read from: the first column that
 #: the CSV has.
 GROUP_COLUMNS = ('vessel_id', 'run_id', 'original_sample_id')
+#: Value of the pixels of a mask that nobody has labelled; they count nowhere.
+IGNORE = 255
 
 _SIMULATE = 'python tools/dataset_converters/simulate_ogi.py {root} --seed 42'
 _PAIR = 'python tools/dataset_converters/pair_gases.py {root}'
@@ -63,7 +65,8 @@ def read_annotations(
     Returns:
         One row per frame in the CSV's order, index 0, 1, ...: POSIX paths relative to
         ``root``, ``gas_type`` one of ``GASES``, ``ph_value`` float64, ``class_id``
-        int64, identifiers as text, and ``group`` (text; see :data:`GROUP_COLUMNS`).
+        int64, identifiers as text, and ``group`` (text; see :data:`GROUP_COLUMNS`). A
+        row may have masks only: see :meth:`CsvTable.parse_health`.
 
     Raises:
         UserError: On a missing file or any invalid row.
@@ -76,11 +79,21 @@ def read_annotations(
             f'campaign with `{_SIMULATE.format(root=root)}`.'
         )
     table = CsvTable(path, ANNOTATION_COLUMNS, root=root)
+    parse_annotations(table)
+    if check_files:
+        table.check_files('frame_path', 'mask_path')
+    if check_pixels:
+        _check_pixels(table)
+    return table.frame
+
+
+def parse_annotations(table: CsvTable) -> None:
+    """Parse and check the columns of ``table`` but not the files; adds ``group``."""
     frame = table.frame
     frame['frame_path'] = table.paths('frame_path')
     frame['mask_path'] = table.paths('mask_path')
     table.refuse(
-        frame['frame_path'].duplicated(keep=False),
+        (frame['frame_path'] != '') & frame['frame_path'].duplicated(keep=False),
         'frame_path',
         'the same frame_path is in more than one row',
         'keep one of the rows',
@@ -96,17 +109,12 @@ def read_annotations(
     groups = next(column for column in GROUP_COLUMNS if column in frame)
     for column in dict.fromkeys(('original_sample_id', groups)):
         table.refuse(
-            frame[column] == '',
+            (frame[column] == '') & (column not in table.absent),
             'frame_path',
             f'{column} is empty',
             'without it the splits cannot be kept apart, so fill it in',
         )
-    if check_files:
-        table.check_files('frame_path', 'mask_path')
-    if check_pixels:
-        _check_pixels(table)
     frame['group'] = frame[groups]
-    return frame
 
 
 def _check_pixels(table: CsvTable) -> None:
@@ -143,7 +151,7 @@ def check_mask_values(mask: np.ndarray, path: str | Path) -> None:
     """Refuse a mask that is not one channel of class ids.
 
     Args:
-        mask: (H, W), values 0 background, 1 tube, 2 gas.
+        mask: (H, W), values 0 background, 1 tube, 2 gas, :data:`IGNORE` unlabelled.
         path: Where it was read from, for the message.
 
     Raises:
@@ -158,11 +166,12 @@ def check_mask_values(mask: np.ndarray, path: str | Path) -> None:
     if mask.size and mask.dtype == np.uint8 and mask.max() < len(SEG_CLASSES):
         return
     values = np.unique(mask)
-    wrong = values[~np.isin(values, range(len(SEG_CLASSES)))]
+    wrong = values[~np.isin(values, [*range(len(SEG_CLASSES)), IGNORE])]
     if len(wrong):
         named = ', '.join(str(value) for value in wrong[:8])
         more = f' and {len(wrong) - 8} more' if len(wrong) > 8 else ''
         legend = ', '.join(f'{i} {name}' for i, name in enumerate(SEG_CLASSES))
+        legend += f', {IGNORE} unlabelled'
         raise UserError(
             f'{path}: mask values {named}{more} are no class ({legend}); save the mask '
             'as 8-bit gray PNG with these values.'

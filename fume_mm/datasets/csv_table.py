@@ -4,8 +4,10 @@ What the annotation CSVs and the paired CSVs have in common: paths, pH and class
 """
 
 import io
+import os
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,34 @@ _PATH_PREFIX = 'mmseg_dataset/'
 _LINES_NAMED = 3
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 _HEADER_BYTES = 33
+#: ``class_id`` of a row that has masks only; empty in the file.
+NO_CLASS = -1
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One thing that is wrong with a campaign.
+
+    Attributes:
+        file: The CSV (or folder) at fault.
+        line: Its line, the header being 1; None where no one line is at fault.
+        shown: The value, path or group concerned; may be empty.
+        problem: What is wrong; the same words for every defect of a kind.
+        way_out: What to do about it.
+    """
+
+    file: str
+    line: int | None
+    shown: str
+    problem: str
+    way_out: str
 
 
 class CsvTable:
     """A CSV read as text, with checks that name the file and the lines.
+
+    The checks raise at the first kind of mistake, or, with ``defects``, note every row
+    at fault and go on.
 
     Attributes:
         path: The CSV.
@@ -30,12 +56,14 @@ class CsvTable:
         frame: Its rows, all text, stripped; the checks replace columns by parsed ones.
         lines: Line number of each row in the file, the header being line 1. (A quoted
             line break inside a field would shift them; these files have none.)
+        absent: Required columns that it lacks, now empty (only with ``defects``).
 
     Args:
         path: An existing file.
         columns: Columns it must have.
         root: The folder its paths are relative to.
         empty: Further spellings of an empty field.
+        defects: Where to note mistakes in place of raising them.
     """
 
     def __init__(
@@ -45,17 +73,22 @@ class CsvTable:
         *,
         root: Path,
         empty: Sequence[str] = (),
+        defects: list[Defect] | None = None,
     ):
-        self.path, self.root = path, root
+        self.path, self.root, self.defects = path, root, defects
         frame = self._read()
         frame.columns = frame.columns.str.strip()
-        missing = [column for column in columns if column not in frame]
-        if missing:
-            raise UserError(
-                f'{path} has no column {", ".join(missing)} (it has '
-                f'{", ".join(frame.columns)}); add what is missing to the header and '
-                'the rows, separated by commas.'
+        self.absent = [column for column in columns if column not in frame]
+        if self.absent:
+            problem = f'has no column {", ".join(self.absent)}'
+            found = f'it has {", ".join(frame.columns)}'
+            way_out = (
+                'add what is missing to the header and the rows, separated by commas'
             )
+            if defects is None:
+                raise UserError(f'{path} {problem} ({found}); {way_out}.')
+            defects.append(Defect(str(path), 1, found, problem, way_out))
+            frame[self.absent] = ''
         for column in frame:
             text = frame[column].fillna('').str.strip()
             frame[column] = text.mask(text.isin(empty), '') if empty else text
@@ -102,7 +135,9 @@ class CsvTable:
         problem: str,
         way_out: str,
     ) -> None:
-        """Raise one error for all rows marked ``bad``, if any is.
+        """Raise one error for all rows marked ``bad``, if any is, or note each.
+
+        With ``defects``, checks of a column that is not there are left out.
 
         Args:
             bad: bool per row.
@@ -112,13 +147,23 @@ class CsvTable:
             way_out: What to do about it, without a full stop.
         """
         rows = np.flatnonzero(np.asarray(bad, dtype=bool))
-        if not len(rows):
+        if not len(rows) or shown in self.absent:
             return
-        if isinstance(shown, str):
-            column = self.frame[shown]
-            texts = [f"'{column.iat[row]}'" for row in rows[:_LINES_NAMED]]
-        else:
-            texts = [shown(row) for row in rows[:_LINES_NAMED]]
+
+        def text(row: int) -> str:
+            if callable(shown):
+                return shown(row)
+            return f"'{self.frame[shown].iat[row]}'"
+
+        if self.defects is not None:
+            self.defects += [
+                Defect(
+                    str(self.path), int(self.lines[row]), text(row), problem, way_out
+                )
+                for row in rows.tolist()
+            ]
+            return
+        texts = [text(row) for row in rows[:_LINES_NAMED]]
         named = ', '.join(
             f'line {self.lines[row]} ({text})'
             for row, text in zip(rows, texts, strict=False)
@@ -130,6 +175,8 @@ class CsvTable:
     def paths(self, column: str, *, optional: bool = False) -> pd.Series:
         """The paths of ``column``: POSIX, relative to the root, without the prefix.
 
+        With ``defects``, paths that must not be followed become empty.
+
         Args:
             column: Whose paths.
             optional: Whether a path may be empty.
@@ -137,8 +184,9 @@ class CsvTable:
         text = self.frame[column].str.replace('\\', '/', regex=False)
         if not optional:
             self.refuse(text == '', column, f'{column} is empty', 'fill it in')
+        absolute = text.str.match(r'(?:/|[A-Za-z]:)')
         self.refuse(
-            text.str.match(r'(?:/|[A-Za-z]:)'),
+            absolute,
             column,
             f'{column} is an absolute path',
             f'write it relative to {self.root}',
@@ -146,56 +194,68 @@ class CsvTable:
         text = text.str.replace(r'/(?:\./|/)*', '/', regex=True)
         text = text.str.replace(r'^(?:\./)+', '', regex=True)
         text = text.str.removeprefix(_PATH_PREFIX)
+        climbs = text.str.contains(r'(?:^|/)\.\.(?:/|$)')
         self.refuse(
-            text.str.contains(r'(?:^|/)\.\.(?:/|$)'),
+            climbs,
             column,
             f"{column} climbs with '..' and may leave {self.root}",
             'write it without',
         )
-        return text
+        return text.mask(absolute | climbs, '')
 
     def parse_health(self) -> None:
-        """Parse ``ph_value``, ``class_id``, ``class_name``; refuse contradictions."""
+        """Parse ``ph_value``, ``class_id``, ``class_name``; refuse contradictions.
+
+        A row may leave the class empty, and then all three: it has masks only. Its pH
+        is NaN, its class :data:`NO_CLASS`. A row with a class may leave the pH empty.
+        """
         frame = self.frame
         ph = pd.to_numeric(frame['ph_value'], errors='coerce').astype('float64')
+        number_like = np.isfinite(ph)
         self.refuse(
-            ~np.isfinite(ph), 'ph_value', 'ph_value is not a number', 'correct it'
+            ~number_like & (frame['ph_value'] != ''),
+            'ph_value',
+            'ph_value is not a number',
+            'correct it',
         )
         low, high = PH_RANGE
+        in_range = ph.between(low, high)
         self.refuse(
-            ~ph.between(low, high),
+            number_like & ~in_range,
             'ph_value',
             f'ph_value is outside {low} to {high}',
             'correct it',
         )
         names = dict(enumerate(HEALTH_CLASSES))
         legend = ', '.join(f'{i} {name}' for i, name in names.items())
+        labelled = (frame[['ph_value', 'class_id', 'class_name']] != '').any(axis=1)
         number = pd.to_numeric(frame['class_id'], errors='coerce')
+        known_id = number.isin(list(names))
         self.refuse(
-            ~number.isin(list(names)),
+            labelled & ~known_id,
             'class_id',
             f'class_id must be one of {legend}',
-            'correct it',
+            'correct it, or leave pH and class empty in a row that has masks only',
         )
-        class_id = number.astype('int64')
-        true_name = class_id.map(names)
+        class_id = number.where(known_id, NO_CLASS).astype('int64')
         name = frame['class_name'].str.capitalize()
+        known_name = name.isin(HEALTH_CLASSES)
         self.refuse(
-            ~name.isin(HEALTH_CLASSES),
+            labelled & ~known_name,
             'class_name',
             f'class_name must be one of {", ".join(HEALTH_CLASSES)}',
-            'correct it',
+            'correct it, or leave pH and class empty in a row that has masks only',
         )
         self.refuse(
-            name != true_name,
+            known_id & known_name & (name != class_id.map(names)),
             lambda row: f'class_id {class_id.iat[row]}, class_name {name.iat[row]}',
             f'class_id and class_name disagree ({legend})',
             'correct one of them',
         )
-        by_ph = ph.map({value: health_class(value) for value in ph.unique()})
+        by_ph = ph.map({value: health_class(value) for value in ph[in_range].unique()})
         name_by_ph = by_ph.map(names)
         self.refuse(
-            by_ph != class_id,
+            in_range & known_id & (by_ph != class_id),
             lambda row: (
                 f'pH {ph.iat[row]:g} is {name_by_ph.iat[row]}, class_id '
                 f'{class_id.iat[row]} is {name.iat[row]}'
@@ -255,6 +315,23 @@ class CsvTable:
             'frame and mask differ in size',
             'give the frame the mask that was drawn on it',
         )
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a CSV; a run that breaks off leaves the old file as it was.
+
+    Args:
+        frame: Rows; a ``class_id`` of :data:`NO_CLASS` is written empty.
+        path: The CSV; its folder must exist.
+    """
+    path = Path(path)
+    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    class_id = frame['class_id'].astype(object).where(frame['class_id'] >= 0, '')
+    try:
+        frame.assign(class_id=class_id).to_csv(part, index=False, lineterminator='\n')
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _size(size: tuple[int, int] | None) -> str:

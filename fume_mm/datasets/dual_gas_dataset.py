@@ -18,6 +18,7 @@ from fume_mm.structures import (
 
 from .annotations import existing_root, is_simulated
 from .pairing import read_paired
+from .sample_table import SampleTable
 from .splitting import check_leaks, find_leaks
 
 
@@ -45,6 +46,9 @@ class DualGasDataset(BaseDataset):
         allow_leakage: Load splits that share groups all the same; ``metainfo`` then
             says ``leakage=True`` and every result is marked.
         check_files: Look at every file's header on loading.
+        indices: Only these samples, or the first (if negative: the last) so many.
+        lazy_init: Read nothing before the first use; ``leakage`` in ``metainfo`` is
+            known from then on.
         test_mode: MMEngine's: an item that fails is an error, not replaced.
 
     Raises:
@@ -52,6 +56,7 @@ class DualGasDataset(BaseDataset):
             the files, or the groups that splits share.
     """
 
+    data_list: SampleTable
     METAINFO = {
         'classes': SEG_CLASSES,
         'palette': [list(colour) for colour in SEG_PALETTE],
@@ -67,6 +72,8 @@ class DualGasDataset(BaseDataset):
         pipeline: Sequence[Any] = (),
         allow_leakage: bool = False,
         check_files: bool = True,
+        indices: int | Sequence[int] | None = None,
+        lazy_init: bool = False,
         test_mode: bool = False,
     ) -> None:
         self.allow_leakage = allow_leakage
@@ -77,37 +84,28 @@ class DualGasDataset(BaseDataset):
             ann_file=ann_file,
             data_root=str(root),
             pipeline=list(pipeline),
+            indices=indices,
+            serialize_data=False,  # the table is the sharper tool
+            lazy_init=lazy_init,
             test_mode=test_mode,
             metainfo={'simulated': is_simulated(root), 'leakage': False},
         )
 
-    def load_data_list(self) -> list[dict[str, Any]]:
-        """A dict per sample, as the transforms expect it."""
+    def load_data_list(self) -> SampleTable:
+        """The samples as the transforms expect them, a dict each, made on demand."""
         paired = read_paired(
             Path(self.ann_file), root=self.root, check_files=self.check_files
         )
         self._check_splits(paired)
-        columns = {name: paired[name].tolist() for name in paired.columns}
-        samples = []
-        for i in range(len(paired)):
-            gases = [gas for gas in GASES if columns[f'{gas}_frame'][i]]
-            samples.append(
-                {
-                    'sample_id': columns['sample_id'][i],
-                    'groups': columns['groups'][i],
-                    'ph_value': columns['ph_value'][i],
-                    'class_id': columns['class_id'][i],
-                    'frame_paths': {
-                        gas: str(self.root / columns[f'{gas}_frame'][i])
-                        for gas in gases
-                    },
-                    'mask_paths': {
-                        gas: str(self.root / columns[f'{gas}_mask'][i]) for gas in gases
-                    },
-                }
+        return SampleTable.from_frame(paired, root=self.root)
+
+    def _get_unserialized_subset(self, indices: int | Sequence[int]) -> SampleTable:
+        """MMEngine's, which would make a list of dicts."""
+        if isinstance(indices, int):
+            return (
+                self.data_list[:indices] if indices >= 0 else self.data_list[indices:]
             )
-        self._class_ids = np.asarray(columns['class_id'])
-        return samples
+        return self.data_list.take(indices)
 
     def _check_splits(self, paired: Any) -> None:
         splits = {}
@@ -127,7 +125,7 @@ class DualGasDataset(BaseDataset):
     def health_labels(self) -> np.ndarray:
         """Class id of every sample, (len,) int."""
         self.full_init()
-        return self._class_ids
+        return self.data_list.class_ids
 
     def prepare_data(self, idx: int) -> Any:
         """The item ``idx``; whatever is wrong with it is raised, never skipped."""

@@ -4,7 +4,6 @@ Every annotated frame is in exactly one sample, in a pair or alone. (The origina
 implementation's random pairing used some frames twice and others never.)
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from fume_mm.errors import UserError
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
 from .annotations import existing_root, read_annotations
-from .csv_table import CsvTable
+from .csv_table import CsvTable, write_table
 
 #: What a pair's two frames have in common, by strategy.
 STRATEGIES: dict[str, tuple[str, ...]] = {
@@ -41,7 +40,8 @@ EXTRA_COLUMNS = ('sample_id', 'co2_group', 'ch4_group')
 
 _HEALTH = ('ph_value', 'class_id', 'class_name')
 _PAIR = 'python tools/dataset_converters/pair_gases.py'
-_EMPTY = ('nan', 'NaN', 'None', 'none', 'null', '<NA>')
+#: How paired CSVs spell an empty field.
+EMPTY = ('nan', 'NaN', 'None', 'none', 'null', '<NA>')
 _TRUTH = {
     **dict.fromkeys(('true', '1', '1.0', 'yes'), True),
     **dict.fromkeys(('false', '0', '0.0', 'no'), False),
@@ -91,9 +91,8 @@ def pair_gases(
     else:
         ordered = _by_augmentation(annotations)
     # Within a key, the n-th CO2 frame meets the n-th CH4 frame.
-    ordered = ordered.assign(
-        rank=ordered.groupby([*keys, 'gas_type'], sort=False).cumcount()
-    )
+    by_key = ordered.groupby([*keys, 'gas_type'], sort=False, dropna=False)
+    ordered = ordered.assign(rank=by_key.cumcount())
     join = [*keys, 'rank']
     sides = [_side(ordered, gas, join) for gas in GASES]
     paired = sides[0].merge(sides[1], on=join, how='outer', validate='one_to_one')
@@ -143,10 +142,11 @@ def _side(ordered: pd.DataFrame, gas: str, join: list[str]) -> pd.DataFrame:
 
 def _refuse_disagreement(paired: pd.DataFrame, strategy: str) -> None:
     both = paired['co2_frame'].notna() & paired['ch4_frame'].notna()
+    ph = {gas: paired[f'{gas}_ph_value'].fillna(-1) for gas in GASES}  # rows without
     bad = paired[
         both
         & (
-            (paired['co2_ph_value'] != paired['ch4_ph_value'])
+            (ph['co2'] != ph['ch4'])
             | (paired['co2_class_id'] != paired['ch4_class_id'])
         )
     ]
@@ -203,7 +203,7 @@ def pairing_statistics(
             {'': 'both', 'ch4': 'co2_only', 'co2': 'ch4_only'}
         )
         counts: dict[str, Any] = _counts(pattern)
-        by_ph = samples['ph_value'].sort_values().unique()
+        by_ph = samples['ph_value'].dropna().sort_values().unique()
         counts['by_class'] = {
             name: _counts(pattern[samples['class_id'] == class_id])
             for class_id, name in enumerate(HEALTH_CLASSES)
@@ -234,13 +234,7 @@ def write_paired(paired: pd.DataFrame, path: str | Path) -> None:
         paired: As :func:`pair_gases` gives it.
         path: The CSV; its folder must exist.
     """
-    path = Path(path)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        paired.to_csv(part, index=False, lineterminator='\n')
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_table(paired, path)
 
 
 def read_paired(
@@ -278,12 +272,9 @@ def read_paired(
             f'{path} does not exist; pair the frames of the campaign with '
             f'`{_PAIR} {root}`.'
         )
-    table = CsvTable(path, PAIRED_COLUMNS, root=root, empty=_EMPTY)
+    table = CsvTable(path, PAIRED_COLUMNS, root=root, empty=EMPTY)
+    parse_paired(table)
     frame = table.frame
-    for gas in GASES:
-        _parse_gas(table, gas)
-    _parse_availability(table)
-    table.parse_health()
     if check_files:
         for gas in GASES:
             table.check_files(f'{gas}_frame', f'{gas}_mask')
@@ -303,6 +294,14 @@ def read_paired(
         for groups in zip(*(frame[f'{gas}_group'] for gas in GASES), strict=True)
     ]
     return frame
+
+
+def parse_paired(table: CsvTable) -> None:
+    """Parse and check the columns of ``table`` that the owners' paired CSVs have."""
+    for gas in GASES:
+        _parse_gas(table, gas)
+    _parse_availability(table)
+    table.parse_health()
 
 
 def _parse_gas(table: CsvTable, gas: str) -> None:
@@ -348,9 +347,9 @@ def _parse_availability(table: CsvTable) -> None:
     table.refuse(
         truth.isna(), 'is_paired', 'is_paired must be True or False', 'correct it'
     )
-    is_paired = truth.astype(bool)
+    is_paired = truth.isin([True])
     table.refuse(
-        is_paired != (expected == ''),
+        truth.notna() & (is_paired != (expected == '')),
         'is_paired',
         'is_paired must be True where both gases have a frame, else False',
         'correct it',

@@ -10,6 +10,7 @@ import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from fume_mm.errors import UserError
 from fume_mm.registry import DATA_SAMPLERS, FUNCTIONS
 
 
@@ -24,6 +25,9 @@ class ClassBalancedSampler(Sampler):
         dataset: A dataset with ``health_labels``.
         seed: Seed; None is one that all ranks agree on.
         num_samples: Draws in an epoch over all ranks; None is the dataset's length.
+
+    Raises:
+        UserError: If a sample has no health class.
     """
 
     def __init__(
@@ -31,6 +35,13 @@ class ClassBalancedSampler(Sampler):
     ) -> None:
         self.rank, self.world_size = get_dist_info()
         labels = np.asarray(dataset.health_labels)  # type: ignore[attr-defined]
+        if (unlabelled := int((labels < 0).sum())) > 0:
+            raise UserError(
+                f'ClassBalancedSampler: {unlabelled} of {len(labels)} samples have no '
+                'health class to balance by; fill in ph_value, class_id and class_name '
+                'in the CSVs, or take '
+                "train_dataloader.sampler=dict(type='DefaultSampler', shuffle=True)."
+            )
         counts = np.bincount(labels)
         self.weights = torch.as_tensor(1.0 / counts[labels], dtype=torch.float64)
         self.seed = sync_random_seed() if seed is None else seed

@@ -14,6 +14,8 @@ import pandas as pd
 from fume_mm.errors import UserError
 from fume_mm.structures import HEALTH_CLASSES, SPLITS
 
+from .csv_table import NO_CLASS
+
 _GROUPS_NAMED = 5
 _ATTEMPTS = 20
 
@@ -24,6 +26,7 @@ def split_by_group(
     fractions: Sequence[float] = (0.7, 0.15, 0.15),
     seed: int = 42,
     stratify: str = 'class_id',
+    balance: Sequence[str] = (),
 ) -> dict[str, pd.DataFrame]:
     """Divide frames into train, val and test by whole groups.
 
@@ -32,14 +35,17 @@ def split_by_group(
     class with the fewest groups first, each time the group that comes nearest to the
     split's share. Then the other groups, the largest first, go where they lower most
     the sum over splits and classes of (frames − share)² / (frames of the class)².
+    With ``balance``, the combinations of class and those columns count beside the
+    classes, but no split needs every combination.
     scikit-learn's StratifiedGroupKFold makes folds of one size only and may leave a
     class out of one.
 
     Args:
-        annotations: Frames with columns ``group`` and ``stratify``.
+        annotations: Frames with columns ``group``, ``stratify`` and ``balance``.
         fractions: Shares of the frames for train, val and test, each above 0, sum 1.
         seed: Decides between groups that serve equally well.
         stratify: The column whose values every split needs in proportion.
+        balance: Further columns to keep in proportion as far as the groups allow.
 
     Returns:
         The rows of each split in their order, index 0, 1, ...
@@ -69,10 +75,15 @@ def split_by_group(
                 f'({", ".join(found)}), and each of {", ".join(SPLITS)} needs one of '
                 'its own; add vessels or runs of it to the annotations.'
             )
+    if balance:
+        strata = annotations.groupby([stratify, *balance], dropna=False).ngroup()
+        fine = np.zeros((len(groups), strata.max() + 1))
+        np.add.at(fine, (codes, strata.to_numpy()), 1)
+        count = np.hstack([count, fine])
     generator = np.random.default_rng(seed)
     missing: set[int] = set()
     for _ in range(_ATTEMPTS):
-        split_of = _assign(count, share, generator)
+        split_of = _assign(count, share, generator, required=len(classes))
         lacking = {
             label
             for label in range(len(classes))
@@ -97,9 +108,16 @@ def split_by_group(
 
 
 def _assign(
-    count: np.ndarray, share: np.ndarray, generator: np.random.Generator
+    count: np.ndarray,
+    share: np.ndarray,
+    generator: np.random.Generator,
+    *,
+    required: int,
 ) -> np.ndarray:
-    """The split of each group, from its frames per class, (groups, classes)."""
+    """The split of each group, from its frames per class, (groups, classes).
+
+    The first ``required`` classes choose their groups before the others.
+    """
     total = count.sum(axis=0)
     want = share[:, None] * total  # frames still wanted, (splits, classes)
     split_of = np.full(len(count), -1)
@@ -111,7 +129,9 @@ def _assign(
         has[split] |= count[group] > 0
 
     order = generator.permutation(len(count))
-    for label in np.argsort((count > 0).sum(axis=0), kind='stable'):
+    groups_with = (count > 0).sum(axis=0)
+    optional = np.arange(count.shape[1]) >= required
+    for label in np.lexsort((groups_with, optional)):
         # Small splits choose first: an ill-fitting group hurts them most.
         splits = generator.permutation(len(share))
         for split in splits[np.argsort(share[splits], kind='stable')]:
@@ -131,6 +151,8 @@ def _assign(
 
 
 def _class_text(column: str, value: object) -> str:
+    if column == 'class_id' and value == NO_CLASS:
+        return 'no health class'
     if column == 'class_id':
         return f'class {HEALTH_CLASSES[int(value)]}'  # type: ignore[call-overload]
     return f'{column} {value}'

@@ -3,25 +3,21 @@
 NumPy and OpenCV only; importing it loads neither torch nor any mm package.
 """
 
-from .campaign import (
-    ANNOTATION_COLUMNS,
-    holds_campaign,
-    plan_vessels,
-    write_campaign,
-)
+from .campaign import holds_campaign, write_campaign
 from .parameters import (
-    PRESETS,
     SIMULATOR_VERSION,
     SIZES,
     CameraParameters,
-    CampaignParameters,
     LabelParameters,
     PlumeParameters,
     RumenParameters,
     SceneParameters,
     SimulationParameters,
 )
-from .render import Rendered, render_vessel
+from .plan import Vessel, frames_of, plan_vessels
+from .presets import PRESETS, CampaignParameters, with_copies
+from .render import Rendered, render_clip, render_vessel
+from .writing import ANNOTATION_COLUMNS
 
 __all__ = [
     'ANNOTATION_COLUMNS',
@@ -36,8 +32,12 @@ __all__ = [
     'RumenParameters',
     'SceneParameters',
     'SimulationParameters',
+    'Vessel',
+    'frames_of',
     'holds_campaign',
     'plan_vessels',
+    'render_clip',
     'render_vessel',
+    'with_copies',
     'write_campaign',
 ]

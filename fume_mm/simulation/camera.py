@@ -7,17 +7,20 @@ warm and changes sign there.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from .parameters import DETECTOR_SHAPE, CameraParameters
-from .scene import Scene, smooth_noise
+from .scene import Scene, smooth_noise, unit_axes
 from .seeding import choose
 
 # Apparent temperature of the gray level 0, C: only differences matter.
 _AMBIENT_CELSIUS = 22.0
+# A stuck pixel, in std of the fixed pattern.
+_DEAD = np.float32(60.0)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Exposure:
         quality: JPEG quality that stands for the video codec's.
         overlay: ``''``, ``'logo'`` or ``'full'``.
         readings: The two temperatures that the overlay shows.
+        vignetting: Fall of the level towards the corners, gray levels.
     """
 
     kelvin_per_gray: float
@@ -48,6 +52,24 @@ class Exposure:
     quality: int
     overlay: str
     readings: tuple[float, float]
+    vignetting: float = 0.0
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What changes slowly from frame to frame of a clip.
+
+    Attributes:
+        mottle: Mottling of std 1 (240, 320).
+        shimmer: Shimmer of the air of std 1 (240, 320).
+        gain: Deviation of the AGC's gain, in its std.
+        level: Deviation of the AGC's level, in its std.
+    """
+
+    mottle: np.ndarray
+    shimmer: np.ndarray
+    gain: float
+    level: float
 
 
 def emissivity(
@@ -119,6 +141,7 @@ def draw_exposure(
         quality=round(quality),
         overlay=overlay,
         readings=(low_reading, low_reading + float(rng.uniform(4, 9))),
+        vignetting=choose(rng, p.vignetting),
     )
 
 
@@ -148,9 +171,27 @@ def contrast_gray(
     return change / np.float32(exposure.kelvin_per_gray)
 
 
-def draw_pattern(rng: np.random.Generator) -> np.ndarray:
-    """A camera's fixed pattern, std 1, (240, 320)."""
-    return rng.standard_normal(DETECTOR_SHAPE, dtype=np.float32)
+def draw_pattern(rng: np.random.Generator, *, dead_share: float = 0.0) -> np.ndarray:
+    """A camera's fixed pattern, std 1, (240, 320); dead pixels stand far out."""
+    pattern = rng.standard_normal(DETECTOR_SHAPE, dtype=np.float32)
+    dead = rng.random(DETECTOR_SHAPE, dtype=np.float32) < dead_share
+    pattern[dead] = _DEAD * np.sign(pattern[dead])
+    return pattern
+
+
+def draw_drifts(rng: np.random.Generator, frames: int) -> Iterator[Drift]:
+    """The drifts of a clip's frames: fields that turn into others and back."""
+    fields = [smooth_noise(rng, patch=patch) for patch in (6.0, 6.0, 24.0, 24.0)]
+    rates = 0.05 + 0.05 * rng.random(4)
+    phases = math.tau * rng.random(4)
+    for number in range(frames):
+        turn = rates * number + phases
+        mottle, shimmer = (
+            np.float32(math.cos(turn[i])) * fields[2 * i]
+            + np.float32(math.sin(turn[i])) * fields[2 * i + 1]
+            for i in range(2)
+        )
+        yield Drift(mottle, shimmer, math.sin(turn[2]), math.sin(turn[3]))
 
 
 def expose(
@@ -162,6 +203,7 @@ def expose(
     parameters: CameraParameters,
     rng: np.random.Generator,
     factor: int,
+    drift: Drift | None = None,
 ) -> np.ndarray:
     """Take a frame.
 
@@ -173,6 +215,7 @@ def expose(
         parameters: The camera.
         rng: For this frame's noise.
         factor: How many times the detector's size the frame has.
+        drift: The slow part of the noise within a clip; drawn from ``rng`` if None.
 
     Returns:
         uint8 (240 * factor, 320 * factor).
@@ -181,6 +224,10 @@ def expose(
     gray = scene.background + contrast
     # Gas in front of the tube and the tube itself add up.
     gray += exposure.sign * scene.tube_gray
+    if exposure.vignetting:
+        x, y = unit_axes()
+        fall = math.copysign(exposure.vignetting, exposure.kelvin_per_gray)
+        gray -= np.float32(2 * fall) * (x**2 + y**2)
     gray = cv2.GaussianBlur(gray, (5, 5), exposure.blur)
     if scene.pose.mirrored:
         gray = cv2.flip(gray, 1)
@@ -191,13 +238,20 @@ def expose(
     gray += (noise * np.float32(p.fixed_pattern)) * pattern
     rows = rng.standard_normal((DETECTOR_SHAPE[0], 1), dtype=np.float32)
     gray += noise * np.float32(p.row_noise) * rows
-    gray += np.float32(exposure.mottle * per_kelvin) * smooth_noise(rng, patch=6.0)
+    if drift is None:
+        drift = Drift(
+            mottle=smooth_noise(rng, patch=6.0),
+            shimmer=smooth_noise(rng, patch=24.0),
+            gain=rng.standard_normal(),
+            level=rng.standard_normal(),
+        )
+    gray += np.float32(exposure.mottle * per_kelvin) * drift.mottle
     # Air between camera and scene shimmers.
-    gray += np.float32(0.6) * smooth_noise(rng, patch=24.0)
+    gray += np.float32(0.6) * drift.shimmer
 
     middle = np.float32(np.median(scene.background[::8, ::8]))
-    gain = np.float32(1 + p.agc_gain_std * rng.standard_normal())
-    level = np.float32(p.agc_level_std * rng.standard_normal())
+    gain = np.float32(1 + p.agc_gain_std * drift.gain)
+    level = np.float32(p.agc_level_std * drift.level)
     gray = (gray - middle) * gain + (middle + level)
     if factor != 1:
         gray = cv2.resize(

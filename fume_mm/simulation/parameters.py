@@ -7,15 +7,10 @@ displayed 8-bit frame. Times are frames at 30 per second. Values marked [choice]
 design choices, not facts; [measured] ones bracket published OGI frames of rumen vents.
 """
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
-
-from fume_mm.errors import UserError
-from fume_mm.structures import GASES
 
 #: Changes whenever the same seed would give other bytes.
-SIMULATOR_VERSION = '1.0'
+SIMULATOR_VERSION = '1.1'
 #: Height and width of the detector, px.
 DETECTOR_SHAPE = (240, 320)
 #: Frame sizes (width, height) and how many times the detector's they are.
@@ -101,6 +96,17 @@ class PlumeParameters:
     closed_share: float = 0.10
     #: share of frames in which the valve has not opened (no gas at all)
     idle_share: float = 0.005
+    #: fall (+) or rise (-) of each gas on its own, px/frame^2, beside ``fall``; CO2
+    #: has 1.52 and CH4 0.55 times the density of air [choice]
+    buoyancy: dict[str, Range] = field(
+        default_factory=lambda: {'co2': (0.0, 0.0), 'ch4': (0.0, 0.0)}
+    )
+    #: share of runs with a steady low flow in place of vents, and that flow's limits,
+    #: standard cm3 per minute
+    trickle_share: float = 0.0
+    trickle_sccm: Range = (10.0, 100.0)
+    #: std of a trickle, px [measured: width at half maximum 9 to 14 px]
+    trickle_sigma: Range = (3.0, 5.5)
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,9 @@ class SceneParameters:
     tube_y: Range = (0.36, 0.62)
     #: share of runs in which the tube ends outside the view
     no_tube_share: float = 0.05
+    #: share of runs with another object (bottle neck, bracket) in a corner
+    clutter_share: float = 0.0
+    clutter_gray: Range = (-45.0, 60.0)
     #: black corner of a rotated copy and thin black border, share of frames
     wedge_share: float = 0.06
     border_share: float = 0.04
@@ -174,6 +183,10 @@ class CameraParameters:
     #: row noise and fixed pattern, relative to the white noise [measured]
     row_noise: float = 0.20
     fixed_pattern: float = 0.50
+    #: fall of the level from the middle to the corners, gray levels (vignetting)
+    vignetting: Range = (0.0, 0.0)
+    #: share of the detector's pixels that are stuck and not corrected
+    dead_share: float = 0.0
     #: AGC drift per frame: relative std of the gain, std of the level in gray levels
     agc_gain_std: float = 0.015
     agc_level_std: float = 1.5
@@ -262,86 +275,3 @@ class SimulationParameters:
         }
     )
     label: LabelParameters = field(default_factory=LabelParameters)
-
-
-@dataclass(frozen=True)
-class CampaignParameters:
-    """A campaign: how many vessels, frames and gases, at which size.
-
-    Args:
-        name: What the campaign calls itself.
-        vessels: Number of vessels; each has one pH and one run.
-        frames_per_vessel: Samples per vessel, each with a frame per gas.
-        size: Width and height of a frame, a key of :data:`SIZES`.
-        missing_co2: Share of samples without a CO2 frame.
-        missing_ch4: Share of samples without a CH4 frame.
-        gas_free: Render the same campaign with nothing released: a control set.
-        simulation: The models' parameters.
-
-    Raises:
-        UserError: If a value cannot be simulated.
-    """
-
-    name: str = 'demo'
-    vessels: int = 800
-    frames_per_vessel: int = 2
-    size: tuple[int, int] = (320, 240)
-    missing_co2: float = 0.10
-    missing_ch4: float = 0.10
-    gas_free: bool = False
-    simulation: SimulationParameters = field(default_factory=SimulationParameters)
-
-    #: Fewer vessels than this leave a split empty.
-    SMALLEST = 6
-    LARGEST = 99_999
-
-    def __post_init__(self) -> None:
-        if not self.SMALLEST <= self.vessels <= self.LARGEST:
-            raise UserError(
-                f'vessels is {self.vessels}, outside {self.SMALLEST} to '
-                f'{self.LARGEST}: each split needs a vessel of its own; choose a '
-                'number in that range.'
-            )
-        if not 1 <= self.frames_per_vessel <= 999:
-            raise UserError(
-                f'frames_per_vessel is {self.frames_per_vessel}, outside 1 to 999; '
-                'choose a number in that range.'
-            )
-        if self.size not in SIZES:
-            sizes = ' or '.join(f'{width}x{height}' for width, height in SIZES)
-            raise UserError(
-                f'size {"x".join(map(str, self.size))} is not one of the camera; '
-                f'choose {sizes}.'
-            )
-        shares = (self.missing_co2, self.missing_ch4)
-        for gas, missing in zip(GASES, shares, strict=True):
-            if not 0 <= missing <= 1:  # also refuses NaN
-                raise UserError(
-                    f'missing_{gas} is {missing}, not a share from 0 to 1; choose one.'
-                )
-        if self.missing_co2 + self.missing_ch4 > 1:
-            raise UserError(
-                f'missing_co2 {self.missing_co2} and missing_ch4 {self.missing_ch4} '
-                'sum to more than 1, so samples would have no gas at all; lower one.'
-            )
-
-    def as_dict(self) -> dict[str, Any]:
-        """All parameters as JSON would give them back (lists, not tuples)."""
-        return _jsonable(dataclasses.asdict(self))
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _jsonable(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(entry) for entry in value]
-    return value
-
-
-PRESETS: dict[str, CampaignParameters] = {
-    'demo': CampaignParameters(),
-    'standard': CampaignParameters(
-        name='standard', vessels=120, frames_per_vessel=10, size=(640, 480)
-    ),
-    'smoke': CampaignParameters(name='smoke', vessels=18, frames_per_vessel=2),
-}

@@ -11,10 +11,12 @@ so eddies are round, and their size is proportional to the distance from the tip
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+
+from fume_mm.structures import GASES
 
 from .parameters import DETECTOR_SHAPE, PlumeParameters
 from .seeding import choose
@@ -41,6 +43,10 @@ class Style:
     eddy: float
     filament: float
     roll_up: float
+    buoyancy: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(GASES, 0.0)
+    )
+    trickle: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,12 +58,17 @@ class Vent:
         phase: Time since the valve opened, in open times; 0 before it opens.
         tip: x and y of the tube's tip, px.
         angle: Direction of the tube, radians, positive downwards.
+        fall: Fall of this gas on its own, px/frame^2.
+        eddy_phase: The phase at which the eddies stand as drawn; they move with the
+            jet from there. None: the phase of the frame.
     """
 
     log_release: float
     phase: float
     tip: tuple[float, float]
     angle: float
+    fall: float = 0.0
+    eddy_phase: float | None = None
 
 
 def draw_style(rng: np.random.Generator, parameters: PlumeParameters) -> Style:
@@ -75,6 +86,8 @@ def draw_style(rng: np.random.Generator, parameters: PlumeParameters) -> Style:
         eddy=choose(rng, p.eddy),
         filament=choose(rng, p.filament),
         roll_up=choose(rng, p.roll_up),
+        buoyancy={gas: choose(rng, p.buoyancy[gas]) for gas in GASES},
+        trickle=bool(rng.random() < p.trickle_share),
     )
 
 
@@ -192,14 +205,15 @@ def column_density(
         speed + 0.25 * wind for speed, wind in zip(style.draught, gust, strict=True)
     ]
     x = along * cos - across * sin + drift[0] * age
-    y = along * sin + across * cos + drift[1] * age + 0.5 * style.fall * age**2
+    fall = style.fall + vent.fall
+    y = along * sin + across * cos + drift[1] * age + 0.5 * fall * age**2
     x = vent.tip[0] + style.scale * x
     y = vent.tip[1] + style.scale * y
-    column = _splat(x, y, style.scale * sigma, style.scale**2 * mass)
+    column = splat(x, y, style.scale * sigma, style.scale**2 * mass)
     return _stir(column, vent=vent, style=style, laminar=laminar, shifts=shifts)
 
 
-def _splat(
+def splat(
     x: np.ndarray, y: np.ndarray, sigma: np.ndarray, mass: np.ndarray
 ) -> np.ndarray:
     """Sum of round Gaussians as one matrix product of their two factors."""
@@ -230,6 +244,11 @@ def _stir(
     # A soft origin: texels must not get finer than the detector's pixels.
     u = cv2.log(distance + np.float32(12 * style.scale))
     texel = np.float32(_TEXELS_PER_UNIT)
+    # The jet's front goes as the root of time, so eddies that grow with it move by
+    # half the log of the time.
+    if vent.eddy_phase is not None:
+        moved = 0.5 * math.log(vent.phase / vent.eddy_phase)
+        shifts = shifts - np.array([moved * _TEXELS_PER_UNIT, 0])
     eddies = cv2.remap(
         _eddy_texture(),
         u * texel + np.float32(shifts[0]),

@@ -67,12 +67,13 @@ def draw_scene(
     background = _background(rng, parameters, style)
     pose = _pose(rng, parameters, scale)
     distance = _tube_distance(pose)
+    tube_gray = _tube_gray(rng, parameters, pose, distance)
     return Scene(
         style=style,
-        background=background,
+        background=_clutter(rng, parameters, background),
         pose=pose,
         tube_distance=distance,
-        tube_gray=_tube_gray(rng, parameters, pose, distance),
+        tube_gray=tube_gray,
     )
 
 
@@ -131,6 +132,31 @@ def _background(rng: np.random.Generator, p: SceneParameters, style: str) -> np.
         ring = np.sqrt(rx**2 + ry**2) - radius
         image = image + bright * depth / (1 + np.exp(ring / 2.5))
     return image.astype(np.float32)
+
+
+def _clutter(
+    rng: np.random.Generator, p: SceneParameters, background: np.ndarray
+) -> np.ndarray:
+    """Perhaps another object that stands into the view from above or below."""
+    draws, gray = rng.random(6), choose(rng, p.clutter_gray)
+    if draws[0] >= p.clutter_share:
+        return background
+    # Away from the tube, which is at the left edge.
+    x = (0.45 + 0.5 * draws[1]) * WIDTH
+    half_width = (0.02 + 0.06 * draws[2]) * WIDTH
+    depth = (0.05 + 0.17 * draws[3]) * HEIGHT
+    lean = 0.6 * (draws[4] - 0.5) * depth
+    corners = [
+        (x - half_width, -5),
+        (x + half_width, -5),
+        (x + 0.8 * half_width + lean, depth),
+        (x - 0.8 * half_width + lean, depth),
+    ]
+    shape = np.zeros(DETECTOR_SHAPE, np.float32)
+    cv2.fillPoly(shape, [np.round(corners).astype(np.int32)], 1.0)
+    if draws[5] < 0.6:
+        shape = shape[::-1].copy()
+    return background + np.float32(gray) * cv2.GaussianBlur(shape, (0, 0), 1.5)
 
 
 def _pose(rng: np.random.Generator, p: SceneParameters, scale: float) -> Pose:

@@ -19,6 +19,8 @@ PURPOSES = (
     'plume',
     'noise',
     'copy',
+    'augmentation',
+    'clip',
 )
 
 

@@ -32,21 +32,26 @@ HEALTH_MARGIN = 12
 CLASSES_WIDTH, SCORES_WIDTH = 330, 720
 TEXT, LARGE = 15, 18
 
+#: Value of a mask's unlabelled pixels, the losses' and metrics' ``ignore_index``.
+IGNORED = 255
+#: Stripes over them: gray level and period in pixels.
+STRIPE, STRIPE_PERIOD = 150, 8
+
 COLUMNS = {'gt_sem_seg': 'truth', 'pred_sem_seg': 'prediction'}
 
 
 def overlay(
     frame: np.ndarray, mask: np.ndarray, *, alpha: float = 0.45, line_width: int = 1
 ) -> np.ndarray:
-    """Tint tube and gas in a frame and outline them.
+    """Tint tube and gas in a frame, outline them, and hatch ignored pixels in gray.
 
     The tint lets a faint plume shine through; the outline shows where the mask ends
     although the plume does not.
 
     Args:
         frame: (H, W) uint8.
-        mask: (H, W) integer class ids; background and ids that are no class (ignored
-            pixels) stay as they are.
+        mask: (H, W) integer class ids; background stays as it is, and so do ids that
+            are no class, but for :data:`IGNORED`.
         alpha: Share of the colour in the tint, 0 to 1.
         line_width: Of the outline, in pixels; 0 draws none.
 
@@ -73,7 +78,14 @@ def overlay(
                 inside.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
             )
             cv2.drawContours(image, contours, -1, colour, line_width)
+    image[(mask == IGNORED) & _stripes(mask.shape)] = STRIPE
     return image
+
+
+def _stripes(shape: tuple[int, ...]) -> np.ndarray:
+    """Slanted stripes over half of the pixels, (H, W) bool."""
+    rows, columns = np.indices(shape, sparse=True)
+    return (rows + columns) % STRIPE_PERIOD < STRIPE_PERIOD // 2
 
 
 def draw_panel(
@@ -145,7 +157,9 @@ def draw_panel(
             )
         top += row + GAP
     if columns:
-        _draw_legend(canvas, left, top)
+        truths = [part['gt_sem_seg'] for part in masks.values() if 'gt_sem_seg' in part]
+        ignored = any((truth == IGNORED).any() for truth in truths)
+        _draw_legend(canvas, left, top, ignored=ignored)
         top += LEGEND_HEIGHT
     if health_height:
         canvas.box((MARGIN, top, right, top + 1), fill=RULE)
@@ -247,7 +261,7 @@ def _draw_head(canvas: Canvas, title: str, note: str | None) -> None:
     )
 
 
-def _draw_legend(canvas: Canvas, left: int, top: int) -> None:
+def _draw_legend(canvas: Canvas, left: int, top: int, *, ignored: bool) -> None:
     middle = top + LEGEND_HEIGHT // 2 - 4
     for name, colour in zip(SEG_CLASSES, SEG_PALETTE, strict=True):
         if name == SEG_CLASSES[BACKGROUND]:
@@ -255,6 +269,10 @@ def _draw_legend(canvas: Canvas, left: int, top: int) -> None:
         canvas.box((left, middle - 7, left + 14, middle + 7), fill=colour)
         canvas.text((left + 20, middle), name, anchor='lm')
         left += 20 + canvas.text_width(name, TEXT) + 22
+    if ignored:
+        swatch = np.where(_stripes((14, 14)), STRIPE, 255).astype(np.uint8)
+        canvas.paste(np.repeat(swatch[:, :, None], 3, axis=2), (left, middle - 7))
+        canvas.text((left + 20, middle), 'ignored', anchor='lm')
 
 
 def _class_lines(sample: DualGasDataSample) -> list[tuple[str, int, str]]:

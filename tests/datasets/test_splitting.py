@@ -87,6 +87,34 @@ def test_stratify_by_another_column():
     assert [int((splits[s]['ph_value'] == 6.2).sum()) for s in SPLITS] == [12, 4, 4]
 
 
+def test_a_balanced_column_keeps_its_proportions_within_each_class():
+    data = frames([(f'g{c}_{i}', c, 5) for c in range(3) for i in range(20)])
+    # Of each class, the first ten groups are of one gas, the others of the other.
+    number = data['group'].str.partition('_')[2].astype(int)
+    data['gas_type'] = np.where(number < 10, 'co2', 'ch4')
+    splits = split_by_group(data, fractions=(0.6, 0.2, 0.2), balance=['gas_type'])
+    for name, groups in zip(SPLITS, (6, 2, 2), strict=True):
+        counted = splits[name].groupby(['class_id', 'gas_type']).size()
+        assert counted.tolist() == [groups * 5] * 6
+
+
+def test_a_combination_with_too_few_groups_is_no_error():
+    data = frames([(f'g{c}_{i}', c, 5) for c in range(3) for i in range(20)])
+    data['gas_type'] = np.where(data['group'] == 'g1_0', 'ch4', 'co2')
+    assert counts(split_by_group(data, balance=['gas_type'])) == [
+        [70] * 3,
+        [15] * 3,
+        [15] * 3,
+    ]
+
+
+def test_frames_without_a_class_are_split_too():
+    splits = split_by_group(frames([(f'g{i}', -1, 2) for i in range(20)]))
+    assert [len(splits[name]) for name in SPLITS] == [28, 6, 6]
+    with pytest.raises(UserError, match='no health class is in 2 group'):
+        split_by_group(frames([('a', -1, 1), ('b', -1, 1)]))
+
+
 def test_groups_of_two_classes_are_spread():
     # The three groups of class 1 also hold most of class 0.
     data = frames([(f'g{i}', c, 4) for i in range(3) for c in (0, 1)])

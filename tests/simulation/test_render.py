@@ -84,9 +84,10 @@ def test_a_gas_free_frame_is_the_same_frame_where_no_gas_is(
             dataclasses.replace(plain, simulation=simulation, gas_free=True),
         )
     )
-    assert len(contrasts) == len(frames) == 8
+    assert len(frames) == len(twins) == 8
+    assert not any(contrast.any() for contrast in contrasts[8:])
     compared = 0
-    for contrast, frame, twin in zip(contrasts, frames, twins, strict=True):
+    for contrast, frame, twin in zip(contrasts[:8], frames, twins, strict=True):
         if frame.truth['tube_side'] == 'right':
             contrast = contrast[:, ::-1]
         # Optics carry gas 2 px far, and the codec over its block of 8 x 8.

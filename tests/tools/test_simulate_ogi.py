@@ -67,6 +67,18 @@ def test_shares_reach_the_plan(simulate: Simulate, tmp_path: Path) -> None:
     assert 'frames by gas: ch4 6\n' in output
 
 
+def test_copies_and_clips_reach_the_campaign(
+    simulate: Simulate, tmp_path: Path
+) -> None:
+    missing = ('--missing-co2=0', '--missing-ch4=0')
+    _, output, _ = simulate(tmp_path / 'copies', *TINY, *missing, '--copies=2')
+    assert '24 frames' in output
+    options = ('--video=0.2', '--label-every=3', '--truth')
+    _, output, _ = simulate(tmp_path / 'clips', *TINY, *missing, *options)
+    assert '12 samples, 24 frames' in output
+    assert list((tmp_path / 'clips/column').rglob('*.png'))
+
+
 def test_a_gas_free_campaign_says_so(simulate: Simulate, tmp_path: Path) -> None:
     _, output, _ = simulate(
         tmp_path, *TINY, '--gas-free', '--missing-co2=0', '--missing-ch4=0'
@@ -86,6 +98,9 @@ def test_a_gas_free_campaign_says_so(simulate: Simulate, tmp_path: Path) -> None
         ('--missing-co2=0.95', 'sum to more than 1'),
         ('--seed=-1', 'seed is -1; choose 0 or more'),
         ('--workers=0', 'workers is 0; choose 1 or more'),
+        ('--copies=0', 'copies is 0, outside 1 to 99'),
+        ('--video=-1', 'video_seconds is -1.0, outside 0 to 30'),
+        ('--preset=paper', '--vessels does not go with --preset paper'),
     ],
 )
 def test_a_bad_option_is_one_line(

@@ -57,9 +57,16 @@ def test_faint_plume_is_visible_under_the_tint(frame, mask):
     assert image[14, 14, 2] - image[14, 15, 2] == round(0.55 * 10)
 
 
-def test_overlay_leaves_ignored_pixels(frame, mask):
-    mask[:] = 255
+def test_overlay_leaves_ids_that_are_no_class(frame, mask):
+    mask[:] = 9
     assert (overlay(frame, mask) == 100).all()
+
+
+def test_overlay_hatches_ignored_pixels_in_gray(frame, mask):
+    mask[:, 20:28] = 255
+    image = overlay(frame, mask)
+    assert (image[:, 20:28] == 150).all(-1).mean() == 0.5
+    assert (image[:, 28:] == 100).all()
 
 
 def test_overlay_refuses_another_size(frame, mask):

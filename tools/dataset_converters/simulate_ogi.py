@@ -2,7 +2,8 @@
 
     python tools/dataset_converters/simulate_ogi.py data/ogi_sim --seed 42
 
-The same options and seed give the same bytes, with any number of workers.
+The same options and seed give the same bytes, with any number of workers; a command
+that was stopped continues where it was.
 """
 
 import argparse
@@ -20,19 +21,19 @@ from fume_mm.simulation import (
     PRESETS,
     SIZES,
     CampaignParameters,
+    frames_of,
     holds_campaign,
     plan_vessels,
+    with_copies,
     write_campaign,
 )
-from fume_mm.structures import GASES
 
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
     sizes = ', '.join(f'{width}x{height}' for width, height in SIZES)
     presets = ', '.join(
-        f'{name} ({preset.vessels} vessels x {preset.frames_per_vessel} samples, '
-        f'{preset.size[0]}x{preset.size[1]})'
+        f'{name} ({_extent(preset)}, {preset.size[0]}x{preset.size[1]})'
         for name, preset in PRESETS.items()
     )
     parser = argparse.ArgumentParser(
@@ -57,6 +58,27 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='render the same campaign with no gas released (a control set)',
     )
+    parser.add_argument(
+        '--copies',
+        type=int,
+        help="frames made of each original by flips, rotations, ...; the owners' 21",
+    )
+    parser.add_argument(
+        '--video',
+        type=float,
+        metavar='SECONDS',
+        help='make each sample a clip: a folder of frames and an AVI',
+    )
+    parser.add_argument(
+        '--label-every',
+        type=int,
+        help='in clips, label and annotate every n-th frame (15)',
+    )
+    parser.add_argument(
+        '--truth',
+        action='store_true',
+        help='store the true column density of each original beside it',
+    )
     parser.add_argument('--workers', type=int, help='processes (one per CPU)')
     parser.add_argument(
         '--force',
@@ -66,16 +88,38 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _extent(preset: CampaignParameters) -> str:
+    if preset.counts is None:
+        return f'{preset.vessels} vessels x {preset.frames_per_vessel} samples'
+    frames = sum(sum(by_gas.values()) for by_gas in preset.counts.values())
+    return f'{frames} frames'
+
+
 def campaign_parameters(args: argparse.Namespace) -> CampaignParameters:
     """The preset with the options laid over it."""
     if args.preset not in PRESETS:
         raise UserError(
             f'--preset {args.preset} does not exist; choose {", ".join(PRESETS)}.'
         )
+    preset = PRESETS[args.preset]
     names = ('vessels', 'frames_per_vessel', 'missing_co2', 'missing_ch4')
     changes: dict[str, Any] = {
         name: getattr(args, name) for name in names if getattr(args, name) is not None
     }
+    for name in ('vessels', 'missing_co2', 'missing_ch4'):
+        if preset.counts is not None and name in changes:
+            raise UserError(
+                f'--{name.replace("_", "-")} does not go with --preset {args.preset}, '
+                'which fixes its frames by pH and gas; leave it out or choose another '
+                'preset.'
+            )
+    if args.video is not None:
+        changes['video_seconds'] = args.video
+        preset = with_copies(preset, 1)
+    if args.label_every is not None:
+        changes['label_every'] = args.label_every
+    if args.copies is not None:
+        preset = with_copies(preset, args.copies)
     if args.size is not None:
         sizes = {f'{width}x{height}': (width, height) for width, height in SIZES}
         if args.size not in sizes:
@@ -84,7 +128,9 @@ def campaign_parameters(args: argparse.Namespace) -> CampaignParameters:
                 f'{" or ".join(sizes)}.'
             )
         changes['size'] = sizes[args.size]
-    return dataclasses.replace(PRESETS[args.preset], gas_free=args.gas_free, **changes)
+    return dataclasses.replace(
+        preset, gas_free=args.gas_free, truth=args.truth, **changes
+    )
 
 
 def print_summary(out: Path, manifest: dict[str, Any]) -> None:
@@ -114,18 +160,15 @@ def main() -> None:
         print(f'{out} already holds this campaign, complete; nothing to do.')
         return
     cv2.setNumThreads(1)
-    frames = sum(
-        gases[gas]
-        for vessel in plan_vessels(parameters, seed=args.seed)
-        for gases in vessel.present
-        for gas in GASES
-    )
+    plan = plan_vessels(parameters, seed=args.seed)
+    frames = sum(frames_of(vessel, parameters) for vessel in plan)
     with tqdm(total=frames, unit='frame', disable=None, file=sys.stderr) as bar:
         manifest = write_campaign(
             out,
             parameters=parameters,
             seed=args.seed,
             workers=workers,
+            resume=not args.force,
             on_frames=bar.update,
         )
     print_summary(out, manifest)

@@ -68,12 +68,13 @@ class LoadDualGasFrames(BaseTransform):
 class LoadDualGasMasks(BaseTransform):
     """Read the mask of every frame the sample has.
 
+    Pixels of 255 (a HUD, or unlabelled) keep this value and count in no loss or score.
     After :class:`ResizeDualGas` the masks stay at the size on disk, as evaluation wants
     them (mmsegmentation's convention).
 
     Raises:
         UserError: For a file that does not decode to one channel, a size that is not
-            the frame's, or values outside {0, 1, 2}.
+            the frame's, or values outside {0, 1, 2, 255}.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class LoadDualGasMasks(BaseTransform):
             if mask is None or mask.ndim != 2:
                 raise UserError(
                     f'{path}: is not a one-channel image; masks are 8-bit PNGs with '
-                    'the values 0 background, 1 tube, 2 gas.'
+                    'the values 0 background, 1 tube, 2 gas, 255 ignored.'
                 )
             if mask.shape != results['ori_shape'][gas]:
                 frame = results['ori_shape'][gas]

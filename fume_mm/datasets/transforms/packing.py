@@ -10,12 +10,14 @@ from mmseg.structures import SegDataSample
 from fume_mm.registry import TRANSFORMS
 from fume_mm.structures import GASES, DualGasDataSample
 
+from ..csv_table import NO_CLASS
+
 
 @TRANSFORMS.register_module()
 class PackDualGasInputs(BaseTransform):
     """``inputs``: dict by gas of (1, H, W) uint8; ``data_samples``: the sample.
 
-    A gas the sample lacks is in neither.
+    A gas the sample lacks is in neither, a health class it lacks not in the sample.
     """
 
     META = ('sample_id', 'groups', 'ph_value', 'frame_paths', 'mask_paths')
@@ -42,6 +44,6 @@ class PackDualGasInputs(BaseTransform):
                 mask = torch.from_numpy(results['masks'][gas])[None].long()
                 part.gt_sem_seg = PixelData(data=mask)
             sample.set_gas(gas, part)
-        if 'class_id' in results:
+        if results.get('class_id', NO_CLASS) != NO_CLASS:
             sample.set_gt_health(results['class_id'])
         return {'inputs': inputs, 'data_samples': sample}

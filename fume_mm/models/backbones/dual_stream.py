@@ -1,13 +1,18 @@
 """An encoder per gas, or one for both, around any registered encoder."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
+
+from ..layers import SingleFrameBN
 
 Stages = tuple[Tensor, ...]
 
@@ -23,6 +28,11 @@ class DualStreamBackbone(BaseModule):
         encoder: Config of an encoder: (N, 1, H, W) in, a sequence of maps out. Any
             encoder of mmsegmentation with ``in_channels=1`` will do.
         shared: One set of weights for both gases.
+        recompute: 'never', 'always' or 'on_cpu': in training, whether to forget what is
+            inside an encoder and compute it again for its gradient (activation
+            checkpointing), which trades a forward pass for memory. 'on_cpu' does so
+            where frames are on the CPU, whose float32 takes twice a GPU's mixed
+            precision.
         init_cfg: MMEngine's initialisation.
     """
 
@@ -31,10 +41,17 @@ class DualStreamBackbone(BaseModule):
         encoder: dict[str, Any],
         *,
         shared: bool = False,
+        recompute: str = 'never',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if recompute not in ('never', 'always', 'on_cpu'):
+            raise UserError(
+                f"backbone.recompute is {recompute!r}; choose 'never', 'always' or "
+                "'on_cpu'."
+            )
         self.shared = shared
+        self.recompute = recompute
         if shared:
             self.encoder = MODELS.build(encoder)
         else:
@@ -50,13 +67,29 @@ class DualStreamBackbone(BaseModule):
             By gas, a tuple of maps (N_g, C_i, H_i, W_i).
         """
         if not self.shared:
-            return {gas: tuple(self.encoders[gas](x)) for gas, x in frames.items()}
+            return {
+                gas: self._encode(self.encoders[gas], x) for gas, x in frames.items()
+            }
         if len({x.shape[1:] for x in frames.values()}) > 1:
             # cameras of different resolution cannot share a batch
-            return {gas: tuple(self.encoder(x)) for gas, x in frames.items()}
+            return {gas: self._encode(self.encoder, x) for gas, x in frames.items()}
         counts = [len(x) for x in frames.values()]
-        stages = self.encoder(torch.cat(list(frames.values())))
+        stages = self._encode(self.encoder, torch.cat(list(frames.values())))
         parts = [stage.split(counts) for stage in stages]
         return {
             gas: tuple(part[i] for part in parts) for i, gas in enumerate(list(frames))
         }
+
+    def _encode(self, encoder: nn.Module, x: Tensor) -> Stages:
+        wanted = self.recompute == 'always' or (
+            self.recompute == 'on_cpu' and x.device.type == 'cpu'
+        )
+        if not (wanted and self.training and torch.is_grad_enabled()):
+            return tuple(encoder(x))
+        stages = checkpoint(
+            encoder,
+            x,
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), SingleFrameBN.recomputing()),
+        )
+        return tuple(stages)

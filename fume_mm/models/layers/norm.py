@@ -1,5 +1,8 @@
 """Batch normalisation that survives a batch with one frame of a gas."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -19,8 +22,31 @@ class SingleFrameBN(nn.BatchNorm2d):
     Shape: (N, C, H, W) in and out; N may be 0.
     """
 
+    _recomputing = False
+
+    @classmethod
+    @contextmanager
+    def recomputing(cls) -> Iterator[None]:
+        """Leave running statistics alone: the pass repeats one that has moved them."""
+        cls._recomputing = True
+        try:
+            yield
+        finally:
+            cls._recomputing = False
+
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``x`` (N, C, H, W)."""
+        if self.training and self._recomputing and x.numel() > x.shape[1]:
+            # Copies take the update: checkpointing wants as many tensors as before.
+            return F.batch_norm(
+                x,
+                None if self.running_mean is None else self.running_mean.clone(),
+                None if self.running_var is None else self.running_var.clone(),
+                self.weight,
+                self.bias,
+                training=True,
+                eps=self.eps,
+            )
         if not self.training or x.numel() > x.shape[1] or self.running_mean is None:
             return super().forward(x)
         return F.batch_norm(

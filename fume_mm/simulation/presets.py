@@ -1,0 +1,238 @@
+"""A campaign's counts, and the presets: which vessels, gases and models."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from fume_mm.errors import UserError
+from fume_mm.structures import GASES, NOMINAL_PH, SPLITS
+
+from .parameters import SIZES, PlumeParameters, RumenParameters, SimulationParameters
+
+#: Shares of train, val and test.
+SPLIT_SHARES = {'train': 0.65, 'val': 0.15, 'test': 0.20}
+
+
+@dataclass(frozen=True)
+class CampaignParameters:
+    """A campaign: how many vessels, frames and gases, at which size.
+
+    Args:
+        name: What the campaign calls itself.
+        vessels: Number of vessels; each has one pH and one run. Classes get equal
+            numbers, unless ``counts`` is given, which then decides.
+        frames_per_vessel: Samples per vessel, each with a frame per gas.
+        size: Width and height of a frame, a key of :data:`SIZES`.
+        missing_co2: Share of samples without a CO2 frame.
+        missing_ch4: Share of samples without a CH4 frame.
+        gas_free: Render the same campaign with nothing released: a control set.
+        copies: Frames made of each original, itself counted (offline augmentation).
+        counts: Frames of each gas, all copies counted, by pH: ``{'6.5': {'co2': 693,
+            'ch4': 315}}``. The last original of a pH and gas gets fewer copies where
+            they do not divide. None: balanced, as ``vessels`` and ``missing_*`` say.
+        split_shares: Shares of train, val and test, in vessels.
+        video_seconds: Length of the clip that each sample is, s; 0 for still frames.
+        label_every: In clips, every n-th frame is labelled and annotated.
+        truth: Store the true column density beside the frames.
+        simulation: The models' parameters.
+
+    Raises:
+        UserError: If a value cannot be simulated.
+    """
+
+    name: str = 'demo'
+    vessels: int = 800
+    frames_per_vessel: int = 2
+    size: tuple[int, int] = (320, 240)
+    missing_co2: float = 0.10
+    missing_ch4: float = 0.10
+    gas_free: bool = False
+    copies: int = 1
+    counts: dict[str, dict[str, int]] | None = None
+    split_shares: dict[str, float] = field(default_factory=SPLIT_SHARES.copy)
+    video_seconds: float = 0.0
+    label_every: int = 15
+    truth: bool = False
+    simulation: SimulationParameters = field(default_factory=SimulationParameters)
+
+    #: Fewer vessels than this leave a split empty.
+    SMALLEST = 6
+    LARGEST = 99_999
+
+    def __post_init__(self) -> None:
+        limits = {
+            'frames_per_vessel': (1, 999),
+            'copies': (1, 99),
+            'label_every': (1, 999),
+            'video_seconds': (0, 30),
+        }
+        if not self.SMALLEST <= self.vessels <= self.LARGEST:
+            raise UserError(
+                f'vessels is {self.vessels}, outside {self.SMALLEST} to '
+                f'{self.LARGEST}: each split needs a vessel of its own; choose a '
+                'number in that range.'
+            )
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UserError(
+                    f'{name} is {value}, outside {low} to {high}; choose a number in '
+                    'that range.'
+                )
+        if self.size not in SIZES:
+            sizes = ' or '.join(f'{width}x{height}' for width, height in SIZES)
+            raise UserError(
+                f'size {"x".join(map(str, self.size))} is not one of the camera; '
+                f'choose {sizes}.'
+            )
+        shares = (self.missing_co2, self.missing_ch4)
+        for gas, missing in zip(GASES, shares, strict=True):
+            if not 0 <= missing <= 1:  # also refuses NaN
+                raise UserError(
+                    f'missing_{gas} is {missing}, not a share from 0 to 1; choose one.'
+                )
+        if self.missing_co2 + self.missing_ch4 > 1:
+            raise UserError(
+                f'missing_co2 {self.missing_co2} and missing_ch4 {self.missing_ch4} '
+                'sum to more than 1, so samples would have no gas at all; lower one.'
+            )
+        if self.video_seconds and self.copies > 1:
+            raise UserError(
+                f'copies is {self.copies} with video_seconds {self.video_seconds}: '
+                'clips have no augmented copies; choose copies 1, or video_seconds 0.'
+            )
+        self._check_counts()
+        if set(self.split_shares) != set(SPLITS):
+            raise UserError(
+                f'split_shares names {", ".join(self.split_shares)}; give a share for '
+                f'each of {", ".join(SPLITS)}.'
+            )
+
+    def _check_counts(self) -> None:
+        nominal = {str(ph) for ph in NOMINAL_PH}
+        for ph, by_gas in (self.counts or {}).items():
+            if ph not in nominal or not set(by_gas) <= set(GASES):
+                raise UserError(
+                    f'counts has pH {ph} with {", ".join(by_gas)}; choose a pH of '
+                    f'{", ".join(sorted(nominal))} and the gases {", ".join(GASES)}.'
+                )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All parameters as JSON would give them back (lists, not tuples)."""
+        return _jsonable(dataclasses.asdict(self))
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _jsonable(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(entry) for entry in value]
+    return value
+
+
+def with_copies(parameters: CampaignParameters, copies: int) -> CampaignParameters:
+    """The campaign with another number of copies of the same originals."""
+    counts = parameters.counts and {
+        ph: {gas: round(n * copies / parameters.copies) for gas, n in by_gas.items()}
+        for ph, by_gas in parameters.counts.items()
+    }
+    return dataclasses.replace(parameters, copies=copies, counts=counts)
+
+
+def _hard() -> SimulationParameters:
+    """Weak plumes, both polarities, trickles, clutter: what real cameras see."""
+    plain = SimulationParameters()
+    scene = {
+        'co2': dataclasses.replace(
+            plain.scene['co2'],
+            levels={
+                'near_white': (0.45, (185.0, 225.0)),
+                'mid_gray': (0.30, (75.0, 150.0)),
+                'near_black': (0.25, (10.0, 50.0)),
+            },
+            clutter_share=0.15,
+        ),
+        'ch4': dataclasses.replace(plain.scene['ch4'], clutter_share=0.15),
+    }
+    camera = {
+        gas: dataclasses.replace(
+            drawn,
+            # Mean contrast over the outline is about 0.6 of the axis's.
+            contrast_gray=(26.0, 42.0),
+            contrast_black_gray=(55.0, 170.0),
+            bright_share=0.25,
+            warm_share=0.5,
+            vignetting=(0.0, 14.0),
+            dead_share=2e-5,
+            heavy_share=0.15,
+            logo_share=0.25,
+            overlay_share=0.15,
+        )
+        for gas, drawn in plain.camera.items()
+    }
+    plume = PlumeParameters(
+        exit_velocity=150.0,
+        phase=(0.35, 1.0),
+        closed_phase=(1.0, 1.8),
+        closed_share=0.2,
+        growth=(0.075, 0.130),
+        fall=(-0.10, 0.40),
+        draught=(-2.0, 2.0),
+        buoyancy={'co2': (0.0, 0.15), 'ch4': (-0.15, 0.0)},
+        trickle_share=0.18,
+        idle_share=0.03,
+    )
+    return dataclasses.replace(
+        plain, rumen=RumenParameters(), plume=plume, scene=scene, camera=camera
+    )
+
+
+# Table 2 of the paper: frames by pH and gas, 21 copies of 427 originals.
+_PAPER = {
+    '6.5': {'co2': 693, 'ch4': 315},
+    '6.2': {'co2': 721, 'ch4': 329},
+    '5.9': {'co2': 651, 'ch4': 294},
+    '5.6': {'co2': 2121, 'ch4': 966},
+    '5.3': {'co2': 1039, 'ch4': 473},
+    '5.0': {'co2': 938, 'ch4': 427},
+}
+# The founding document's counts at pH 5.6 and 6.5; the others are the whole originals
+# that give its 2.6 % Transitional, 45 % Healthy and 8,967 frames, 5.3 and 5.0 sharing
+# what is left as in Table 2.
+_FOUNDING = {
+    '6.5': {'co2': 1911, 'ch4': 1995},
+    '6.2': {'co2': 126, 'ch4': 0},
+    '5.9': {'co2': 231, 'ch4': 0},
+    '5.6': {'co2': 1617, 'ch4': 798},
+    '5.3': {'co2': 1197, 'ch4': 0},
+    '5.0': {'co2': 1092, 'ch4': 0},
+}
+
+
+def _owners(name: str, counts: dict[str, dict[str, int]]) -> CampaignParameters:
+    return CampaignParameters(
+        name=name,
+        frames_per_vessel=1,
+        size=(640, 480),
+        copies=21,
+        counts=counts,
+        split_shares={'train': 0.70, 'val': 0.15, 'test': 0.15},
+    )
+
+
+PRESETS: dict[str, CampaignParameters] = {
+    'demo': CampaignParameters(),
+    'standard': CampaignParameters(
+        name='standard', vessels=120, frames_per_vessel=10, size=(640, 480)
+    ),
+    'paper': _owners('paper', _PAPER),
+    'founding': _owners('founding', _FOUNDING),
+    'benchmark': CampaignParameters(
+        name='benchmark',
+        vessels=1200,
+        frames_per_vessel=2,
+        size=(640, 480),
+        simulation=_hard(),
+    ),
+    'smoke': CampaignParameters(name='smoke', vessels=18, frames_per_vessel=2),
+}

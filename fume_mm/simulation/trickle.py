@@ -1,0 +1,75 @@
+"""A steady, slow flow: a laminar thread that leaves the tube and bends down or up.
+
+At 10 to 100 standard cm3 per minute there is no jet: the gas keeps little of its exit
+velocity and soon moves with its buoyancy. CO2 falls, CH4 rises.
+"""
+
+import math
+
+import numpy as np
+
+from .parameters import DETECTOR_SHAPE, PlumeParameters
+from .plume import Style, Vent, splat
+from .seeding import choose
+
+_PUFFS = 220
+
+
+def flow_sccm(log_release: float, parameters: PlumeParameters) -> float:
+    """Flow for a log release, within the limits, standard cm3 per minute."""
+    low, high = parameters.trickle_sccm
+    return min(max(math.sqrt(low * high) * math.exp(log_release), low), high)
+
+
+def trickle_density(
+    vent: Vent,
+    *,
+    style: Style,
+    parameters: PlumeParameters,
+    rng: np.random.Generator,
+    sign: int,
+    time: float = 0.0,
+) -> np.ndarray:
+    """Column density, about 1 on the axis of a middle flow, float32 detector's shape.
+
+    Args:
+        vent: Flow, tip and direction.
+        style: Of the run.
+        parameters: The plume's.
+        rng: What the thread's shape is drawn from: the same for all of a clip.
+        sign: +1 falls, -1 rises.
+        time: Frames since the clip began; the thread sways with it.
+    """
+    low, high = parameters.trickle_sccm
+    flow = flow_sccm(vent.log_release, parameters)
+    relative = flow / math.sqrt(low * high)
+    exit_velocity = choose(rng, (1.2, 2.4)) * relative**0.3
+    stopping = choose(rng, (7.0, 15.0))
+    terminal = choose(rng, (0.9, 1.7)) * relative**0.2
+    lifetime = choose(rng, (40.0, 110.0)) * relative**0.3
+    sway, period = choose(rng, (0.05, 0.16)), choose(rng, (14.0, 40.0))
+    phases = rng.random(2) * math.tau
+    wind = 0.25 * style.draught[0] * choose(rng, (0.3, 1.0))
+    thin = choose(rng, parameters.trickle_sigma)
+
+    age = np.linspace(0, lifetime, _PUFFS)
+    slowed = 1 - np.exp(-age / stopping)
+    forward = exit_velocity * stopping * slowed
+    drop = terminal * (age - stopping * slowed)
+    emitted = time - age
+    wave = np.sin(math.tau * emitted / period + phases[0])
+    wave += 0.5 * np.sin(math.tau * 2.6 * emitted / period + phases[1])
+    aside = sway * drop * wave + wind * age * age / (age + 20)
+    x = forward * math.cos(vent.angle) + aside
+    y = forward * math.sin(vent.angle) + sign * drop
+    sigma = thin * (0.7 + 0.3 * slowed + 0.006 * age)
+
+    fade = np.clip((lifetime - age) / (0.5 * lifetime), 0, 1)
+    mass = math.sqrt(relative) * terminal * thin * math.sqrt(math.tau)
+    mass *= lifetime / _PUFFS * fade
+    return splat(
+        vent.tip[0] + style.scale * x,
+        vent.tip[1] + style.scale * y,
+        style.scale * sigma,
+        style.scale**2 * mass,
+    ).reshape(DETECTOR_SHAPE)

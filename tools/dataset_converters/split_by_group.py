@@ -1,0 +1,151 @@
+"""Split annotated frames into train, val and test by whole groups.
+
+A group is a vessel or run, or an original frame with its augmented copies. Health class
+and gas keep their proportions as far as the groups allow. Nothing is copied: the new
+CSVs name the files where they are, relative to --out, which must be the CSVs' folder or
+one above it.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fume_mm.datasets.annotations import GROUP_COLUMNS, read_annotations
+from fume_mm.datasets.csv_table import write_table
+from fume_mm.datasets.splitting import split_by_group
+from fume_mm.errors import UserError, run_cli
+from fume_mm.structures import HEALTH_CLASSES, SPLITS
+
+EXAMPLE = """\
+example:
+  python tools/dataset_converters/split_by_group.py data/ogi_sim --out data --seed 1
+"""
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'annotations',
+        nargs='+',
+        type=Path,
+        help='annotation CSVs, or folders for all {split}_annotations.csv they have',
+    )
+    parser.add_argument(
+        '--out', type=Path, required=True, help='data root to write the three CSVs to'
+    )
+    parser.add_argument(
+        '--shares',
+        nargs=3,
+        type=float,
+        default=(70, 15, 15),
+        metavar=('TRAIN', 'VAL', 'TEST'),
+        help='shares of the frames (70 15 15)',
+    )
+    parser.add_argument('--seed', type=int, default=42, help='0 or more (42)')
+    parser.add_argument(
+        '--force', action='store_true', help='replace annotation CSVs in --out'
+    )
+    return parser.parse_args()
+
+
+def read_pool(sources: Sequence[Path], out: Path) -> pd.DataFrame:
+    """The rows of all CSVs, their paths relative to ``out``."""
+    csvs: list[Path] = []
+    for source in sources:
+        inside = [source / f'{split}_annotations.csv' for split in SPLITS]
+        found = [path for path in inside if path.is_file()]
+        if source.is_dir() and not found:
+            raise UserError(
+                f'{source} has no annotation CSV; name the CSVs themselves.'
+            )
+        csvs += found if source.is_dir() else [source]
+    tables = []
+    for path in csvs:
+        frame = read_annotations(path, check_files=False)
+        place = os.path.relpath(path.parent.resolve(), out.resolve())
+        if place.startswith('..'):
+            raise UserError(
+                f'--out {out} does not hold the frames of {path}; choose '
+                f'{path.parent} or a folder above it.'
+            )
+        if place != '.':
+            for column in ('frame_path', 'mask_path'):
+                frame[column] = Path(place).as_posix() + '/' + frame[column]
+        tables.append(frame)
+    columns = [next(c for c in GROUP_COLUMNS if c in table) for table in tables]
+    if len(set(columns)) > 1:
+        named = ', '.join(
+            f'{path} by {column}' for path, column in zip(csvs, columns, strict=True)
+        )
+        raise UserError(
+            f'the CSVs name groups in different columns ({named}); give them the same.'
+        )
+    pool = pd.concat(tables, ignore_index=True)
+    twice = pool.loc[pool['frame_path'].duplicated(), 'frame_path']
+    if len(twice):
+        raise UserError(
+            f'{twice.iat[0]} is annotated more than once in these CSVs ({len(twice)} '
+            'such frames); keep one row per frame.'
+        )
+    return pool
+
+
+def shares_table(splits: dict[str, pd.DataFrame]) -> str:
+    """Frames of each split by class, in numbers and percent of the class."""
+    names = dict(enumerate(HEALTH_CLASSES))
+    rows = pd.concat(splits, names=['split']).reset_index('split')
+    health = rows['class_id'].map(names).fillna('no class')
+    table = pd.crosstab(health, rows['split'])[list(SPLITS)]
+    table = table.reindex(
+        [n for n in (*HEALTH_CLASSES, 'no class') if n in table.index]
+    )
+    table.loc['all'] = table.sum()
+    percent = table.div(table.sum(axis=1), axis=0).mul(100).map('({:.1f} %)'.format)
+    text = table.astype(str) + ' ' + percent
+    return (
+        text.rename_axis(index='class', columns=None)
+        .reset_index()
+        .to_string(index=False)
+    )
+
+
+def main() -> None:
+    """Read, split, write, print the shares."""
+    args = parse_args()
+    if args.seed < 0:
+        raise UserError(f'--seed {args.seed} is negative; choose 0 or more.')
+    total = sum(args.shares)
+    if min(args.shares) <= 0:
+        raise UserError(
+            f'--shares {" ".join(f"{s:g}" for s in args.shares)}: each of train, val '
+            'and test needs more than 0.'
+        )
+    pool = read_pool(args.annotations, args.out)
+    paths = {split: args.out / f'{split}_annotations.csv' for split in SPLITS}
+    there = [str(path) for path in paths.values() if path.exists()]
+    if there and not args.force:
+        raise UserError(f'{", ".join(there)} would be replaced; add --force for that.')
+    splits = split_by_group(
+        pool,
+        fractions=[share / total for share in args.shares],
+        seed=args.seed,
+        balance=['gas_type'],
+    )
+    for split, rows in splits.items():
+        write_table(rows.drop(columns='group').fillna(''), paths[split])
+    print(f'{pool["group"].nunique()} groups, frames of each class:')
+    print(shares_table(splits))
+    print(f'\nwrote {", ".join(map(str, paths.values()))}; now pair the gases with')
+    print(f'  python tools/dataset_converters/pair_gases.py {args.out}')
+
+
+if __name__ == '__main__':
+    run_cli(main)

@@ -1,0 +1,139 @@
+"""Look for everything that is wrong with a campaign, and count what it holds.
+
+Every row of the annotation CSVs (and of the paired CSVs, where there are any), every
+frame and every mask is looked at; copies across splits are found by a hash of the
+decoded pixels. Exit status: 0 nothing is wrong, 1 something is, 2 the command is.
+"""
+
+import argparse
+import csv
+import dataclasses
+import itertools
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import pandas as pd
+from tqdm import tqdm
+
+from fume_mm.datasets.checking import Report, check_campaign
+from fume_mm.datasets.csv_table import Defect
+from fume_mm.errors import UserError, run_cli
+from fume_mm.structures import GASES, HEALTH_CLASSES, SPLITS
+
+EXAMPLE = """\
+example:
+  python tools/misc/check_dataset.py data/ogi_sim --out defects.csv
+"""
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('root', type=Path, help='data root of the campaign')
+    parser.add_argument('--out', type=Path, help='CSV to write, a row per defect')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        choices=SPLITS,
+        default=list(SPLITS),
+        help='the splits that must be there (all three)',
+    )
+    parser.add_argument(
+        '--workers', type=int, help='threads (a few more than processors)'
+    )
+    return parser.parse_args()
+
+
+def track(items: Iterable, total: int) -> Iterable:
+    """Progress on standard error, where that is a terminal."""
+    return tqdm(items, total=total, unit='frame', disable=None, file=sys.stderr)
+
+
+def print_counts(frames: pd.DataFrame) -> None:
+    """Frames by split, class and gas, and by pH and gas."""
+    if 'group' not in frames:
+        return
+    names = dict(enumerate(HEALTH_CLASSES))
+    labels = frames.assign(
+        health=frames['class_id'].map(names).fillna('no class'),
+        pH=frames['ph_value'].map('{:g}'.format).replace('nan', 'none'),
+        gas=frames['gas_type'].where(frames['gas_type'].isin(GASES), 'unknown'),
+    )
+    for keys in (['split', 'health'], ['pH']):
+        table = labels.pivot_table(
+            index=keys, columns='gas', aggfunc='size', fill_value=0, sort=False
+        )
+        present = [gas for gas in (*GASES, 'unknown') if gas in table]
+        table = table[present].assign(frames=table.sum(axis=1))
+        if keys == ['pH']:
+            table = table.sort_index(ascending=False)
+            table.loc['all'] = table.sum()
+        text = table.rename_axis(columns=None).reset_index()
+        print(f'\n{text.to_string(index=False)}')
+
+
+def print_defects(defects: list[Defect]) -> None:
+    """A line per kind of defect and file, with the first example."""
+
+    def kind(defect: Defect) -> tuple[str, str, str]:
+        return defect.file, defect.problem, defect.way_out
+
+    print()
+    for (file, problem, way_out), alike in itertools.groupby(
+        sorted(defects, key=kind), kind
+    ):
+        found = list(alike)
+        first = found[0]
+        place = '' if first.line is None else f', line {first.line}'
+        shown = f' ({first.shown})' if first.shown else ''
+        more = f' and {len(found) - 1} more' if len(found) > 1 else ''
+        end = f'; {way_out}.' if way_out else '.'
+        print(f'{file}{place}{shown}{more}: {problem}{end}')
+
+
+def write_defects(defects: list[Defect], path: Path) -> None:
+    """A row per defect; a header alone if there is none."""
+    with path.open('w', newline='', encoding='utf-8') as file:
+        columns = [field.name for field in dataclasses.fields(Defect)]
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(dataclasses.asdict(defect) for defect in defects)
+
+
+def print_report(report: Report) -> None:
+    """Counts, notes and defects, and a last line that sums up."""
+    print_counts(report.frames)
+    if report.notes:
+        print('\n' + '\n'.join(report.notes))
+    if report.defects:
+        print_defects(report.defects)
+    number = len(report.defects)
+    print(f'\n{report.root}: ' + (f'{number} defects' if number else 'no defects'))
+
+
+def main() -> int:
+    """Check, print, write; 1 if there are defects."""
+    args = parse_args()
+    if args.workers is not None and args.workers < 1:
+        raise UserError(f'--workers {args.workers} is too few; choose 1 or more.')
+    if args.out is not None and not args.out.parent.is_dir():
+        raise UserError(f'--out: {args.out.parent} is no folder; make it first.')
+    cv2.setNumThreads(1)
+    # What OpenCV says of broken files is in the report.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    splits = [split for split in SPLITS if split in args.splits]
+    report = check_campaign(args.root, splits=splits, workers=args.workers, track=track)
+    print_report(report)
+    if args.out is not None:
+        write_defects(report.defects, args.out)
+    return int(bool(report.defects))
+
+
+if __name__ == '__main__':
+    run_cli(main)
