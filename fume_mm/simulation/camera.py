@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .hud import Hud, draw_hud, paint
 from .parameters import DETECTOR_SHAPE, CameraParameters
 from .scene import Scene, smooth_noise, unit_axes
 from .seeding import choose
@@ -37,8 +38,7 @@ class Exposure:
         mottle: Mottling, K.
         blur: Optics blur, std px.
         quality: JPEG quality that stands for the video codec's.
-        overlay: ``''``, ``'logo'`` or ``'full'``.
-        readings: The two temperatures that the overlay shows.
+        hud: What the camera writes over the picture.
         vignetting: Fall of the level towards the corners, gray levels.
     """
 
@@ -50,8 +50,7 @@ class Exposure:
     mottle: float
     blur: float
     quality: int
-    overlay: str
-    readings: tuple[float, float]
+    hud: Hud
     vignetting: float = 0.0
 
 
@@ -123,13 +122,6 @@ def draw_exposure(
     gas_gray = middle + sign * contrast / share
     heavy = bool(rng.random() < p.heavy_share)
     quality = choose(rng, p.heavy_quality if heavy else p.quality)
-    draw = rng.random()
-    overlay = ''
-    if draw < p.overlay_share:
-        overlay = 'full'
-    elif draw < p.overlay_share + p.logo_share:
-        overlay = 'logo'
-    low_reading = float(rng.uniform(15, 24))
     return Exposure(
         kelvin_per_gray=kelvin_per_gray,
         gas_celsius=_AMBIENT_CELSIUS + kelvin_per_gray * gas_gray,
@@ -139,9 +131,8 @@ def draw_exposure(
         mottle=choose(rng, p.mottle_kelvin),
         blur=choose(rng, p.blur),
         quality=round(quality),
-        overlay=overlay,
-        readings=(low_reading, low_reading + float(rng.uniform(4, 9))),
         vignetting=choose(rng, p.vignetting),
+        hud=draw_hud(rng, p),
     )
 
 
@@ -258,8 +249,7 @@ def expose(
             gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR
         )
     image = cv2.convertScaleAbs(np.maximum(gray, 0))
-    if exposure.overlay:
-        image = _draw_overlay(image, exposure, dark=bool(middle < 128))
+    image = paint(image, exposure.hud, dark=bool(middle < 128))
     return _codec(image, exposure.quality)
 
 
@@ -269,32 +259,3 @@ def _codec(image: np.ndarray, quality: int) -> np.ndarray:
     decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
     assert decoded is not None
     return decoded
-
-
-def _draw_overlay(image: np.ndarray, exposure: Exposure, *, dark: bool) -> np.ndarray:
-    factor = image.shape[1] / 640
-    ink = 250 if dark else 8
-
-    def write(text: str, x: float, y: float, size: float) -> None:
-        cv2.putText(
-            image,
-            text,
-            (round(x * factor), round(y * factor)),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            size * factor,
-            ink,
-            max(1, round(1.6 * factor)),
-            cv2.LINE_AA,
-        )
-
-    write('OGI-CAM', 8, 468, 0.8)
-    if exposure.overlay == 'full':
-        low, high = exposure.readings
-        write(f'{high:.1f}', 572, 32, 0.7)
-        write(f'{low:.1f}', 572, 464, 0.7)
-        top, bottom = round(52 * factor), round(427 * factor)
-        left, right = round(625 * factor), round(635 * factor)
-        ramp = np.linspace(255, 1, bottom - top, dtype=np.float32).astype(np.uint8)
-        image[top:bottom, left:right] = ramp[:, None]
-        cv2.rectangle(image, (left, top), (right, bottom), ink, 1)
-    return image

@@ -10,7 +10,7 @@ design choices, not facts; [measured] ones bracket published OGI frames of rumen
 from dataclasses import dataclass, field
 
 #: Changes whenever the same seed would give other bytes.
-SIMULATOR_VERSION = '1.1'
+SIMULATOR_VERSION = '1.2'
 #: Height and width of the detector, px.
 DETECTOR_SHAPE = (240, 320)
 #: Frame sizes (width, height) and how many times the detector's they are.
@@ -128,6 +128,18 @@ class SceneParameters:
     streak_gray: Range
     #: tube against its background, gray levels, same sign as the gas [measured: 50-70]
     tube_gray: Range
+    #: the same where the background is near black [measured: up to saturation]
+    tube_black_gray: Range = (60.0, 230.0)
+    #: corrugated tubes: share of runs, relative depth of the ribs
+    rib_share: float = 0.25
+    rib_depth: Range = (0.05, 0.18)
+    #: share of runs with a wider part of the tube at the edge of the view
+    collar_share: float = 0.0
+    #: broad glow on the tube's side of near-black scenes: share of runs, reach px,
+    #: gray levels [measured: a fall of 20 to 80 over the frame]
+    glow_share: float = 0.5
+    glow_width: Range = (60.0, 260.0)
+    glow_gray: Range = (8.0, 70.0)
     #: lens reflection: radius px, gray levels, share of runs
     reflection_radius: Range = (10.0, 24.0)
     reflection_gray: Range = (12.0, 34.0)
@@ -142,6 +154,7 @@ class SceneParameters:
     #: share of runs with another object (bottle neck, bracket) in a corner
     clutter_share: float = 0.0
     clutter_gray: Range = (-45.0, 60.0)
+    clutter_black_gray: Range = (15.0, 235.0)
     #: black corner of a rotated copy and thin black border, share of frames
     wedge_share: float = 0.06
     border_share: float = 0.04

@@ -7,7 +7,7 @@ from typing import Any
 from fume_mm.errors import UserError
 from fume_mm.structures import GASES, NOMINAL_PH, SPLITS
 
-from .parameters import SIZES, PlumeParameters, RumenParameters, SimulationParameters
+from .parameters import SIZES, PlumeParameters, SimulationParameters
 
 #: Shares of train, val and test.
 SPLIT_SHARES = {'train': 0.65, 'val': 0.15, 'test': 0.20}
@@ -142,17 +142,26 @@ def with_copies(parameters: CampaignParameters, copies: int) -> CampaignParamete
 def _hard() -> SimulationParameters:
     """Weak plumes, both polarities, trickles, clutter: what real cameras see."""
     plain = SimulationParameters()
+    common: dict[str, Any] = {
+        'clutter_share': 0.25,
+        'tube_length': (9.0, 60.0),
+        'rib_share': 0.4,
+        'rib_depth': (0.1, 0.5),
+        'collar_share': 0.2,
+        'tube_slope': (-16.0, 16.0),
+        'tube_y': (0.25, 0.75),
+    }
     scene = {
         'co2': dataclasses.replace(
             plain.scene['co2'],
+            **common,
             levels={
                 'near_white': (0.45, (185.0, 225.0)),
                 'mid_gray': (0.30, (75.0, 150.0)),
                 'near_black': (0.25, (10.0, 50.0)),
             },
-            clutter_share=0.15,
         ),
-        'ch4': dataclasses.replace(plain.scene['ch4'], clutter_share=0.15),
+        'ch4': dataclasses.replace(plain.scene['ch4'], **common),
     }
     camera = {
         gas: dataclasses.replace(
@@ -173,8 +182,8 @@ def _hard() -> SimulationParameters:
     plume = PlumeParameters(
         exit_velocity=150.0,
         phase=(0.35, 1.0),
-        closed_phase=(1.0, 1.8),
-        closed_share=0.2,
+        closed_phase=(1.0, 1.5),
+        closed_share=0.15,
         growth=(0.075, 0.130),
         fall=(-0.10, 0.40),
         draught=(-2.0, 2.0),
@@ -182,8 +191,10 @@ def _hard() -> SimulationParameters:
         trickle_share=0.18,
         idle_share=0.03,
     )
+    # What lies within the mottling of the background nobody outlines.
+    label = dataclasses.replace(plain.label, floor_gray=4.0)
     return dataclasses.replace(
-        plain, rumen=RumenParameters(), plume=plume, scene=scene, camera=camera
+        plain, plume=plume, scene=scene, camera=camera, label=label
     )
 
 

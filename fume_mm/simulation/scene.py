@@ -28,6 +28,7 @@ class Pose:
         height: Its outer diameter, px.
         visible: False where the tube ends outside the view.
         mirrored: True for a tube at the right edge.
+        collar: Length of a wider part at the edge of the view, px.
     """
 
     tip: tuple[float, float]
@@ -35,6 +36,7 @@ class Pose:
     height: float
     visible: bool
     mirrored: bool
+    collar: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,11 @@ def draw_scene(
     background = _background(rng, parameters, style)
     pose = _pose(rng, parameters, scale)
     distance = _tube_distance(pose)
-    tube_gray = _tube_gray(rng, parameters, pose, distance)
+    black = style == 'near_black'
+    tube_gray = _tube_gray(rng, parameters, distance, black=black)
     return Scene(
         style=style,
-        background=_clutter(rng, parameters, background),
+        background=_clutter(rng, parameters, background, black=black),
         pose=pose,
         tube_distance=distance,
         tube_gray=tube_gray,
@@ -116,6 +119,9 @@ def _background(rng: np.random.Generator, p: SceneParameters, style: str) -> np.
     if rng.random() < p.band_share:
         position = (x + 0.5) * WIDTH + lean * y * HEIGHT
         image = image + warm * depth / (1 + np.exp((position - width) / edge * 2))
+    reach, glow = choose(rng, p.glow_width), choose(rng, p.glow_gray)
+    if rng.random() < p.glow_share and style == 'near_black':
+        image = image + glow * np.exp(-(((x + 0.5) * WIDTH / reach) ** 2))
 
     blotch = choose(rng, p.blotch_gray) * max(depth, 0.4)
     large = smooth_noise(rng, patch=float(rng.uniform(28, 50)))
@@ -135,14 +141,14 @@ def _background(rng: np.random.Generator, p: SceneParameters, style: str) -> np.
 
 
 def _clutter(
-    rng: np.random.Generator, p: SceneParameters, background: np.ndarray
+    rng: np.random.Generator, p: SceneParameters, background: np.ndarray, *, black: bool
 ) -> np.ndarray:
     """Perhaps another object that stands into the view from above or below."""
-    draws, gray = rng.random(6), choose(rng, p.clutter_gray)
+    draws = rng.random(6)
+    gray = choose(rng, p.clutter_black_gray if black else p.clutter_gray)
     if draws[0] >= p.clutter_share:
         return background
-    # Away from the tube, which is at the left edge.
-    x = (0.45 + 0.5 * draws[1]) * WIDTH
+    x = 0.95 * draws[1] * WIDTH
     half_width = (0.02 + 0.06 * draws[2]) * WIDTH
     depth = (0.05 + 0.17 * draws[3]) * HEIGHT
     lean = 0.6 * (draws[4] - 0.5) * depth
@@ -161,7 +167,7 @@ def _clutter(
 
 def _pose(rng: np.random.Generator, p: SceneParameters, scale: float) -> Pose:
     length = choose(rng, p.tube_length) * scale
-    length = min(max(length, 7.5), 35.0)
+    length = min(max(length, 7.5), 1.06 * p.tube_length[1])
     height = min(max(choose(rng, p.tube_height) * scale, 6.0), 21.0)
     angle = math.radians(choose(rng, p.tube_slope))
     tip_y = choose(rng, p.tube_y) * HEIGHT
@@ -169,8 +175,11 @@ def _pose(rng: np.random.Generator, p: SceneParameters, scale: float) -> Pose:
     visible = bool(rng.random() >= p.no_tube_share)
     if not visible:
         length = -height
+    collar = choose(rng, (0.2, 0.6)) * length
+    if rng.random() >= p.collar_share or not visible:
+        collar = 0.0
     tip = (length * math.cos(angle), tip_y)
-    return Pose(tip=tip, angle=angle, height=height, visible=visible, mirrored=mirrored)
+    return Pose(tip, angle, height, visible, mirrored, collar)
 
 
 def _tube_distance(pose: Pose) -> np.ndarray:
@@ -181,24 +190,37 @@ def _tube_distance(pose: Pose) -> np.ndarray:
     dx = x * (WIDTH - 1) + (WIDTH - 1) / 2 - pose.tip[0]
     dy = y * (HEIGHT - 1) + (HEIGHT - 1) / 2 - pose.tip[1]
     cos, sin = math.cos(pose.angle), math.sin(pose.angle)
-    along, across = dx * cos + dy * sin, dy * cos - dx * sin
-    radius = 0.2 * pose.height  # rounded end
+    along, across = dx * cos + dy * sin, np.abs(dy * cos - dx * sin)
+    distance = _rounded(along, across, height=pose.height)
+    if pose.collar:
+        length = pose.tip[0] / cos
+        behind = along + (length - pose.collar)
+        collar = _rounded(behind, across, height=1.5 * pose.height)
+        distance = np.minimum(distance, collar)
+    return distance.astype(np.float32)
+
+
+def _rounded(along: np.ndarray, across: np.ndarray, *, height: float) -> np.ndarray:
+    """Signed distance to a bar that ends, rounded, where ``along`` is 0."""
+    radius = 0.2 * height
     outside_along = along + radius
-    outside_across = np.abs(across) - (pose.height / 2 - radius)
+    outside_across = across - (height / 2 - radius)
     corner = np.hypot(np.maximum(outside_along, 0), np.maximum(outside_across, 0))
     inside = np.minimum(np.maximum(outside_along, outside_across), 0)
-    return (corner + inside - radius).astype(np.float32)
+    return corner + inside - radius
 
 
 def _tube_gray(
-    rng: np.random.Generator, p: SceneParameters, pose: Pose, distance: np.ndarray
+    rng: np.random.Generator, p: SceneParameters, distance: np.ndarray, *, black: bool
 ) -> np.ndarray:
-    gray = choose(rng, p.tube_gray)
-    ribs, period, phase = rng.random() < 0.25, rng.uniform(4, 7), rng.random()
+    gray = choose(rng, p.tube_black_gray if black else p.tube_gray)
+    ribbed, phase = rng.random() < p.rib_share, rng.random()
+    period, depth = rng.uniform(4, 7), choose(rng, p.rib_depth)
     cover = np.clip(0.5 - distance, 0, 1)
     halo = 0.15 * np.exp(-np.maximum(distance, 0) / 1.5)
-    if ribs:
+    patches = smooth_noise(rng, patch=4.0)
+    if ribbed:
         x, _ = unit_axes()
         wave = np.sin(math.tau * (x * WIDTH / period + phase))
-        cover = cover * (1 + 0.15 * wave)
+        cover = cover * (1 + depth * np.clip(0.6 * wave + 0.4 * patches, -1, 1))
     return (gray * np.maximum(cover, halo)).astype(np.float32)

@@ -16,6 +16,7 @@ from fume_mm.simulation.camera import (
     expose,
     gas_contrast,
 )
+from fume_mm.simulation.hud import Hud
 from fume_mm.simulation.scene import Scene, draw_scene
 from fume_mm.structures import GASES, Gas
 
@@ -117,18 +118,25 @@ def test_a_frame_is_decided_by_its_noise_stream(
 def test_overlay_is_drawn_where_the_run_has_one() -> None:
     scene, exposure = scene_and_exposure('co2', 1)
     frames = {
-        overlay: expose(
+        name: expose(
             np.zeros((240, 320), np.float32),
             scene=scene,
-            exposure=dataclasses.replace(exposure, overlay=overlay, quality=100),
+            exposure=dataclasses.replace(exposure, hud=hud, quality=100),
             pattern=draw_pattern(np.random.default_rng(7)),
             parameters=MODELS.camera['co2'],
             rng=np.random.default_rng(0),
             factor=1,
         ).astype(int)
-        for overlay in ('', 'logo', 'full')
+        for name, hud in (
+            ('', Hud()),
+            ('logo', Hud(logo='OGI')),
+            ('full', Hud(logo='OGI', full=True)),
+            ('mirrored', Hud(logo='OGI', full=True, mirrored=True)),
+        )
     }
     changed = abs(frames['logo'] - frames['']) > 20
     assert changed[210:].any()
     assert not changed[:200].any()
     assert (abs(frames['full'] - frames[''])[30:210, 312:317] > 20).any()
+    assert (abs(frames['mirrored'] - frames[''])[30:210, 3:8] > 20).any()
+    assert (frames['mirrored'] == frames[''])[30:210, 300:].all()

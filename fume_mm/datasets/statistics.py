@@ -1,0 +1,369 @@
+"""What a campaign holds, in numbers: counts, areas, gray levels, contrast.
+
+Each frame and its mask are decoded once, in threads; of a frame, a few numbers are kept
+and its histogram is added to that of its gas. Needs NumPy, pandas and OpenCV, no torch.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from fume_mm.errors import UserError
+from fume_mm.structures import (
+    AVAILABILITY,
+    BACKGROUND,
+    GAS,
+    GASES,
+    HEALTH_CLASSES,
+    SEG_CLASSES,
+    SPLITS,
+    TUBE,
+)
+
+from .annotations import check_mask_values, existing_root, read_annotations
+from .pairing import read_paired
+
+#: ``health`` of a row that has masks only.
+NO_HEALTH = 'no class'
+#: Rows of the tables and groups of the figures, in this order.
+HEALTH_GROUPS = (*HEALTH_CLASSES, NO_HEALTH)
+#: What :func:`measure` says of a frame.
+MEASURES = ('gas_share', 'tube_share', 'background_gray', 'contrast')
+#: Width of the ring around the gas, as a share of the frame's width.
+RING_SHARE = 0.02
+LEVELS = 256
+# Frames that are read ahead, by thread.
+_AHEAD = 4
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
+
+
+def measure(
+    frame: np.ndarray, mask: np.ndarray, *, ring: int | None = None
+) -> tuple[dict[str, float], np.ndarray]:
+    """Measure one frame; pixels of its mask that are unlabelled (255) count nowhere.
+
+    Args:
+        frame: (H, W) uint8.
+        mask: (H, W) uint8, values 0 background, 1 tube, 2 gas, 255 unlabelled.
+        ring: Pixels around the gas, diagonally too, whose background the gas is held
+            against; by default :data:`RING_SHARE` of the frame's width, at least 1.
+
+    Returns:
+        The :data:`MEASURES` and a histogram, (3, 256) int64: pixels by class and gray
+        level. ``gas_share`` and ``tube_share`` are of the labelled pixels, 0 to 1, and
+        NaN if there are none. ``background_gray`` is the median gray level of the
+        background. ``contrast`` is the mean gray level of the gas minus the median of
+        the ring's background, in gray levels. Both are NaN where one of their parts
+        has no pixel.
+    """
+    counts = cv2.calcHist(
+        [frame, mask], [0, 1], None, [LEVELS, len(SEG_CLASSES)], [0, 256, 0, 3]
+    )
+    histogram = counts.T.astype(np.int64)
+    pixels = histogram.sum(axis=1)
+    labelled = pixels.sum()
+    contrast = np.nan
+    if pixels[GAS]:
+        reach = ring or max(1, round(RING_SHARE * frame.shape[1]))
+        kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+        near = cv2.dilate((mask == GAS).astype(np.uint8), kernel)
+        near[mask != BACKGROUND] = 0
+        around = cv2.calcHist([frame], [0], near, [LEVELS], [0, 256])[:, 0]
+        mean = histogram[GAS] @ np.arange(LEVELS) / pixels[GAS]
+        contrast = float(mean) - histogram_median(around)
+    measures = {
+        'gas_share': pixels[GAS] / labelled if labelled else np.nan,
+        'tube_share': pixels[TUBE] / labelled if labelled else np.nan,
+        'background_gray': histogram_median(histogram[BACKGROUND]),
+        'contrast': contrast,
+    }
+    return {key: float(value) for key, value in measures.items()}, histogram
+
+
+def histogram_median(counts: np.ndarray) -> float:
+    """The median of the values 0, 1, ... that occur ``counts`` times.
+
+    Args:
+        counts: (n,), not negative.
+
+    Returns:
+        The mean of the two in the middle if they are an even number; NaN if there are
+        none.
+    """
+    below = np.cumsum(counts, dtype=np.int64)
+    total = int(below[-1])
+    if not total:
+        return float('nan')
+    middle = np.searchsorted(below, [(total - 1) // 2, total // 2], side='right')
+    return float(middle.mean())
+
+
+def read_frames(root: str | Path, splits: Sequence[str] | None = None) -> pd.DataFrame:
+    """The rows of a campaign's annotation CSVs.
+
+    Args:
+        root: The campaign's folder.
+        splits: Those that must be there; None takes whichever are.
+
+    Returns:
+        What :func:`~fume_mm.datasets.annotations.read_annotations` gives, one split
+        after the other, ``split``, and ``health``, one of :data:`HEALTH_GROUPS`.
+
+    Raises:
+        UserError: If there is no such folder or CSV, or on any invalid row.
+    """
+    root = existing_root(root)
+    paths = {split: root / f'{split}_annotations.csv' for split in splits or SPLITS}
+    if splits is None:
+        if not any(path.exists() for path in paths.values()):
+            raise UserError(
+                f'{root} has none of {", ".join(path.name for path in paths.values())}'
+                '; name the folder that holds the annotation CSVs.'
+            )
+        paths = {split: path for split, path in paths.items() if path.exists()}
+    rows = {
+        split: read_annotations(path, check_files=False)
+        for split, path in paths.items()
+    }
+    return _joined(rows)
+
+
+def read_samples(
+    root: str | Path, splits: Sequence[str] = SPLITS
+) -> pd.DataFrame | None:
+    """The rows of the paired CSVs that a campaign has; None if it has none.
+
+    Args:
+        root: The campaign's folder.
+        splits: Whose.
+
+    Returns:
+        What :func:`~fume_mm.datasets.pairing.read_paired` gives, ``split``, ``health``
+        and ``availability``, one of :data:`~fume_mm.structures.AVAILABILITY`.
+
+    Raises:
+        UserError: On any invalid row.
+    """
+    paths = {
+        split: Path(root) / f'paired_{split}_annotations.csv' for split in splits
+    }
+    rows = {
+        split: read_paired(path, check_files=False, require_groups=False)
+        for split, path in paths.items()
+        if path.exists()
+    }
+    if not rows:
+        return None
+    samples = _joined(rows)
+    patterns = {'': 'both', 'ch4': 'co2_only', 'co2': 'ch4_only'}
+    return samples.assign(availability=samples['missing_modality'].map(patterns))
+
+
+def _joined(rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    parts = [part.assign(split=split) for split, part in rows.items()]
+    joined = pd.concat(parts, ignore_index=True)
+    names = dict(enumerate(HEALTH_CLASSES))
+    return joined.assign(health=joined['class_id'].map(names).fillna(NO_HEALTH))
+
+
+def measure_campaign(
+    frames: pd.DataFrame,
+    root: str | Path,
+    *,
+    workers: int | None = None,
+    track: Callable[[Iterable, int], Iterable] = lambda items, total: items,
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Decode and measure every frame and its mask, each once.
+
+    Args:
+        frames: As :func:`read_frames` gives them.
+        root: The folder that their paths are relative to.
+        workers: Threads; None is a few more than processors.
+        track: Given an iterable and its length, shows progress as it is consumed.
+
+    Returns:
+        ``frames`` with the columns :data:`MEASURES`, and by gas the sum of the
+        histograms of its frames (see :func:`measure`), (3, 256) int64.
+
+    Raises:
+        UserError: Naming the file that does not decode, the mask that is no mask or
+            that has not its frame's size.
+    """
+
+    def look(pair: tuple[str, str]) -> tuple[dict[str, float], np.ndarray]:
+        return measure(*_load(*(f'{root}/{name}' for name in pair)))
+
+    histograms = {
+        gas: np.zeros((len(SEG_CLASSES), LEVELS), np.int64) for gas in GASES
+    }
+    measures = np.empty((len(frames), len(MEASURES)))
+    files = zip(frames['frame_path'], frames['mask_path'], strict=True)
+    with ThreadPoolExecutor(workers) as pool:
+        found = _in_order(pool, look, files)
+        gases = frames['gas_type'].tolist()
+        for row, (numbers, histogram) in enumerate(track(found, len(frames))):
+            measures[row] = [numbers[key] for key in MEASURES]
+            histograms[gases[row]] += histogram
+    columns = pd.DataFrame(measures, frames.index, list(MEASURES))
+    return pd.concat([frames, columns], axis=1), histograms
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """``pool.map`` that is but a few items ahead, so that few results wait."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > _AHEAD * pool._max_workers:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _load(frame_path: str, mask_path: str) -> tuple[np.ndarray, np.ndarray]:
+    """A frame and its mask, (H, W) uint8 each."""
+    frame = _decode(frame_path, cv2.IMREAD_GRAYSCALE)
+    mask = _decode(mask_path, cv2.IMREAD_UNCHANGED)
+    check_mask_values(mask, mask_path)
+    if frame.shape != mask.shape:
+        raise UserError(
+            f'{mask_path}: the mask is {mask.shape[1]}x{mask.shape[0]} pixels, its '
+            f'frame {frame.shape[1]}x{frame.shape[0]}; export the mask again at the '
+            'size of the frame.'
+        )
+    return frame, mask.astype(np.uint8, copy=False)
+
+
+def _decode(path: str, flags: int) -> np.ndarray:
+    image = cv2.imread(path, flags)
+    if image is None:
+        raise UserError(
+            f'{path}: is not there or cannot be decoded as an image; restore the file '
+            'or delete the row.'
+        )
+    return image
+
+
+def count_by_class(frames: pd.DataFrame) -> pd.DataFrame:
+    """Frames of each split and health class, by gas.
+
+    Returns:
+        Columns ``split``, ``health``, one for each gas, ``frames``; a row for each
+        combination that there is.
+    """
+    return _count(frames, ['split', 'health'], 'gas_type', GASES, 'frames')
+
+
+def count_by_ph(frames: pd.DataFrame) -> pd.DataFrame:
+    """Frames of each pH, to a tenth, by gas.
+
+    Returns:
+        Columns ``ph``, one for each gas, ``frames``; from high to low pH, and last, as
+        NaN, the frames that have none.
+    """
+    rounded = frames.assign(ph=frames['ph_value'].round(1))
+    table = _count(rounded, ['ph'], 'gas_type', GASES, 'frames')
+    return table.sort_values('ph', ascending=False, ignore_index=True)
+
+
+def count_availability(samples: pd.DataFrame) -> pd.DataFrame:
+    """Samples of each split and health class, by the gases that they have.
+
+    Args:
+        samples: As :func:`read_samples` gives them.
+
+    Returns:
+        Columns ``split``, ``health``, ``both``, ``co2_only``, ``ch4_only``,
+        ``samples``.
+    """
+    keys = ['split', 'health']
+    return _count(samples, keys, 'availability', AVAILABILITY, 'samples')
+
+
+def _count(
+    rows: pd.DataFrame, keys: list[str], by: str, values: Sequence[str], total: str
+) -> pd.DataFrame:
+    counts = rows.groupby([*keys, by], dropna=False).size().unstack(by, fill_value=0)
+    table = counts.reindex(columns=list(values), fill_value=0)
+    table[total] = table.sum(axis=1)
+    return _ordered(table.rename_axis(columns=None).reset_index())
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order of the splits, the gases and the health classes."""
+    orders = {'split': SPLITS, 'gas_type': GASES, 'health': (*HEALTH_GROUPS, 'all')}
+    keys = [column for column in orders if column in table]
+    if not keys:
+        return table
+    return table.sort_values(
+        keys,
+        key=lambda column: column.map(orders[column.name].index),
+        ignore_index=True,
+    )
+
+
+def summarise(measured: pd.DataFrame) -> pd.DataFrame:
+    """What the measures of the frames come to, by gas and health class.
+
+    Percentages are of a frame's labelled pixels. A frame without gas counts as 0 in
+    the areas and not at all in the contrast; one without labelled pixels counts in
+    ``frames`` alone.
+
+    Args:
+        measured: As :func:`measure_campaign` gives it.
+
+    Returns:
+        A row for each gas and class that there is, and for a gas with several classes
+        ``all``: ``gas_type``, ``health``, ``frames``, ``without_gas_percent`` (of the
+        frames), mean, median and 90th percentile of ``gas_percent``, mean of
+        ``tube_percent``, median of ``background_gray``, and 10th percentile, median
+        and 90th percentile of ``contrast`` in gray levels.
+    """
+    rows = []
+    for gas, of_gas in measured.groupby('gas_type'):
+        groups = dict(iter(of_gas.groupby('health')))
+        if len(groups) > 1:
+            groups['all'] = of_gas
+        for health, group in groups.items():
+            rows.append({'gas_type': gas, 'health': health, **_summary(group)})
+    return _ordered(pd.DataFrame(rows))
+
+
+def _summary(group: pd.DataFrame) -> dict[str, Any]:
+    gas = group['gas_share'].dropna()
+    contrast = group['contrast']
+    return {
+        'frames': len(group),
+        'without_gas_percent': 100 * (gas == 0).mean(),
+        'gas_percent_mean': 100 * gas.mean(),
+        'gas_percent_median': 100 * gas.median(),
+        'gas_percent_p90': 100 * gas.quantile(0.9),
+        'tube_percent_mean': 100 * group['tube_share'].mean(),
+        'background_gray_median': group['background_gray'].median(),
+        'contrast_p10': contrast.quantile(0.1),
+        'contrast_median': contrast.median(),
+        'contrast_p90': contrast.quantile(0.9),
+    }
+
+
+def gray_table(histograms: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Pixels by gas, gray level and class of the mask: columns ``gas_type``, ``gray``,
+    ``background``, ``tube``, ``gas``.
+    """
+    parts = [
+        pd.DataFrame(histogram.T, columns=list(SEG_CLASSES)).assign(
+            gas_type=gas, gray=np.arange(LEVELS)
+        )
+        for gas, histogram in histograms.items()
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    return table[['gas_type', 'gray', *SEG_CLASSES]]

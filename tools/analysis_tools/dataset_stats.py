@@ -1,0 +1,168 @@
+"""Count and measure what a campaign holds: tables, and with --out CSVs and figures.
+
+Counts by split, class, pH and gas; which gases the samples have; area of gas and tube;
+gray levels of the background and contrast of the gas. Every frame and mask is decoded
+once. How to read the columns: docs/datasets.md.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from fume_mm.datasets.annotations import is_simulated
+from fume_mm.datasets.statistics import (
+    HEALTH_GROUPS,
+    MEASURES,
+    count_availability,
+    count_by_class,
+    count_by_ph,
+    gray_table,
+    measure_campaign,
+    read_frames,
+    read_samples,
+    summarise,
+)
+from fume_mm.errors import UserError, run_cli
+from fume_mm.structures import SPLITS
+
+EXAMPLE = """\
+example:
+  python tools/analysis_tools/dataset_stats.py data/ogi_sim --out work_dirs/stats
+"""
+#: Columns of frames.csv.
+FRAME_COLUMNS = ('split', 'frame_path', 'gas_type', 'ph_value', 'health', *MEASURES)
+#: Headings in the printed tables that differ from those in the CSVs.
+HEADINGS = {
+    'gas_type': 'gas',
+    'ph': 'pH',
+    'without_gas_percent': 'no gas %',
+    'gas_percent_mean': 'gas %',
+    'gas_percent_median': 'median',
+    'gas_percent_p90': 'p90',
+    'tube_percent_mean': 'tube %',
+    'background_gray_median': 'background',
+    'contrast_p10': 'contrast p10',
+    'contrast_median': 'median',
+    'contrast_p90': 'p90',
+}
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('root', type=Path, help='data root of the campaign')
+    parser.add_argument(
+        '--out', type=Path, help='folder for CSVs and figures; made if need be'
+    )
+    parser.add_argument(
+        '--splits', nargs='+', choices=SPLITS, help='the splits to count (all there)'
+    )
+    parser.add_argument(
+        '--workers', type=int, help='threads (a few more than processors)'
+    )
+    return parser.parse_args()
+
+
+def track(items: Iterable, total: int) -> Iterable:
+    """Progress on standard error, where that is a terminal."""
+    return tqdm(items, total=total, unit='frame', disable=None, file=sys.stderr)
+
+
+def text(table: pd.DataFrame) -> str:
+    """A table as compact text, numbers to a tenth and what is not there as a dash."""
+    if 'ph' in table:
+        table = table.assign(ph=table['ph'].map('{:g}'.format).replace('nan', 'none'))
+    return table.rename(columns=HEADINGS).to_string(
+        index=False, float_format='{:.1f}'.format, na_rep='-'
+    )
+
+
+def draw(
+    tables: dict[str, pd.DataFrame],
+    measured: pd.DataFrame,
+    histograms: dict[str, np.ndarray],
+    *,
+    out: Path,
+    note: str | None,
+) -> None:
+    """Write every figure that there are data for."""
+    # Drawing imports torch by the way (seconds); counting alone does not need it.
+    from fume_mm.visualization import statistics_figures as figures
+
+    groups = [name for name in HEALTH_GROUPS if (measured['health'] == name).any()]
+    drawn = {
+        'counts': figures.draw_counts(tables['counts_by_class'], groups, note=note),
+        'areas': figures.draw_areas(measured, groups, note=note),
+        'intensity': figures.draw_intensity(measured, groups, note=note),
+        'gray_levels': figures.draw_gray_levels(histograms, note=note),
+    }
+    if tables['counts_by_ph']['ph'].notna().any():
+        drawn['ph'] = figures.draw_ph(tables['counts_by_ph'], note=note)
+    if 'availability' in tables:
+        drawn['availability'] = figures.draw_availability(
+            tables['availability'], note=note
+        )
+    for name, figure in drawn.items():
+        figure.savefig(out / f'{name}.png')
+
+
+def main() -> None:
+    """Count, measure, print, write."""
+    args = parse_args()
+    if args.workers is not None and args.workers < 1:
+        raise UserError(f'--workers {args.workers} is too few; choose 1 or more.')
+    cv2.setNumThreads(1)
+    # What OpenCV says of broken files is in the error.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    splits = args.splits and [split for split in SPLITS if split in args.splits]
+    frames = read_frames(args.root, splits)
+    samples = read_samples(args.root, frames['split'].unique())
+    simulated = is_simulated(args.root)
+    if args.out is not None:
+        try:
+            args.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f'--out: {args.out} cannot be made ({error.strerror}); name another '
+                'folder.'
+            ) from error
+    measured, histograms = measure_campaign(
+        frames, args.root, workers=args.workers, track=track
+    )
+    tables = {
+        'counts_by_class': count_by_class(frames),
+        'counts_by_ph': count_by_ph(frames),
+    }
+    if samples is not None:
+        tables['availability'] = count_availability(samples)
+    tables['measures'] = summarise(measured)
+
+    print(f'{args.root}: {len(frames)} frames' + ', simulated data' * simulated)
+    for table in tables.values():
+        print(f'\n{text(table)}')
+    if samples is None:
+        print('\nno paired CSVs, so no samples: pair_gases.py makes them')
+    if args.out is None:
+        return
+    tables['gray_levels'] = gray_table(histograms)
+    tables['frames'] = measured[list(FRAME_COLUMNS)]
+    for name, table in tables.items():
+        marked = table.assign(simulated=True) if simulated else table
+        marked.to_csv(args.out / f'{name}.csv', index=False, float_format='%.6g')
+    note = 'simulated' if simulated else None
+    draw(tables, measured, histograms, out=args.out, note=note)
+    print(f'\nwrote CSVs and figures to {args.out}')
+
+
+if __name__ == '__main__':
+    run_cli(main)
