@@ -115,7 +115,8 @@ class DualGasDataset(BaseDataset):
             if path.name == own:
                 splits[split] = paired
             elif path.exists():
-                splits[split] = read_paired(path, root=self.root, check_files=False)
+                other = read_paired(path, root=self.root, check_files=False)
+                splits[split] = other[['groups']]
         if self.allow_leakage:
             self._metainfo['leakage'] = bool(find_leaks(splits, column='groups'))
         else:

@@ -4,6 +4,7 @@ Every annotated frame is in exactly one sample, in a pair or alone. (The origina
 implementation's random pairing used some frames twice and others never.)
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from fume_mm.errors import UserError
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
 from .annotations import existing_root, read_annotations
-from .csv_table import CsvTable, write_table
+from .csv_table import CsvTable, by_value, write_table
 
 #: What a pair's two frames have in common, by strategy.
 STRATEGIES: dict[str, tuple[str, ...]] = {
@@ -289,10 +290,13 @@ def read_paired(
     else:
         frame['sample_id'] = _sample_ids(frame)
     _find_groups(table, required=require_groups)
-    frame['groups'] = [
-        tuple(dict.fromkeys(group for group in groups if group))
-        for groups in zip(*(frame[f'{gas}_group'] for gas in GASES), strict=True)
-    ]
+
+    @functools.cache  # rows of the same groups share a tuple
+    def distinct(*groups: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(group for group in groups if group))
+
+    columns = [frame[f'{gas}_group'].tolist() for gas in GASES]
+    frame['groups'] = list(map(distinct, *columns))
     return frame
 
 
@@ -332,7 +336,9 @@ def _parse_availability(table: CsvTable) -> None:
         'a sample needs a frame of at least one gas',
         'delete the row',
     )
-    frame['missing_modality'] = frame['missing_modality'].str.lower()
+    frame['missing_modality'] = by_value(
+        frame['missing_modality'], lambda text: text.str.lower()
+    )
     expected = pd.Series('', index=frame.index)
     for gas in GASES:
         expected = expected.mask(absent[gas], gas)
@@ -343,7 +349,7 @@ def _parse_availability(table: CsvTable) -> None:
         'have one',
         'correct it',
     )
-    truth = frame['is_paired'].str.lower().map(_TRUTH)
+    truth = by_value(frame['is_paired'], lambda text: text.str.lower().map(_TRUTH))
     table.refuse(
         truth.isna(), 'is_paired', 'is_paired must be True or False', 'correct it'
     )

@@ -51,7 +51,7 @@ class SampleTable(Sequence):
     @classmethod
     def from_frame(cls, paired: pd.DataFrame, *, root: str | Path) -> 'SampleTable':
         """The samples of :func:`~fume_mm.datasets.pairing.read_paired`."""
-        pieces, lengths = [], []
+        text, lengths = bytearray(), []  # grows in place: joining pieces doubles it
         # In chunks, since a row as Python objects takes several times its text.
         for start in range(0, len(paired), _CHUNK):
             chunk = paired.iloc[start : start + _CHUNK]
@@ -59,14 +59,15 @@ class SampleTable(Sequence):
             records = [
                 _SEPARATOR.join(texts).encode() for texts in zip(*columns, strict=True)
             ]
-            pieces.append(b''.join(records))
+            text += b''.join(records)
             lengths.append(np.fromiter(map(len, records), np.int64, len(records)))
         arrays: dict[str, np.ndarray] = {
-            'text': np.frombuffer(b''.join(pieces), np.uint8),
+            'text': np.frombuffer(text, np.uint8),
             'offsets': np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64),
             'ph_value': paired['ph_value'].to_numpy(np.float64, copy=True),
             'class_id': paired['class_id'].to_numpy(np.int8),
         }
+        arrays['text'].flags.writeable = False
         return cls(arrays, root=str(root), rows=range(len(paired)))
 
     @property

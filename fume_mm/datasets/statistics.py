@@ -67,7 +67,7 @@ def measure(
     counts = cv2.calcHist(
         [frame, mask], [0, 1], None, [LEVELS, len(SEG_CLASSES)], [0, 256, 0, 3]
     )
-    histogram = counts.T.astype(np.int64)
+    histogram = counts.reshape(LEVELS, -1).T.astype(np.int64)
     pixels = histogram.sum(axis=1)
     labelled = pixels.sum()
     contrast = np.nan
@@ -76,7 +76,7 @@ def measure(
         kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
         near = cv2.dilate((mask == GAS).astype(np.uint8), kernel)
         near[mask != BACKGROUND] = 0
-        around = cv2.calcHist([frame], [0], near, [LEVELS], [0, 256])[:, 0]
+        around = cv2.calcHist([frame], [0], near, [LEVELS], [0, 256]).ravel()
         mean = histogram[GAS] @ np.arange(LEVELS) / pixels[GAS]
         contrast = float(mean) - histogram_median(around)
     measures = {
@@ -152,9 +152,7 @@ def read_samples(
     Raises:
         UserError: On any invalid row.
     """
-    paths = {
-        split: Path(root) / f'paired_{split}_annotations.csv' for split in splits
-    }
+    paths = {split: Path(root) / f'paired_{split}_annotations.csv' for split in splits}
     rows = {
         split: read_paired(path, check_files=False, require_groups=False)
         for split, path in paths.items()
@@ -201,8 +199,9 @@ def measure_campaign(
     def look(pair: tuple[str, str]) -> tuple[dict[str, float], np.ndarray]:
         return measure(*_load(*(f'{root}/{name}' for name in pair)))
 
-    histograms = {
-        gas: np.zeros((len(SEG_CLASSES), LEVELS), np.int64) for gas in GASES
+    shape = (len(SEG_CLASSES), LEVELS)
+    histograms: dict[str, np.ndarray] = {
+        gas: np.zeros(shape, np.int64) for gas in GASES
     }
     measures = np.empty((len(frames), len(MEASURES)))
     files = zip(frames['frame_path'], frames['mask_path'], strict=True)
@@ -306,7 +305,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
         return table
     return table.sort_values(
         keys,
-        key=lambda column: column.map(orders[column.name].index),
+        key=lambda column: column.map(orders[str(column.name)].index),
         ignore_index=True,
     )
 

@@ -180,15 +180,15 @@ def _hard() -> SimulationParameters:
         for gas, drawn in plain.camera.items()
     }
     plume = PlumeParameters(
-        exit_velocity=150.0,
+        exit_velocity=190.0,
         phase=(0.35, 1.0),
         closed_phase=(1.0, 1.5),
         closed_share=0.15,
-        growth=(0.075, 0.130),
+        growth=(0.080, 0.140),
         fall=(-0.10, 0.40),
         draught=(-2.0, 2.0),
         buoyancy={'co2': (0.0, 0.15), 'ch4': (-0.15, 0.0)},
-        trickle_share=0.18,
+        trickle_share=0.22,
         idle_share=0.03,
     )
     # What lies within the mottling of the background nobody outlines.
@@ -240,8 +240,8 @@ PRESETS: dict[str, CampaignParameters] = {
     'founding': _owners('founding', _FOUNDING),
     'benchmark': CampaignParameters(
         name='benchmark',
-        vessels=1200,
-        frames_per_vessel=2,
+        vessels=2400,
+        frames_per_vessel=1,
         size=(640, 480),
         simulation=_hard(),
     ),

@@ -1,5 +1,6 @@
 """A sample as one picture: frames, masks, health. Pure functions of arrays."""
 
+import math
 from pathlib import Path
 
 import cv2
@@ -281,7 +282,8 @@ def _class_lines(sample: DualGasDataSample) -> list[tuple[str, int, str]]:
     lines = []
     if truth is not None:
         ph = sample.get('ph_value')
-        remark = '' if ph is None else f'(pH {round(float(ph), 2):g})'
+        known = ph is not None and not math.isnan(float(ph))
+        remark = f'(pH {round(float(ph), 2):g})' if known else ''
         lines.append(('truth', int(truth), remark))
     if predicted is not None:
         remark = ''

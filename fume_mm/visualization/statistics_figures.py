@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from fume_mm.structures import (
     ACIDOTIC_BELOW_PH,
@@ -27,17 +28,22 @@ from fume_mm.structures import (
 
 from .canvas import INK, WARNING
 
-Shade = tuple[float, ...]
+Shade = tuple[float, float, float]
 
 
 def _rgb(colour: tuple[int, int, int]) -> Shade:
-    return tuple(value / 255 for value in colour)
+    red, green, blue = (value / 255 for value in colour)
+    return red, green, blue
+
+
+def _gray(level: float) -> Shade:
+    return level, level, level
 
 
 EDGE = _rgb(INK)
-GAS_SHADES: dict[str, Shade] = {'co2': (0.25,) * 3, 'ch4': (0.72,) * 3}
+GAS_SHADES: dict[str, Shade] = {'co2': _gray(0.25), 'ch4': _gray(0.72)}
 PATTERN_SHADES: dict[str, Shade] = {
-    'both': (1.0,) * 3,
+    'both': _gray(1.0),
     'co2_only': GAS_SHADES['co2'],
     'ch4_only': GAS_SHADES['ch4'],
 }
@@ -46,10 +52,12 @@ PATTERN_LABELS = {
     **{f'{gas}_only': f'{label} only' for gas, label in GAS_LABELS.items()},
 }
 HEALTH_SHADES = dict(zip(HEALTH_CLASSES, map(_rgb, HEALTH_PALETTE), strict=True))
-OTHER_SHADE = (0.9,) * 3
+OTHER_SHADE = _gray(0.9)
 CLUSTER = 0.8
 HEIGHT, DPI = 4.0, 120
 TENTH = 0.1
+#: Up to so many pH values are ticks of their own.
+PH_TICKS = 12
 WHISKERS = (5, 95)
 BOXES = f'boxes: quartiles; whiskers: percentiles {WHISKERS[0]} and {WHISKERS[1]}'
 
@@ -79,8 +87,7 @@ def draw_counts(
         )
         axes.bar_label(bars, fmt='{:.0f}', fontsize='small')
     axes.set_xticks(range(len(splits)), splits)
-    axes.set_ylabel('frames')
-    axes.margins(y=0.1)
+    _count_axis(axes, 'frames')
     _legend(axes)
     return figure
 
@@ -118,8 +125,10 @@ def draw_ph(by_ph: pd.DataFrame, *, note: str | None = None) -> Figure:
             label=name,
         )
     axes.set_xlim(low, high)
+    if len(known) <= PH_TICKS:
+        axes.set_xticks(known['ph'], known['ph'].map('{:.1f}'.format))
     axes.set_xlabel('pH, to a tenth')
-    axes.set_ylabel('frames')
+    _count_axis(axes, 'frames')
     _legend(axes)
     return figure
 
@@ -151,9 +160,8 @@ def draw_availability(counts: pd.DataFrame, *, note: str | None = None) -> Figur
             )
             bottom += heights
         axes.set_title(split)
-        axes.tick_params('x', labelsize='small')
         axes.margins(x=0.1)
-    panels[0].set_ylabel('samples')
+        _count_axis(axes, 'samples')
     _legend(panels[-1])
     return figure
 
@@ -176,7 +184,9 @@ def draw_areas(
     with_gas = measured.assign(percent=shares.where(shares > 0))
     _boxes(area, with_gas, 'percent', groups)
     area.set_title('gas, in frames that have gas')
-    _boxes(tube, measured.assign(percent=100 * measured['tube_share']), 'percent', groups)
+    _boxes(
+        tube, measured.assign(percent=100 * measured['tube_share']), 'percent', groups
+    )
     tube.set_title('tube')
     for axes in (area, tube):
         axes.set_ylabel('% of the labelled pixels')
@@ -220,12 +230,12 @@ def draw_intensity(
     title = f'Gray levels by gas and health class ({BOXES})'
     figure, (background, contrast) = _figure(title, 2, note)
     _boxes(background, measured, 'background_gray', groups)
-    background.set_title("the background's median of each frame")
+    background.set_title('background')
+    background.set_ylabel('median gray level of a frame')
     _boxes(contrast, measured, 'contrast', groups)
     contrast.axhline(0, color=EDGE, linewidth=0.8, zorder=0)
-    contrast.set_title("the gas's mean minus the median of the background around it")
-    for axes in (background, contrast):
-        axes.set_ylabel('gray levels')
+    contrast.set_title('gas minus the background around it')
+    contrast.set_ylabel('gray levels (mean minus median)')
     _health_legend(contrast, groups)
     return figure
 
@@ -279,6 +289,7 @@ def _figure(title: str, panels: int, note: str | None) -> tuple[Figure, list[Axe
     axes = figure.subplots(1, max(panels, 1), squeeze=False)[0].tolist()
     for panel in axes:
         panel.spines[['top', 'right']].set_visible(False)
+        panel.tick_params(labelsize='small')
     return figure, axes
 
 
@@ -323,6 +334,12 @@ def _boxes(axes: Axes, rows: pd.DataFrame, column: str, groups: Sequence[str]) -
             )
     axes.set_xticks(range(len(gases)), [GAS_LABELS[gas] for gas in gases])
     axes.set_xlim(-0.5, len(gases) - 0.5)
+
+
+def _count_axis(axes: Axes, what: str) -> None:
+    axes.set_ylabel(what)
+    axes.set_ylim(0, 1.1 * axes.dataLim.ymax)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _legend(axes: Axes) -> None:

@@ -81,7 +81,7 @@ def track(items: Iterable, total: int) -> Iterable:
 def text(table: pd.DataFrame) -> str:
     """A table as compact text, numbers to a tenth and what is not there as a dash."""
     if 'ph' in table:
-        table = table.assign(ph=table['ph'].map('{:g}'.format).replace('nan', 'none'))
+        table = table.assign(ph=table['ph'].map('{:.1f}'.format).replace('nan', 'none'))
     return table.rename(columns=HEADINGS).to_string(
         index=False, float_format='{:.1f}'.format, na_rep='-'
     )

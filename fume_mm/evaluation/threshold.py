@@ -1,0 +1,54 @@
+"""The plainest baseline: gas is what is brighter, or darker, than one gray level."""
+
+import numpy as np
+
+from fume_mm.structures import GAS
+
+#: Rows of :func:`threshold_ious`.
+DIRECTIONS = ('brighter', 'darker')
+LEVELS = 257
+_IGNORE = 255
+
+
+def threshold_ious(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """IoU of the gas for every threshold there is.
+
+    Args:
+        frame: (H, W) uint8.
+        mask: (H, W) class ids of the same size; pixels of 255 do not count.
+
+    Returns:
+        (2, 257): row 0 calls gas what is at least level ``t``, row 1 what is below it,
+        for ``t`` from 0 to 256. NaN where neither the mask nor the threshold has gas.
+
+    Raises:
+        ValueError: If frame and mask differ in size.
+    """
+    if frame.shape != mask.shape:
+        raise ValueError(f'frame {frame.shape} and mask {mask.shape} differ in size')
+    counted = mask != _IGNORE
+    gas = np.bincount(frame[counted & (mask == GAS)], minlength=LEVELS - 1)
+    other = np.bincount(frame[counted & (mask != GAS)], minlength=LEVELS - 1)
+    below = [np.concatenate([[0], np.cumsum(counts)]) for counts in (gas, other)]
+    above = [total[-1] - total for total in below]
+    ious = []
+    for hits, false in (above, below):
+        with np.errstate(invalid='ignore'):
+            ious.append(hits / (gas.sum() + false))
+    return np.stack(ious)
+
+
+def gas_iou(prediction: np.ndarray, mask: np.ndarray) -> float:
+    """IoU of the gas alone, whatever else a mask calls its pixels.
+
+    Args:
+        prediction: (H, W) class ids.
+        mask: (H, W) class ids; pixels of 255 do not count.
+
+    Returns:
+        0 to 1; NaN where neither has gas.
+    """
+    counted = mask != _IGNORE
+    truth, said = (mask == GAS) & counted, (prediction == GAS) & counted
+    union = int((truth | said).sum())
+    return int((truth & said).sum()) / union if union else float('nan')
