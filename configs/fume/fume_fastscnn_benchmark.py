@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/schedules/demo.py',
     '../_base_/default_runtime.py',
 ]
-max_epochs = 3
+max_epochs = 4
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=40),
     dict(
@@ -17,4 +17,4 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(max_epochs=max_epochs)
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

@@ -25,6 +25,7 @@ class Hud:
         logo: Its letters; empty where there is no overlay at all.
         font: OpenCV's font.
         size: Of the letters, relative.
+        weight: Thickness of the letters, px at 640 x 480.
         shift: Right and down of the usual place, px at 640 x 480.
         full: Palette bar and two temperatures as well.
         boxed: Figures stand in dark boxes.
@@ -36,6 +37,7 @@ class Hud:
     logo: str = ''
     font: int = _FONTS[0]
     size: float = 0.8
+    weight: float = 1.8
     shift: tuple[int, int] = (0, 0)
     full: bool = False
     boxed: bool = False
@@ -52,7 +54,8 @@ def draw_hud(rng: np.random.Generator, parameters: CameraParameters) -> Hud:
     hud = Hud(
         logo=str(rng.choice(_LOGOS)),
         font=int(rng.choice(_FONTS)),
-        size=float(rng.uniform(0.6, 1.0)),
+        size=float(rng.uniform(0.6, 1.1)),
+        weight=float(rng.uniform(1.5, 4.0)),
         shift=shift,
         full=draw < p.overlay_share,
         boxed=bool(rng.random() < 0.6),
@@ -86,15 +89,17 @@ def paint(image: np.ndarray, hud: Hud, *, dark: bool) -> np.ndarray:
     def box(x: float, y: float, width: float, height: float) -> None:
         cv2.rectangle(layer, at(x, y), at(x + width, y + height), _BOX, cv2.FILLED)
 
-    def write(text: str, x: float, y: float, size: float, colour: int) -> None:
-        width = max(1, round(1.8 * factor))
+    def write(
+        text: str, x: float, y: float, size: float, colour: int, weight: float = 1.8
+    ) -> None:
+        width = max(1, round(weight * factor))
         cv2.putText(
             layer, text, at(x, y), hud.font, size * factor, colour, width, cv2.LINE_AA
         )
 
     diamond = np.array([at(12, 452), at(18, 460), at(12, 468), at(6, 460)], np.int32)
     cv2.fillPoly(layer, [diamond], ink)
-    write(hud.logo, 24, 468, hud.size, ink)
+    write(hud.logo, 24, 468, hud.size, ink, hud.weight)
     if hud.full:
         for value, y in zip(hud.readings, (464, 32), strict=True):
             if hud.boxed:

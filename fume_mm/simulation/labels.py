@@ -52,7 +52,11 @@ def _peak(visible: np.ndarray) -> float:
 
 
 def outline_gas(
-    contrast: np.ndarray, *, annotator: Annotator, parameters: LabelParameters
+    contrast: np.ndarray,
+    *,
+    annotator: Annotator,
+    parameters: LabelParameters,
+    trickle: bool = False,
 ) -> np.ndarray:
     """Soft outline of the gas, 0 to 1, float32 (240, 320); the edge is at 0.5.
 
@@ -60,10 +64,13 @@ def outline_gas(
         contrast: Clean contrast of the gas, gray levels, of either sign.
         annotator: Whose outline.
         parameters: What all annotators share.
+        trickle: Whether it is a thread, of which only the core is outlined.
     """
     empty = np.zeros(DETECTOR_SHAPE, np.float32)
     visible = cv2.blur(np.abs(contrast), (5, 5))
-    threshold = max(annotator.threshold * _peak(visible), parameters.floor_gray)
+    peak = _peak(visible)
+    share = annotator.threshold * (parameters.trickle_factor if trickle else 1.0)
+    threshold = max(share * peak, parameters.floor_gray)
     binary = (visible > threshold).astype(np.uint8)
     kernel = cv2.getStructuringElement(
         cv2.MORPH_ELLIPSE, (parameters.closing, parameters.closing)
@@ -76,6 +83,7 @@ def outline_gas(
         return empty
     cv2.drawContours(empty, kept, -1, 1.0, cv2.FILLED)
     reach = annotator.generous * float(np.sqrt(empty.sum()))
+    reach *= min(1.0, parameters.clear_gray / max(peak, 1e-6))
     if reach > 0:
         outside = cv2.distanceTransform(
             (empty < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3

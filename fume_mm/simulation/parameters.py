@@ -224,9 +224,13 @@ class LabelParameters:
     #: closing and smoothing of the outline, px
     closing: int = 5
     smoothing: Range = (1.5, 3.5)
-    #: generous outlines: share of runs, expansion relative to sqrt(area)
+    #: generous outlines: share of runs, expansion relative to sqrt(area); where the
+    #: peak is above ``clear_gray`` the edge is plain and the expansion shrinks [choice]
     generous_share: float = 0.35
     generous: Range = (0.02, 0.07)
+    clear_gray: float = 50.0
+    #: factor on the threshold for a trickle [measured: 0.33 to 0.45 of a thread's peak]
+    trickle_factor: float = 1.6
     #: smallest outlined patch, share of the frame
     smallest: float = 0.003
 

@@ -146,7 +146,7 @@ def _hard() -> SimulationParameters:
         'clutter_share': 0.25,
         'tube_length': (9.0, 60.0),
         'rib_share': 0.4,
-        'rib_depth': (0.1, 0.5),
+        'rib_depth': (0.1, 0.6),
         'collar_share': 0.2,
         'tube_slope': (-16.0, 16.0),
         'tube_y': (0.25, 0.75),
@@ -156,9 +156,9 @@ def _hard() -> SimulationParameters:
             plain.scene['co2'],
             **common,
             levels={
-                'near_white': (0.45, (185.0, 225.0)),
-                'mid_gray': (0.30, (75.0, 150.0)),
-                'near_black': (0.25, (10.0, 50.0)),
+                'near_white': (0.42, (185.0, 225.0)),
+                'mid_gray': (0.26, (70.0, 150.0)),
+                'near_black': (0.32, (10.0, 60.0)),
             },
         ),
         'ch4': dataclasses.replace(plain.scene['ch4'], **common),
@@ -168,14 +168,14 @@ def _hard() -> SimulationParameters:
             drawn,
             # Mean contrast over the outline is about 0.6 of the axis's.
             contrast_gray=(26.0, 42.0),
-            contrast_black_gray=(55.0, 170.0),
+            contrast_black_gray=(45.0, 230.0),
             bright_share=0.25,
             warm_share=0.5,
             vignetting=(0.0, 14.0),
             dead_share=2e-5,
             heavy_share=0.15,
             logo_share=0.25,
-            overlay_share=0.15,
+            overlay_share=0.30,
         )
         for gas, drawn in plain.camera.items()
     }
@@ -188,8 +188,9 @@ def _hard() -> SimulationParameters:
         fall=(-0.10, 0.40),
         draught=(-2.0, 2.0),
         buoyancy={'co2': (0.0, 0.15), 'ch4': (-0.15, 0.0)},
-        trickle_share=0.22,
+        trickle_share=0.32,
         idle_share=0.03,
+        laminar_share=0.4,
     )
     # What lies within the mottling of the background nobody outlines.
     label = dataclasses.replace(plain.label, floor_gray=4.0)

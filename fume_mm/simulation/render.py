@@ -262,7 +262,10 @@ def _take(
         drift=drift,
     )
     outline = labels.outline_gas(
-        contrast, annotator=setup.annotator, parameters=models.label
+        contrast,
+        annotator=setup.annotator,
+        parameters=models.label,
+        trickle=setup.style.trickle,
     )
     mask = labels.draw_mask(
         outline,

@@ -1,7 +1,7 @@
 # The simulator's hard preset (low flow, low contrast, both polarities), for models that
-# shall meet frames of other cameras:
-#   python tools/dataset_converters/simulate_ogi.py data/ogi_benchmark --preset benchmark
-#   python tools/dataset_converters/pair_gases.py data/ogi_benchmark
+# shall meet frames of other cameras. Made by
+#   S=tools/dataset_converters; D=data/ogi_benchmark
+#   python $S/simulate_ogi.py $D --preset benchmark && python $S/pair_gases.py $D
 # Training sees crops of 30 to 90 % of a frame, so plumes at 0.5 to 0.9 times their size
 # on disk, and every second frame inverted (a camera of the other polarity); testing
 # sees whole frames at 0.75. Masks are scored at the size on disk.
@@ -16,7 +16,9 @@ train_pipeline = [
     dict(
         type='DualGasAugment',
         geometric=[
-            dict(type='RandomResizedCrop', size=crop, scale=(0.3, 0.9), ratio=(1.2, 1.5)),
+            dict(
+                type='RandomResizedCrop', size=crop, scale=(0.3, 0.9), ratio=(1.2, 1.5)
+            ),
             dict(type='HorizontalFlip', p=0.5),
             dict(type='Rotate', limit=12, p=0.3),
         ],
