@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/schedules/demo.py',
     '../_base_/default_runtime.py',
 ]
-max_epochs = 4
+max_epochs = 6
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=40),
     dict(

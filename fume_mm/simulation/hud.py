@@ -58,8 +58,8 @@ def draw_hud(rng: np.random.Generator, parameters: CameraParameters) -> Hud:
         weight=float(rng.uniform(1.5, 4.0)),
         shift=shift,
         full=draw < p.overlay_share,
-        boxed=bool(rng.random() < 0.6),
-        icons=int(rng.integers(0, 3)),
+        boxed=bool(rng.random() < 0.7),
+        icons=int(rng.integers(0, 4)),
         readings=(low, low + float(rng.uniform(4, 9))),
         mirrored=bool(rng.random() < 0.15),
     )

@@ -82,8 +82,9 @@ def outline_gas(
     if not kept:
         return empty
     cv2.drawContours(empty, kept, -1, 1.0, cv2.FILLED)
-    reach = annotator.generous * float(np.sqrt(empty.sum()))
-    reach *= min(1.0, parameters.clear_gray / max(peak, 1e-6))
+    # Who sees a plain edge follows it.
+    doubt = min(max(2 - peak / parameters.clear_gray, 0.0), 1.0)
+    reach = doubt * annotator.generous * float(np.sqrt(empty.sum()))
     if reach > 0:
         outside = cv2.distanceTransform(
             (empty < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3

@@ -148,6 +148,7 @@ def _hard() -> SimulationParameters:
         'rib_share': 0.4,
         'rib_depth': (0.1, 0.6),
         'collar_share': 0.2,
+        'tube_height': (7.0, 20.0),
         'tube_slope': (-16.0, 16.0),
         'tube_y': (0.25, 0.75),
     }
@@ -175,7 +176,7 @@ def _hard() -> SimulationParameters:
             dead_share=2e-5,
             heavy_share=0.15,
             logo_share=0.25,
-            overlay_share=0.30,
+            overlay_share=0.35,
         )
         for gas, drawn in plain.camera.items()
     }
@@ -188,12 +189,14 @@ def _hard() -> SimulationParameters:
         fall=(-0.10, 0.40),
         draught=(-2.0, 2.0),
         buoyancy={'co2': (0.0, 0.15), 'ch4': (-0.15, 0.0)},
-        trickle_share=0.32,
+        trickle_share=0.30,
         idle_share=0.03,
         laminar_share=0.4,
     )
     # What lies within the mottling of the background nobody outlines.
-    label = dataclasses.replace(plain.label, floor_gray=4.0)
+    label = dataclasses.replace(
+        plain.label, floor_gray=4.0, smoothing=(1.0, 3.0), smallest=0.0008
+    )
     return dataclasses.replace(
         plain, plume=plume, scene=scene, camera=camera, label=label
     )
@@ -241,7 +244,7 @@ PRESETS: dict[str, CampaignParameters] = {
     'founding': _owners('founding', _FOUNDING),
     'benchmark': CampaignParameters(
         name='benchmark',
-        vessels=2400,
+        vessels=4000,
         frames_per_vessel=1,
         size=(640, 480),
         simulation=_hard(),

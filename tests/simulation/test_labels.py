@@ -52,6 +52,29 @@ def test_a_generous_annotator_goes_beyond() -> None:
     assert wide.sum() > 1.1 * plain.sum()
 
 
+def test_a_plain_edge_leaves_less_room_for_generosity() -> None:
+    generous = Annotator(threshold=0.2, smoothing=2.0, generous=0.07)
+
+    def grown(peak: float) -> int:
+        contrast = blob(peak)
+        wide, plain = outline(contrast, generous) > 0.5, outline(contrast) > 0.5
+        return int(wide.sum()) - int(plain.sum())
+
+    # The peak is the 90th percentile, 0.85 of the blob's.
+    clear = PARAMETERS.clear_gray
+    assert grown(0.5 * clear) == grown(clear) > grown(1.7 * clear) > 0
+    assert grown(3 * clear) == 0
+
+
+def test_of_a_trickle_only_the_core_is_outlined() -> None:
+    thread = outline_gas(
+        blob(50.0), annotator=ANNOTATOR, parameters=PARAMETERS, trickle=True
+    )
+    level = PARAMETERS.trickle_factor * 0.2 * 0.2**0.1
+    radius = 20 * np.sqrt(-2 * np.log(level))
+    assert (thread > 0.5).sum() == pytest.approx(np.pi * radius**2, rel=0.05)
+
+
 @pytest.mark.parametrize(
     'contrast',
     [np.zeros((240, 320), np.float32), blob(1.9), blob(50.0, sigma=3.0)],

@@ -47,6 +47,53 @@ def test_tube_shows_over_its_area() -> None:
         assert abs(scene.tube_gray[scene.tube_distance > 12]).max() < 1
 
 
+def test_a_collar_widens_the_tube_at_the_edge_of_the_view() -> None:
+    plain = dataclasses.replace(
+        SCENES['co2'], no_tube_share=0.0, tube_slope=(0.0, 0.0), collar_share=0.0
+    )
+    collared = dataclasses.replace(plain, collar_share=1.0)
+    pairs = zip(scenes(plain, 5), scenes(collared, 5), strict=True)
+    for thin, wide in pairs:
+        assert thin.pose.tip == wide.pose.tip
+        tubes = [scene.tube_distance < 0 for scene in (thin, wide)]
+        assert tubes[1][tubes[0]].all()
+        at_edge = [int(tube[:, 0].sum()) for tube in tubes]
+        assert at_edge[1] == pytest.approx(1.5 * at_edge[0], abs=2)
+        at_tip = round(thin.pose.tip[0]) - 2
+        assert (tubes[0][:, at_tip] == tubes[1][:, at_tip]).all()
+
+
+def test_a_glow_and_saturated_tubes_are_for_black_scenes_only() -> None:
+    levels = {'near_black': (1.0, (20.0, 20.0))}
+    black = dataclasses.replace(
+        SCENES['co2'],
+        levels=levels,
+        no_tube_share=0.0,
+        tube_black_gray=(200.0, 200.0),
+        rib_share=0.0,
+        band_share=0.0,
+        glow_share=1.0,
+        glow_gray=(60.0, 60.0),
+    )
+    for scene in scenes(black, 5):
+        assert scene.tube_gray.max() == pytest.approx(200)
+        left, right = scene.background[:, :20].mean(), scene.background[:, 300:].mean()
+        assert left - right > 25
+    white = dataclasses.replace(black, levels={'near_white': (1.0, (200.0, 200.0))})
+    for scene in scenes(white, 5):
+        assert scene.tube_gray.max() <= white.tube_gray[1]
+
+
+def test_objects_come_in_their_share_and_stand_at_the_edge() -> None:
+    none = dataclasses.replace(SCENES['co2'], clutter_share=0.0)
+    always = dataclasses.replace(none, clutter_share=1.0, clutter_gray=(40.0, 40.0))
+    for plain, with_object in zip(scenes(none, 5), scenes(always, 5), strict=True):
+        added = with_object.background - plain.background
+        assert added.max() > 10
+        assert max(added[0].max(), added[-1].max()) > 10
+        assert abs(added[100:140]).max() < 1
+
+
 @pytest.mark.parametrize('gas', GASES)
 def test_styles_come_in_their_shares(gas: Gas) -> None:
     drawn = [scene.style for scene in scenes(SCENES[gas], number=100)]

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -195,6 +196,8 @@ def measure(
     root: str, *, workers: Sequence[int], starts: Sequence[str], reads: int
 ) -> dict[str, Any]:
     """Open the dataset in ``root`` and read from it with each number of workers."""
+    # More workers than cores are meant here: memory is measured, not speed.
+    warnings.filterwarnings('ignore', 'This DataLoader will create', UserWarning)
     before = resident()
     begin = time.perf_counter(), time.process_time()
     dataset = DualGasDataset(CSV, data_root=root, check_files=False)

@@ -1,7 +1,5 @@
 # The simulator's hard preset (low flow, low contrast, both polarities), for models that
-# shall meet frames of other cameras. Made by
-#   S=tools/dataset_converters; D=data/ogi_benchmark
-#   python $S/simulate_ogi.py $D --preset benchmark && python $S/pair_gases.py $D
+# shall meet frames of other cameras; docs/simulation.md says how to make it.
 # Training sees crops of 30 to 90 % of a frame, so plumes at 0.5 to 0.9 times their size
 # on disk, and every second frame inverted (a camera of the other polarity); testing
 # sees whole frames at 0.75. Masks are scored at the size on disk.
