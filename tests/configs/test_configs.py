@@ -17,6 +17,7 @@ CONFIGS = sorted(
 )
 PARAMETERS = {
     'fume_fastscnn': 1_656_236,
+    'fume_fastscnn_benchmark': 1_656_236,
     'fume_fastscnn_concat': 1_278_681,
     'fume_r50': 89_017_964,
     'fume_r50_original': 175_209_388,

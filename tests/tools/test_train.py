@@ -1,8 +1,10 @@
 """The training command line, end to end on a tiny campaign."""
 
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,25 +29,29 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def command(campaign: Path, work_dir: Path, *options: str, epochs: int) -> list[str]:
+    return [
+        sys.executable,
+        'tools/train.py',
+        'configs/fume/fume_fastscnn.py',
+        f'--work-dir={work_dir}',
+        *options,
+        '--cfg-options',
+        f'data_root={campaign}',
+        f'train_cfg.max_epochs={epochs}',
+        'train_dataloader.batch_size=4',
+        'train_dataloader.num_workers=0',
+        'val_dataloader.num_workers=0',
+        'train_dataloader.dataset.pipeline.3.scale=(64,64)',
+        'val_dataloader.dataset.pipeline.1.scale=(64,64)',
+        'default_hooks.logger.interval=1',
+        'default_hooks.checkpoint.interval=1',
+    ]
+
+
 def train(campaign: Path, work_dir: Path, *options: str, epochs: int) -> str:
     done = subprocess.run(
-        [
-            sys.executable,
-            'tools/train.py',
-            'configs/fume/fume_fastscnn.py',
-            f'--work-dir={work_dir}',
-            *options,
-            '--cfg-options',
-            f'data_root={campaign}',
-            f'train_cfg.max_epochs={epochs}',
-            'train_dataloader.batch_size=4',
-            'train_dataloader.num_workers=0',
-            'val_dataloader.num_workers=0',
-            'train_dataloader.dataset.pipeline.3.scale=(64,64)',
-            'val_dataloader.dataset.pipeline.1.scale=(64,64)',
-            'default_hooks.logger.interval=1',
-            'default_hooks.checkpoint.interval=1',
-        ],
+        command(campaign, work_dir, *options, epochs=epochs),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -55,26 +61,54 @@ def train(campaign: Path, work_dir: Path, *options: str, epochs: int) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.fixture(scope='module')
+def whole(campaign: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run of two epochs that nothing interrupts: its folder and its output."""
+    work_dir = tmp_path_factory.mktemp('whole')
+    return work_dir, train(campaign, work_dir, epochs=2)
+
+
 def losses(output: str, epoch: int) -> list[str]:
     return re.findall(rf'Epoch\(train\) +\[{epoch}\].*?  loss: ([\d.]+)', output)
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    campaign: Path, tmp_path: Path
+    campaign: Path, whole: tuple[Path, str], tmp_path: Path
 ) -> None:
-    whole, rest = tmp_path / 'whole', tmp_path / 'rest'
-    first = train(campaign, whole, epochs=2)
-    resumed = train(campaign, rest, f'--resume={whole}/epoch_1.pth', epochs=2)
+    folder, first = whole
+    resumed = train(campaign, tmp_path, f'--resume={folder}/epoch_1.pth', epochs=2)
     assert len(losses(first, 2)) == 3
     assert losses(resumed, 1) == []
     assert losses(resumed, 2) == losses(first, 2)
-    a, b = (read_checkpoint(str(run / 'last.pth')) for run in (whole, rest))
+    a, b = (read_checkpoint(str(run / 'last.pth')) for run in (folder, tmp_path))
     for key, value in a['state_dict'].items():
         assert torch.equal(value, b['state_dict'][key]), key
     assert (
         a['message_hub']['runtime_info']['early_stopping']
         == (b['message_hub']['runtime_info']['early_stopping'])
     )
+
+
+def test_a_run_killed_in_mid_epoch_goes_on_from_the_last_checkpoint(
+    campaign: Path, whole: tuple[Path, str], tmp_path: Path
+) -> None:
+    log = tmp_path / 'output.txt'
+    work_dir = tmp_path / 'run'
+    with log.open('w') as file:
+        process = subprocess.Popen(
+            command(campaign, work_dir, epochs=2),
+            cwd=ROOT,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+        while process.poll() is None and not losses(log.read_text(), 2):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert len(losses(log.read_text(), 2)) < 3
+    resumed = train(campaign, work_dir, '--resume', epochs=2)
+    assert losses(resumed, 1) == []
+    assert losses(resumed, 2) == losses(whole[1], 2)
 
 
 def test_resume_takes_up_the_last_epoch(campaign: Path, tmp_path: Path) -> None:
