@@ -7,6 +7,11 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 max_epochs = 6
+# Masks first: the health loss of a network that has no masks yet is noise to them.
+model = dict(
+    health_weight=0.1,
+    decode_head=dict(loss_decode=dict(type='FocalDiceLoss', gamma=1.0)),
+)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=40),
     dict(

@@ -131,6 +131,10 @@ class SceneParameters:
     tube_gray: Range
     #: the same where the background is near black [measured: up to saturation]
     tube_black_gray: Range = (60.0, 230.0)
+    #: glow of the tube's rim: relative to the tube's gray, and its reach, px [measured:
+    #: saturated tubes shine 5 px far]
+    tube_halo: Range = (0.15, 0.15)
+    halo_reach: Range = (1.5, 1.5)
     #: corrugated tubes: share of runs, relative depth of the ribs
     rib_share: float = 0.25
     rib_depth: Range = (0.05, 0.18)

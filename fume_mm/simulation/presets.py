@@ -145,6 +145,8 @@ def _hard() -> SimulationParameters:
     common: dict[str, Any] = {
         'clutter_share': 0.25,
         'tube_length': (9.0, 60.0),
+        'tube_halo': (0.05, 0.25),
+        'halo_reach': (1.0, 5.0),
         'rib_share': 0.4,
         'rib_depth': (0.1, 0.6),
         'collar_share': 0.2,
@@ -195,7 +197,11 @@ def _hard() -> SimulationParameters:
     )
     # What lies within the mottling of the background nobody outlines.
     label = dataclasses.replace(
-        plain.label, floor_gray=4.0, smoothing=(1.0, 3.0), smallest=0.0008
+        plain.label,
+        threshold=(0.14, 0.30),
+        floor_gray=4.0,
+        smoothing=(1.0, 3.0),
+        smallest=8e-4,
     )
     return dataclasses.replace(
         plain, plume=plume, scene=scene, camera=camera, label=label

@@ -217,7 +217,8 @@ def _tube_gray(
     ribbed, phase = rng.random() < p.rib_share, rng.random()
     period, depth = rng.uniform(4, 7), choose(rng, p.rib_depth)
     cover = np.clip(0.5 - distance, 0, 1)
-    halo = 0.15 * np.exp(-np.maximum(distance, 0) / 1.5)
+    strength, reach = choose(rng, p.tube_halo), choose(rng, p.halo_reach)
+    halo = strength * np.exp(-np.maximum(distance, 0) / reach)
     patches = smooth_noise(rng, patch=4.0)
     if ribbed:
         x, _ = unit_axes()
