@@ -341,6 +341,17 @@ def by_value(column: pd.Series, work: Callable[[pd.Series], pd.Series]) -> pd.Se
     return done.take(codes).set_axis(column.index)
 
 
+def repeated(text: pd.Series) -> pd.Series:
+    """Whether the text of each row is in another row too; empty ones do not count."""
+    filled = text != ''
+    values = text[filled].tolist()
+    # Sorted hashes are read in order; a table of millions misses the cache at each row.
+    hashes = np.sort(np.fromiter(map(hash, values), np.int64, len(values)))
+    if (hashes[1:] != hashes[:-1]).all():
+        return pd.Series(False, index=text.index)
+    return filled & text.duplicated(keep=False)
+
+
 def _number(text: pd.Series) -> pd.Series:
     return pd.to_numeric(text, errors='coerce')
 

@@ -16,7 +16,7 @@ from fume_mm.errors import UserError
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
 from .annotations import existing_root, read_annotations
-from .csv_table import CsvTable, by_value, write_table
+from .csv_table import CsvTable, by_value, repeated, write_table
 
 #: What a pair's two frames have in common, by strategy.
 STRATEGIES: dict[str, tuple[str, ...]] = {
@@ -282,7 +282,7 @@ def read_paired(
 
     if 'sample_id' in frame:
         table.refuse(
-            (frame['sample_id'] == '') | frame['sample_id'].duplicated(keep=False),
+            (frame['sample_id'] == '') | repeated(frame['sample_id']),
             'sample_id',
             'sample_id is empty or in more than one row',
             f'pair again with `{_PAIR} {root}`',
@@ -320,7 +320,7 @@ def _parse_gas(table: CsvTable, gas: str) -> None:
         'give both or none',
     )
     table.refuse(
-        (frame[image] != '') & frame[image].duplicated(keep=False),
+        repeated(frame[image]),
         image,
         f'the same {image} is in more than one row',
         f'pair again with `{_PAIR} {table.root}`',

@@ -120,3 +120,11 @@ def paint(image: np.ndarray, hud: Hud, *, dark: bool) -> np.ndarray:
     if hud.mirrored:
         image[:] = layer[:, ::-1]
     return image
+
+
+def covered(hud: Hud, shape: tuple[int, int]) -> np.ndarray:
+    """Where the overlay hides the picture, (H, W) bool."""
+    if not hud.logo:
+        return np.zeros(shape, bool)
+    black, white = np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)
+    return (paint(black, hud, dark=True) > 0) | (paint(white, hud, dark=False) < 255)

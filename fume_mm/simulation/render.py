@@ -11,7 +11,7 @@ import numpy as np
 
 from fume_mm.structures import BACKGROUND, GAS, GASES, TUBE, Gas
 
-from . import camera, labels, plume, rumen, scene
+from . import camera, hud, labels, plume, rumen, scene
 from .parameters import DETECTOR_SHAPE, SIZES, SceneParameters, SimulationParameters
 from .plan import clip_frames
 from .presets import CampaignParameters
@@ -273,6 +273,8 @@ def _take(
         mirrored=view.scene.pose.mirrored,
         factor=SIZES[parameters.size],
     )
+    # Nobody labels gas that letters and bars hide.
+    mask[hud.covered(view.exposure.hud, mask.shape)] = BACKGROUND
     column = column * np.float32(view.exposure.axis_ppm_m)
     if view.scene.pose.mirrored:
         column = cv2.flip(column, 1)
