@@ -158,7 +158,7 @@ def test_a_folder_with_other_things_is_one_line(
 def test_a_stopped_command_leaves_no_process_and_no_complete_campaign(
     sent: signal.Signals, status: int, simulate: Simulate, tmp_path: Path
 ) -> None:
-    options = [str(tmp_path), '--vessels=30', '--frames-per-vessel=3']
+    options = [str(tmp_path), '--vessels=100', '--frames-per-vessel=3']
     process = subprocess.Popen(
         [sys.executable, str(TOOL), *options, '--workers=2'],
         stderr=subprocess.PIPE,
