@@ -4,6 +4,7 @@ Nothing of it depends on the gas or the pH; positions are those of published fra
 640 x 480, shifted a little from run to run.
 """
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -122,8 +123,9 @@ def paint(image: np.ndarray, hud: Hud, *, dark: bool) -> np.ndarray:
     return image
 
 
+@functools.lru_cache(maxsize=4)  # a run's frames share one overlay
 def covered(hud: Hud, shape: tuple[int, int]) -> np.ndarray:
-    """Where the overlay hides the picture, (H, W) bool."""
+    """Where the overlay hides the picture, (H, W) bool; not to be written to."""
     if not hud.logo:
         return np.zeros(shape, bool)
     black, white = np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)
