@@ -41,6 +41,8 @@ processes.set_forkserver_preload(
 def become(command: list[str], output: str, environment: dict[str, str]) -> None:
     """Run a Python command line in this process, its output going to files."""
     os.chdir(ROOT)
+    # The server keeps the environment of the test that happened to start it.
+    os.environ.clear()
     os.environ.update(environment)
     for name, descriptor in (('out', 1), ('err', 2)):
         os.dup2(os.open(output + name, os.O_WRONLY | os.O_CREAT), descriptor)
