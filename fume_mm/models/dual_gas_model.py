@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from torch import Tensor, nn
@@ -12,6 +13,9 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES, DualGasDataSample
 
+from .backbones.joint import JOINT
+
+Stages = tuple[Tensor, ...]
 Samples = list[DualGasDataSample]
 
 
@@ -21,19 +25,28 @@ class DualGasModel(BaseModel):
 
     FUME (arXiv 2601.08205, section 3) and its relatives: a backbone per gas, a fusion
     neck, a decode head per gas that reads the gas's own features, and a health head
-    that reads the fused ones. Loss = λ_seg · (mean over the gases in the batch of the
-    gas's mask loss) + λ_cls · health loss.
+    that reads the fused ones. A backbone may also join the gases itself
+    (:mod:`~fume_mm.models.backbones.joint`); then there is no neck, and what it does
+    not give per gas the decode heads read of the joint features. Loss = λ_seg · (mean
+    over the gases in the batch of the gas's mask losses) + λ_cls · health loss.
 
     Shapes: N samples, N_g of them with gas g. A gas no sample has is not encoded, not
     attended to and not scored.
 
     Args:
         backbone: Config of the backbone: frames by gas to features by gas.
-        neck: Config of the fusion; None only without a health head.
+        neck: Config of the fusion; None without a health head, or where the backbone
+            joins the gases.
         decode_head: Config of a decode head (ours or mmsegmentation's), built once per
             gas; None for a model without masks.
         health_head: Config of the health head; None for a model without health.
-        fuse_stage: Which stage of the backbone's features the neck fuses.
+        auxiliary_head: Config or configs of decode heads that only training has, built
+            per gas as well; their weight is their losses' own ``loss_weight``.
+        gases: What the model looks at; frames of other gases are left alone.
+        fuse_stage: Which stage of the backbone's features the neck fuses, or of its
+            joint features the health head reads.
+        decode_fused: Decode heads read the fused map in place of the fused stage.
+        share_decode_head: One set of weights decodes all gases.
         seg_weight: λ_seg.
         health_weight: λ_cls.
         data_preprocessor: Config of the preprocessor.
@@ -47,7 +60,11 @@ class DualGasModel(BaseModel):
         neck: dict[str, Any] | None = None,
         decode_head: dict[str, Any] | None = None,
         health_head: dict[str, Any] | None = None,
+        auxiliary_head: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
+        gases: Sequence[str] = GASES,
         fuse_stage: int = -1,
+        decode_fused: bool = False,
+        share_decode_head: bool = False,
         seg_weight: float = 1.0,
         health_weight: float = 1.0,
         data_preprocessor: dict[str, Any] | None = None,
@@ -59,16 +76,32 @@ class DualGasModel(BaseModel):
         )
         if decode_head is None and health_head is None:
             raise UserError('model: give a decode_head, a health_head or both.')
-        if (neck is None) != (health_head is None):
-            raise UserError('model: neck and health_head come together or not at all.')
+        if decode_head is None and auxiliary_head:
+            raise UserError('model: an auxiliary_head comes with a decode_head.')
+        self.gases = _checked_gases(gases)
         self.backbone: nn.Module = MODELS.build(backbone)
+        joins = getattr(self.backbone, 'joint', False)
+        if joins and neck is not None:
+            raise UserError(
+                f'model: {type(self.backbone).__name__} joins the gases itself; set '
+                'neck=None.'
+            )
+        if not joins and (neck is None) != (health_head is None):
+            raise UserError('model: neck and health_head come together or not at all.')
+        if decode_fused and neck is None:
+            raise UserError('model: decode_fused needs a neck.')
         self.neck: nn.Module | None = MODELS.build(neck) if neck else None
+        if isinstance(auxiliary_head, dict):
+            auxiliary_head = [auxiliary_head]
         # Any, as mmseg's heads are, for their loss_by_feat
-        self.decode_head: Any = (
-            nn.ModuleDict({gas: MODELS.build(decode_head) for gas in GASES})
-            if decode_head
-            else None
-        )
+        self.decode_head: Any = None
+        self.auxiliary_head: Any = None
+        if decode_head is not None:
+            lists = _per_gas([decode_head], self.gases, share_decode_head)
+            self.decode_head = nn.ModuleDict({gas: lists[gas][0] for gas in lists})
+        if auxiliary_head:
+            lists = _per_gas(auxiliary_head, self.gases, share_decode_head)
+            self.auxiliary_head = nn.ModuleDict(lists)
         health: Any = MODELS.build(health_head) if health_head else None
         if decode_head is None and health.needs_masks:
             raise UserError(
@@ -77,6 +110,7 @@ class DualGasModel(BaseModel):
             )
         self.health_head = health
         self.fuse_stage = fuse_stage
+        self.decode_fused = decode_fused
         self.seg_weight = seg_weight
         self.health_weight = health_weight
 
@@ -110,10 +144,39 @@ class DualGasModel(BaseModel):
             return self.predict(frames, present, data_samples)
         raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', not {mode!r}")
 
-    @staticmethod
-    def _compact(inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward_dense(self, frames: dict[str, Tensor], present: Tensor) -> Any:
+        """Mode 'tensor' for export: a row per sample, no control flow on the data.
+
+        Args:
+            frames: For every gas of the model, (N, 1, H, W); rows of samples that lack
+                the gas may hold anything finite.
+            present: (N, 2) bool on the frames' device; each sample has a gas.
+
+        Returns:
+            As mode 'tensor' does.
+        """
+        logits, fused = self._run_dense(frames, present)
+        out: dict[str, Tensor] = {}
+        for gas, seg_logits in logits.items():
+            here = present[:, GASES.index(gas), None, None, None]
+            full = _resize(main_logits(seg_logits), tuple(frames[gas].shape[2:]))
+            out[gas] = torch.where(here, full, torch.zeros_like(full))
+        if self.health_head is not None:
+            masks = {gas: main_logits(x) for gas, x in logits.items()}
+            out['health'] = self.health_head(fused, masks, present)
+        return out
+
+    def _compact(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """``present`` and, by gas, the frames that exist."""
         present = inputs['present']
+        if len(self.gases) < len(GASES):
+            known = torch.tensor([gas in self.gases for gas in GASES])
+            present = present & known.to(present.device)
+            if not present.any(dim=1).all():
+                raise UserError(
+                    f'the model looks at {", ".join(self.gases)} only, but a sample '
+                    f'has no such frame; set dataset.gases={self.gases!r}.'
+                )
         frames: dict[str, Tensor] = {}
         for i, gas in enumerate(GASES):
             count = int(present[:, i].sum())
@@ -130,34 +193,88 @@ class DualGasModel(BaseModel):
             frames[gas] = rows
         return present, frames
 
+    def _features(
+        self, frames: dict[str, Tensor], present: Tensor
+    ) -> tuple[dict[str, Stages], Tensor | None]:
+        """What the decode heads read, by gas, and the health head's map."""
+        features = self.backbone(frames, present)
+        joint = features.pop(JOINT, None)
+        fused = None if joint is None else joint[self.fuse_stage]
+        if self.neck is not None:
+            deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
+            fused = self.neck(deep, present)
+        for i, gas in enumerate(GASES):
+            if gas not in frames:
+                continue
+            here = present[:, i]
+            if gas not in features:
+                assert joint is not None
+                features[gas] = tuple(_rows(stage, here) for stage in joint)
+            if self.decode_fused:
+                assert fused is not None
+                own = list(features[gas])
+                own[self.fuse_stage] = _rows(fused, here)
+                features[gas] = tuple(own)
+        return features, fused
+
     def _run(
         self, frames: dict[str, Tensor], present: Tensor
     ) -> tuple[dict[str, Any], Tensor | None]:
         """Mask logits by gas at the decoder's resolution, and the fused features."""
-        features = self.backbone(frames)
-        logits = {}
-        if self.decode_head is not None:
-            logits = {gas: self.decode_head[gas](features[gas]) for gas in features}
-        if self.neck is None:
-            return logits, None
-        deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
-        return logits, self.neck(deep, present)
+        features, fused = self._features(frames, present)
+        return self._decode(features), fused
+
+    def _decode(self, features: dict[str, Stages]) -> dict[str, Any]:
+        if self.decode_head is None:
+            return {}
+        return {
+            gas: self.decode_head[gas](features[gas])
+            for gas in self.gases
+            if gas in features
+        }
+
+    def _run_dense(
+        self, frames: dict[str, Tensor], present: Tensor
+    ) -> tuple[dict[str, Any], Tensor | None]:
+        """:meth:`_run` with a row per sample."""
+        features = self.backbone.forward_dense(frames, present)  # type: ignore[operator]
+        joint = features.pop(JOINT, None)
+        fused = None if joint is None else joint[self.fuse_stage]
+        if self.neck is not None:
+            deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
+            fused = self.neck.forward_dense(deep, present)  # type: ignore[operator]
+        for gas in self.gases:
+            if gas not in features:
+                features[gas] = joint
+            if self.decode_fused:
+                own = list(features[gas])
+                own[self.fuse_stage] = fused
+                features[gas] = tuple(own)
+        return self._decode(features), fused
 
     def loss(
         self, frames: dict[str, Tensor], present: Tensor, samples: Samples
     ) -> dict[str, Tensor]:
         """Losses by task and gas, weighted as they are summed, and pixel accuracies."""
-        logits, fused = self._run(frames, present)
+        features, fused = self._features(frames, present)
+        logits = self._decode(features)
+        weight = self.seg_weight / max(len(logits), 1)
         losses: dict[str, Tensor] = {}
         for gas, seg_logits in logits.items():
             own = [sample.get(gas) for sample in samples if gas in sample]
             parts = self.decode_head[gas].loss_by_feat(seg_logits, own)
             for name, value in parts.items():
-                if 'loss' in name:
-                    value = value * (self.seg_weight / len(logits))
-                losses[f'{gas}.{name}'] = value
-        if fused is not None:
-            health = self.health_head.loss(fused, samples, logits, present)
+                losses[f'{gas}.{name}'] = value * weight if 'loss' in name else value
+            if self.auxiliary_head is None:
+                continue
+            for i, head in enumerate(self.auxiliary_head[gas]):
+                parts = head.loss_by_feat(head(features[gas]), own)
+                for name, value in parts.items():
+                    if 'loss' in name:
+                        losses[f'{gas}.aux_{i}.{name}'] = value * weight
+        if self.health_head is not None:
+            masks = {gas: main_logits(x) for gas, x in logits.items()}
+            health = self.health_head.loss(fused, samples, masks, present)
             for name, value in health.items():
                 losses[name] = value * self.health_weight
         return losses
@@ -175,29 +292,60 @@ class DualGasModel(BaseModel):
         for gas, seg_logits in logits.items():
             own = [sample.get(gas) for sample in samples if gas in sample]
             size = frames[gas].shape[2:]
-            for part, row in zip(own, seg_logits, strict=True):
+            for part, row in zip(own, main_logits(seg_logits), strict=True):
                 full = _resize(row[None], part.get('ori_shape', tuple(size)))[0]
                 part.seg_logits = PixelData(data=full)
                 part.pred_sem_seg = PixelData(data=full.argmax(dim=0, keepdim=True))
-        if fused is not None:
-            scores = self.health_head.predict(self.health_head(fused, logits, present))
+        if self.health_head is not None:
+            masks = {gas: main_logits(x) for gas, x in logits.items()}
+            scores = self.health_head.predict(self.health_head(fused, masks, present))
             for sample, row in zip(samples, scores, strict=True):
                 sample.set_health_scores(row)
         return samples
 
     def _tensor(self, frames: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
         logits, fused = self._run(frames, present)
+        masks = {gas: main_logits(x) for gas, x in logits.items()}
         out: dict[str, Tensor] = {}
-        for i, gas in enumerate(GASES):
-            if gas not in logits:
-                continue
-            full = _resize(logits[gas], tuple(frames[gas].shape[2:]))
+        for gas, seg_logits in masks.items():
+            full = _resize(seg_logits, tuple(frames[gas].shape[2:]))
             dense = full.new_zeros(len(present), *full.shape[1:])
-            dense[present[:, i].to(full.device)] = full
+            dense[present[:, GASES.index(gas)].to(full.device)] = full
             out[gas] = dense
-        if fused is not None:
-            out['health'] = self.health_head(fused, logits, present)
+        if self.health_head is not None:
+            out['health'] = self.health_head(fused, masks, present)
         return out
+
+
+def main_logits(logits: Tensor | Sequence[Tensor]) -> Tensor:
+    """The logits that count of what a head gives; DANet's and DDRNet's give several."""
+    return logits if isinstance(logits, Tensor) else logits[0]
+
+
+def _rows(stage: Tensor, here: Tensor) -> Tensor:
+    return stage if bool(here.all()) else stage[here.to(stage.device)]
+
+
+def _checked_gases(gases: Sequence[str]) -> tuple[str, ...]:
+    unknown = [gas for gas in gases if gas not in GASES]
+    if unknown or not gases or len(set(gases)) < len(gases):
+        raise UserError(
+            f'model.gases is {tuple(gases)!r}; name some of {", ".join(GASES)}, each '
+            'once.'
+        )
+    return tuple(gas for gas in GASES if gas in gases)
+
+
+def _per_gas(
+    configs: Sequence[dict[str, Any]], gases: Sequence[str], share: bool
+) -> dict[str, nn.ModuleList]:
+    """By gas the heads of ``configs``, the same ones for all if they share."""
+
+    def build() -> nn.ModuleList:
+        return nn.ModuleList([MODELS.build(config) for config in configs])
+
+    one = build() if share else None
+    return {gas: one or build() for gas in gases}
 
 
 def _resize(logits: Tensor, size: Sequence[int]) -> Tensor:

@@ -1,6 +1,13 @@
-"""Encoders: a frame (N, 1, H, W) in, a tuple of feature maps out."""
+"""Encoders, a frame in and a tuple of maps out, and what runs them per gas."""
 
 from .dual_stream import DualStreamBackbone
 from .fast_scnn import FastSCNNEncoder
+from .joint import JOINT, EarlyFusionBackbone, JointBackbone
 
-__all__ = ['DualStreamBackbone', 'FastSCNNEncoder']
+__all__ = [
+    'JOINT',
+    'DualStreamBackbone',
+    'EarlyFusionBackbone',
+    'FastSCNNEncoder',
+    'JointBackbone',
+]

@@ -1,5 +1,6 @@
 """An encoder per gas, or one for both, around any registered encoder."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -57,11 +58,14 @@ class DualStreamBackbone(BaseModule):
         else:
             self.encoders = nn.ModuleDict({gas: MODELS.build(encoder) for gas in GASES})
 
-    def forward(self, frames: dict[str, Tensor]) -> dict[str, Stages]:
+    def forward(
+        self, frames: dict[str, Tensor], present: Tensor | None = None
+    ) -> dict[str, Stages]:
         """Features of the frames that are there.
 
         Args:
             frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
+            present: Which gases exist (N, 2) bool; not used here.
 
         Returns:
             By gas, a tuple of maps (N_g, C_i, H_i, W_i).
@@ -80,16 +84,27 @@ class DualStreamBackbone(BaseModule):
             gas: tuple(part[i] for part in parts) for i, gas in enumerate(list(frames))
         }
 
+    def forward_dense(
+        self, frames: dict[str, Tensor], present: Tensor
+    ) -> dict[str, Stages]:
+        """For export: (N, 1, H, W), a row per sample; missing ones are encoded too."""
+        return self.forward(frames, present)
+
     def _encode(self, encoder: nn.Module, x: Tensor) -> Stages:
         wanted = self.recompute == 'always' or (
             self.recompute == 'on_cpu' and x.device.type == 'cpu'
         )
         if not (wanted and self.training and torch.is_grad_enabled()):
-            return tuple(encoder(x))
+            return _as_stages(encoder(x))
         stages = checkpoint(
             encoder,
             x,
             use_reentrant=False,
             context_fn=lambda: (nullcontext(), SingleFrameBN.recomputing()),
         )
-        return tuple(stages)
+        return _as_stages(stages)
+
+
+def _as_stages(maps: Tensor | Sequence[Tensor]) -> Stages:
+    # some encoders (mmseg.DDRNet in evaluation) give their only map as it is
+    return (maps,) if isinstance(maps, Tensor) else tuple(maps)

@@ -21,7 +21,8 @@ def plume_sizes(logits: dict[str, Tensor], present: Tensor) -> Tensor:
     """Size of the plumes in the predicted masks; no brightness, no position.
 
     Args:
-        logits: Mask logits (N_g, 3, h, w) of the samples that have the gas, by gas.
+        logits: Mask logits by gas: (N_g, 3, h, w) of the samples that have it, or a row
+            for each of the N samples, of which only those with the gas count.
         present: (N, 2) bool, gases in the order of GASES.
 
     Returns:
@@ -38,7 +39,11 @@ def plume_sizes(logits: dict[str, Tensor], present: Tensor) -> Tensor:
         # A share of a thousandth is a few pixels: less does not count.
         size = (torch.log(share + 1e-3) + 2.0) / 2.0
         row = torch.stack([size, torch.ones_like(size)], dim=1)
-        out[present[:, i].to(out.device), i] = row
+        here = present[:, i].to(out.device)
+        if len(row) == len(present):
+            out[:, i] = torch.where(here[:, None], row, out[:, i])
+        else:
+            out[here, i] = row
     return out.flatten(1)
 
 

@@ -1,6 +1,6 @@
 """Necks: the two gases' features become one map per sample."""
 
-from .fusion import AddFusion, AttentionFusion, ConcatFusion, FusionNeck
+from .fusion import AddFusion, AttentionFusion, ConcatFusion, FusionNeck, StackFusion
 from .streams import mask_streams, scatter_streams
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     'AttentionFusion',
     'ConcatFusion',
     'FusionNeck',
+    'StackFusion',
     'mask_streams',
     'scatter_streams',
 ]

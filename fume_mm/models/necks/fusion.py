@@ -111,6 +111,24 @@ class AddFusion(FusionNeck):
 
 
 @MODELS.register_module()
+class StackFusion(FusionNeck):
+    """Both gases' channels side by side; nothing to learn.
+
+    Before a global mean this is the concatenation of the two pooled features.
+
+    Args:
+        in_channels: C of each gas's features; the result has 2C.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__(in_channels, out_channels=len(GASES) * in_channels)
+
+    def join(self, streams: Features) -> Tensor:
+        """(N, 2C, h, w)."""
+        return concatenate(streams)
+
+
+@MODELS.register_module()
 class ConcatFusion(FusionNeck):
     """Concatenation, 1×1 convolution 2C → channels, norm, ReLU.
 
