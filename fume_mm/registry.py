@@ -41,6 +41,8 @@ TRANSFORMS = _child('transform', engine.TRANSFORMS, 'datasets.transforms')
 FUNCTIONS = _child('function', engine.FUNCTIONS, 'datasets.samplers')
 #: Models, preprocessors, backbones, necks, heads, losses and norm layers.
 MODELS = _child('model', engine.MODELS, 'models')
+#: Weight initialisers: a module in, its weights set.
+WEIGHT_INITIALIZERS = _child('weight initializer', engine.WEIGHT_INITIALIZERS, 'models')
 #: Hooks of the Runner.
 HOOKS = _child('hook', engine.HOOKS, 'engine')
 #: Optimiser wrappers.

@@ -13,8 +13,12 @@ from fume_mm.errors import UserError
 TRAINING_STATE = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
 
 
-def read_checkpoint(path: str) -> dict[str, Any]:
+def read_checkpoint(path: str, *, key: str = 'state_dict') -> dict[str, Any]:
     """A checkpoint's content on the CPU, reading tensors and plain values only.
+
+    Args:
+        path: The file.
+        key: Where in it the weights are; without that key they are all of it.
 
     Raises:
         UserError: If the file is missing, broken, or holds Python objects whose loading
@@ -38,7 +42,7 @@ def read_checkpoint(path: str) -> dict[str, Any]:
         ) from error
     except (EOFError, OSError, RuntimeError, ValueError) as error:
         raise _unreadable(path, error) from error
-    weights = content.get('state_dict', content) if isinstance(content, dict) else None
+    weights = content.get(key, content) if isinstance(content, dict) else None
     if not weights or not all(isinstance(x, torch.Tensor) for x in weights.values()):
         raise UserError(
             f'{path}: holds no model; give a checkpoint that fume_mm saved, such as '

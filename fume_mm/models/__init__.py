@@ -5,5 +5,6 @@ import mmseg.models  # noqa: F401  (registers mmseg's encoders, heads and losses
 from . import backbones, heads, layers, losses, necks  # noqa: F401
 from .data_preprocessor import DualGasDataPreprocessor
 from .dual_gas_model import DualGasModel
+from .pretrained import GrayPretrained
 
-__all__ = ['DualGasDataPreprocessor', 'DualGasModel']
+__all__ = ['DualGasDataPreprocessor', 'DualGasModel', 'GrayPretrained']

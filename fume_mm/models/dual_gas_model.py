@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, ModuleDict, ModuleList
 from mmengine.structures import PixelData
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -98,10 +98,10 @@ class DualGasModel(BaseModel):
         self.auxiliary_head: Any = None
         if decode_head is not None:
             lists = _per_gas([decode_head], self.gases, share_decode_head)
-            self.decode_head = nn.ModuleDict({gas: lists[gas][0] for gas in lists})
+            self.decode_head = ModuleDict({gas: lists[gas][0] for gas in lists})
         if auxiliary_head:
             lists = _per_gas(auxiliary_head, self.gases, share_decode_head)
-            self.auxiliary_head = nn.ModuleDict(lists)
+            self.auxiliary_head = ModuleDict(lists)
         health: Any = MODELS.build(health_head) if health_head else None
         if decode_head is None and health.needs_masks:
             raise UserError(
@@ -338,11 +338,11 @@ def _checked_gases(gases: Sequence[str]) -> tuple[str, ...]:
 
 def _per_gas(
     configs: Sequence[dict[str, Any]], gases: Sequence[str], share: bool
-) -> dict[str, nn.ModuleList]:
+) -> dict[str, ModuleList]:
     """By gas the heads of ``configs``, the same ones for all if they share."""
 
-    def build() -> nn.ModuleList:
-        return nn.ModuleList([MODELS.build(config) for config in configs])
+    def build() -> ModuleList:
+        return ModuleList([MODELS.build(config) for config in configs])
 
     one = build() if share else None
     return {gas: one or build() for gas in gases}

@@ -53,7 +53,8 @@ def test_config(path: Path) -> None:
             EVALUATOR.build(cfg[f'{split}_evaluator'])
 
     torch.manual_seed(0)
-    model.init_weights()
+    if path.stem != 'fume_r50_pretrained':  # its weights are not here
+        model.init_weights()
     patterns = patterns_of(cfg)
     check_gradients(model, patterns)
     check_predictions(model, patterns)

@@ -45,3 +45,18 @@ def test_recomputing_gives_the_same_features_gradients_and_statistics(
 def test_recompute_is_one_of_three() -> None:
     with pytest.raises(UserError, match=r"backbone\.recompute is 'sometimes'; choose"):
         DualStreamBackbone({'type': FastSCNNEncoder}, recompute='sometimes')
+
+
+@pytest.mark.parametrize('shared', [True, False])
+def test_every_encoder_is_initialised(shared: bool) -> None:
+    backbone = DualStreamBackbone(
+        {
+            'type': FastSCNNEncoder,
+            'init_cfg': {'type': 'Constant', 'layer': 'Conv2d', 'val': 0.5},
+        },
+        shared=shared,
+    )
+    backbone.init_weights()
+    convolutions = [m for m in backbone.modules() if isinstance(m, nn.Conv2d)]
+    assert len(convolutions) == (1 if shared else 2) * 37
+    assert all((m.weight == 0.5).all() for m in convolutions)

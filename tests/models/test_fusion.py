@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from fume_mm.apis import original
 from fume_mm.models.necks import (
     AddFusion,
     AttentionFusion,
@@ -283,7 +284,7 @@ def test_parity_with_the_original():
     expected = golden.outputs('blocks_outputs')
     neck = AttentionFusion(64).eval()
     block = 'dual_stream_fusion'
-    neck.load_state_dict(golden.block_state(block, golden.fusion_key))
+    neck.load_state_dict(golden.block_state(block, original.fusion_key))
     a, b = expected['in.a'], expected['in.b']
     with torch.no_grad():
         both = neck({'co2': a, 'ch4': b}, torch.tensor([BOTH, BOTH]))

@@ -14,11 +14,10 @@ CONFIG = Path(__file__).parents[2] / 'configs/fume/fume_r50_original.py'
 
 def test_config_equals_the_original() -> None:
     expected = golden.outputs('fume_r50_outputs')
-    state = golden.model_state('fume_r50', shared_encoder=False)
     register_all_modules()
     with torch.device('meta'):
         model = MODELS.build(load_config(str(CONFIG)).model)
-    model.load_state_dict(state, assign=True)
+    model.load_state_dict(golden.model_state('fume_r50', model), assign=True)
     model.eval()
     frames = dict(zip(GASES, golden.weights_module().make_inputs(), strict=True))
     for case in ('both', 'co2_only', 'ch4_only'):

@@ -5,6 +5,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from fume_mm.apis import original
 from fume_mm.errors import UserError
 from fume_mm.models.heads import DeepLabV3PlusHead, FastSCNNHead, HealthHead
 from fume_mm.models.layers import SingleFrameBN
@@ -239,7 +240,7 @@ def test_deeplab_parity_with_the_original():
     expected = golden.outputs('blocks_outputs')
     head = DeepLabV3PlusHead((32, 64), in_index=(0, 1)).eval()
     head.load_state_dict(
-        golden.block_state('deeplabv3plus_head', golden.decode_head_key)
+        golden.block_state('deeplabv3plus_head', original.decode_head_key)
     )
     with torch.no_grad():
         logits = head((expected['in.low'], expected['in.a']))
@@ -250,7 +251,7 @@ def test_deeplab_parity_with_the_original():
 def test_health_parity_with_the_original():
     expected = golden.outputs('blocks_outputs')
     head = HealthHead(64).eval()
-    head.load_state_dict(golden.block_state('classification_head', golden.health_key))
+    head.load_state_dict(golden.block_state('classification_head', original.health_key))
     with torch.no_grad():
         logits = head(expected['in.a'])
     golden.assert_parity(logits, expected['out.classification_head'])

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, ModuleDict
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -56,7 +56,8 @@ class DualStreamBackbone(BaseModule):
         if shared:
             self.encoder = MODELS.build(encoder)
         else:
-            self.encoders = nn.ModuleDict({gas: MODELS.build(encoder) for gas in GASES})
+            # MMEngine's, which passes the call to initialise on to its members
+            self.encoders = ModuleDict({gas: MODELS.build(encoder) for gas in GASES})
 
     def forward(
         self, frames: dict[str, Tensor], present: Tensor | None = None

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from fume_mm.registry import MODELS
 
 from ..layers import (
+    ChannelAttention,
     ConvNormAct,
     DepthwiseSeparableConv,
     PyramidPooling,
@@ -35,6 +36,8 @@ class FastSCNNEncoder(BaseModule):
         expand_ratio: Expansion of the inverted residuals.
         out_channels: Channels of the high-level features.
         bins: Bins a side of the pyramid pooling.
+        channel_attention: Gate the channels in each depthwise-separable and inverted
+            residual block, as figure 2 of FUME's paper draws; its code does not.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
         init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
 
@@ -56,6 +59,7 @@ class FastSCNNEncoder(BaseModule):
         expand_ratio: int = 6,
         out_channels: int = 128,
         bins: Sequence[int] = (1, 2, 3, 6),
+        channel_attention: bool = False,
         norm_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -88,6 +92,8 @@ class FastSCNNEncoder(BaseModule):
                 width = channels
             stages.append(nn.Sequential(*stage))
         self.stages = nn.Sequential(*stages)
+        if channel_attention:
+            _gate_channels(self)
         self.pyramid = PyramidPooling(width, out_channels, bins=bins, norm_cfg=norm_cfg)
         self.out_channels = (low, out_channels)
 
@@ -95,3 +101,14 @@ class FastSCNNEncoder(BaseModule):
         """Encode frames ``x`` (N, in_channels, H, W) into (low, high)."""
         low = self.downsample(x)
         return low, self.pyramid(self.stages(low))
+
+
+def _gate_channels(encoder: FastSCNNEncoder) -> None:
+    """Give the blocks a channel attention: last, or before a residual's projection."""
+    for module in list(encoder.modules()):
+        if isinstance(module, DepthwiseSeparableConv):
+            pointwise = module[1]
+            assert isinstance(pointwise, nn.Conv2d)
+            module.append(ChannelAttention(pointwise.out_channels))
+        elif isinstance(module, InvertedResidual):
+            module.conv.insert(2, ChannelAttention(module.conv[1].out_channels))

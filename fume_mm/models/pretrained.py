@@ -1,0 +1,93 @@
+"""ImageNet weights for encoders of one-channel frames."""
+
+from typing import Any
+
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
+
+from fume_mm.errors import UserError
+from fume_mm.registry import WEIGHT_INITIALIZERS
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class GrayPretrained:
+    """Start an encoder from weights that were trained on colour images.
+
+    The first convolution's three input channels are averaged into one, as FUME does for
+    its ResNet-50; what classified the images (``fc``) is left out. Every other name
+    and shape must fit.
+
+    Args:
+        checkpoint: ``torchvision://resnet50`` or another address that MMEngine loads,
+            or a file.
+
+    Raises:
+        UserError: On initialisation, if torchvision or the weights cannot be had, or
+            they are of another architecture.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        self.checkpoint = checkpoint
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load the weights into ``module``, an encoder."""
+        wanted = module.state_dict()
+        given = gray_weights(self._read(), wanted)
+        missing = [key for key in wanted if key not in given]
+        extra = [key for key in given if key not in wanted]
+        wrong = [
+            key
+            for key in wanted.keys() & given
+            if wanted[key].shape != given[key].shape
+        ]
+        if missing or extra or wrong:
+            first = (missing + extra + sorted(wrong))[0]
+            raise UserError(
+                f'{self.checkpoint}: is of another architecture than the encoder '
+                f'({len(missing)} keys missing, {len(extra)} left over, {len(wrong)} '
+                f'of another shape; first: {first}); set init_cfg=None or give its own.'
+            )
+        module.load_state_dict(given)
+
+    def _read(self) -> dict[str, Tensor]:
+        try:
+            content: Any = CheckpointLoader.load_checkpoint(
+                self.checkpoint, map_location='cpu', logger=None
+            )
+        except ImportError as error:
+            raise UserError(
+                f'{self.checkpoint}: needs torchvision, which is not installed; pip '
+                "install 'fume_mm[pretrained]' (a torchvision that matches torch), or "
+                'train from scratch with init_cfg=None.'
+            ) from error
+        except (OSError, RuntimeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(
+                f'{self.checkpoint}: cannot be loaded ({reason}); give a file with the '
+                'weights, or train from scratch with init_cfg=None.'
+            ) from error
+        return content.get('state_dict', content)
+
+    def _get_init_info(self) -> str:
+        return f'{type(self).__name__}: load from {self.checkpoint}'
+
+
+def gray_weights(
+    given: dict[str, Tensor], wanted: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """``given`` without a classifier, its colour convolution made gray.
+
+    Args:
+        given: State dict of a torchvision classifier.
+        wanted: State dict that it is meant for.
+    """
+    weights = {key: x for key, x in given.items() if not key.startswith('fc.')}
+    for key, x in weights.items():
+        like = wanted.get(key)
+        if like is not None and x.ndim == 4 and (x.shape[1], like.shape[1]) == (3, 1):
+            weights[key] = x.mean(dim=1, keepdim=True)
+    # counters that older files lack
+    for key, x in wanted.items():
+        if key.endswith('num_batches_tracked'):
+            weights.setdefault(key, x)
+    return weights

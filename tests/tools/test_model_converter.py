@@ -1,0 +1,101 @@
+"""Checkpoints of the original implementation become ours, or one error says why not."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fume_mm.apis import init_model
+from fume_mm.apis.original import convert_original
+from fume_mm.errors import UserError
+from fume_mm.structures import GASES
+from tests.models import golden
+
+ROOT = Path(__file__).parents[2]
+#: Config, whether the original shares its encoder, and where the two must agree: with
+#: one gas the original's concatenation fuses the encoding of a black frame.
+CASES = {
+    'fume_fastscnn': (True, ('both', 'co2_only', 'ch4_only')),
+    'fume_fastscnn_separate': (False, ('both', 'co2_only', 'ch4_only')),
+    'fume_fastscnn_concat': (True, ('both',)),
+}
+
+
+def config(name: str) -> str:
+    return f'configs/fume/{name}.py'
+
+
+def convert(*command: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [
+            sys.executable,
+            'tools/model_converters/fume_to_fume_mm.py',
+            *map(str, command),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def assert_equals_the_original(model: Any, name: str, cases: tuple[str, ...]) -> None:
+    expected = golden.outputs(f'{name}_outputs')
+    frames = dict(zip(GASES, golden.weights_module().make_inputs(), strict=True))
+    for case in cases:
+        given = [case in ('both', f'{gas}_only') for gas in GASES]
+        with torch.no_grad():
+            out = model(frames | {'present': torch.tensor([given, given])})
+        golden.assert_parity(out['health'], expected[f'{case}.cls_logits'])
+        for gas, here in zip(GASES, given, strict=True):
+            if here:
+                golden.assert_parity(out[gas], expected[f'{case}.{gas}_seg_logits'])
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_a_converted_checkpoint_says_what_the_original_said(
+    name: str, tmp_path: Path
+) -> None:
+    shared, cases = CASES[name]
+    state = golden.original_state(name, shared_encoder=shared)
+    source, target = tmp_path / 'best_model.pth', tmp_path / 'new' / 'ours.pth'
+    torch.save({'epoch': 3, 'model_state_dict': state}, source)
+    done = convert(source, target, '--config', config(name))
+    assert done.returncode == 0, done.stderr
+    model = init_model(str(ROOT / config(name)), target)
+    assert f'{len(model.state_dict())} tensors' in done.stdout
+    assert_equals_the_original(model, name, cases)
+
+
+def test_every_key_that_does_not_map_is_named(tmp_path: Path) -> None:
+    state = golden.original_state('fume_fastscnn_concat', shared_encoder=True)
+    source, target = tmp_path / 'best_model.pth', tmp_path / 'ours.pth'
+    torch.save(state, source)
+    done = convert(source, target, '--config', config('fume_fastscnn'))
+    assert done.returncode == 2
+    assert not target.exists()
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith('error: ')]
+    assert f'error: {source}: ' in line
+    assert 'keys do not map: fusion.fusion_conv.0.weight ' in line or 'fusion' in line
+    assert 'give the config of the model' in line
+
+
+def test_names_of_another_program_and_unequal_shared_encoders_are_refused() -> None:
+    shapes = json.loads(golden.golden_file('fume_fastscnn_keys.json').read_text())
+    model = init_model(str(ROOT / config('fume_fastscnn')))
+    state = {f'module.{key}': torch.zeros(shape) for key, shape in shapes.items()}
+    assert convert_original(state, model).keys() == model.state_dict().keys()
+    key = 'ch4_encoder.learning_to_downsample.conv.bn.bias'
+    other = state | {f'module.{key}': torch.ones(shapes[key])}
+    with pytest.raises(UserError, match=rf'^1 keys do not map: {key} differs'):
+        convert_original(other, model)
+    with pytest.raises(UserError, match=r'^1 keys do not map: backbone is no name'):
+        convert_original(state | {'backbone': torch.zeros(1)}, model)
+    del state['module.cls_head.8.bias']
+    with pytest.raises(
+        UserError, match=r'^1 keys do not map: health_head\.mlp\.6\.bia'
+    ):
+        convert_original(state, model)

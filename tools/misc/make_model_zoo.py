@@ -1,0 +1,234 @@
+r"""Write docs/model_zoo.md and a README per config folder from the configs themselves.
+
+What a model is and where it comes from stands in the comment at the head of its config;
+parameters and MACs are counted; results are those of docs/benchmark.json, where there
+are any. `--check` writes nothing and fails if a page is not up to date.
+
+Example:
+    python tools/misc/make_model_zoo.py
+"""
+
+import argparse
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fume_mm.errors import UserError, run_cli
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = 'docs/benchmark.json'
+#: Folder of configs: title, and what they have in common.
+FAMILIES = {
+    'fume': ('FUME', 'The model that this project re-creates, and its forms.'),
+    'baselines': (
+        'Baselines',
+        'What FUME is measured against in its founding document, on both of its '
+        'backbones.',
+    ),
+    'ablations': (
+        'Ablations',
+        'One change each to `fume_fastscnn`: the rows of the paper’s table 4 and of '
+        'the founding document.',
+    ),
+    'peers': (
+        'Peers',
+        'The nets of the paper’s table 1, for two gases. A name alone is the published '
+        'design; `_t1` is the simplified net whose parameters the table reports.',
+    ),
+}
+LINK = re.compile(r'(?:arXiv[: ]|https://arxiv\.org/abs/)(\d{4}\.\d{5})')
+DOI = re.compile(r'\b(10\.\d{4,}/[\w./-]*\w)')
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A config's line of the zoo.
+
+    Attributes:
+        path: Relative to the repository.
+        text: The comment at its head, as one paragraph.
+        parameters: Of inference; 0 for what is no network.
+        extra: Parameters that only training has.
+        macs: Of a sample with both gases (or all the model takes) at 480x640.
+        gases: The gases of that sample.
+    """
+
+    path: Path
+    text: str
+    parameters: int
+    extra: int
+    macs: int
+    gases: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The config's name."""
+        return self.path.stem
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--check', action='store_true', help='only say whether the pages are up to date'
+    )
+    return parser.parse_args()
+
+
+def header(path: Path) -> str:
+    """The comment that a config begins with, as one paragraph.
+
+    Raises:
+        UserError: If there is none.
+    """
+    lines = []
+    for line in path.read_text(encoding='utf-8').splitlines():
+        if not line.startswith('#'):
+            break
+        lines.append(line.lstrip('#').strip())
+    if not lines:
+        raise UserError(
+            f'{path}: begins with no comment; say what it is and where it comes from.'
+        )
+    return ' '.join(lines)
+
+
+def linked(text: str) -> str:
+    """``text`` with arXiv numbers and DOIs as links."""
+    text = LINK.sub(r'[arXiv \1](https://arxiv.org/abs/\1)', text)
+    return DOI.sub(r'[doi \1](https://doi.org/\1)', text)
+
+
+def entries(family: str) -> list[Entry]:
+    """The configs of a folder, counted."""
+    from fume_mm.apis.complexity import complexity
+    from fume_mm.apis.config import load_config
+
+    found = []
+    for path in sorted((ROOT / 'configs' / family).glob('*.py')):
+        cost = complexity(load_config(str(path)))
+        found.append(
+            Entry(
+                path.relative_to(ROOT),
+                header(path),
+                cost.parameters,
+                cost.training_parameters,
+                cost.macs,
+                cost.gases,
+            )
+        )
+    return found
+
+
+def size_of(entry: Entry) -> tuple[str, str]:
+    """Parameters and MACs as a table writes them."""
+    if not entry.parameters:
+        return '-', '-'
+    extra = f' (+{entry.extra:,} in training)' if entry.extra else ''
+    alone = f' ({entry.gases[0].upper()} only)' if len(entry.gases) == 1 else ''
+    return f'{entry.parameters:,}{extra}', f'{entry.macs / 1e9:.2f}{alone}'
+
+
+def results() -> dict[str, dict[str, str]]:
+    """Measured results by config name, as the benchmark left them."""
+    path = ROOT / RESULTS
+    if not path.is_file():
+        return {}
+    return json.loads(path.read_text(encoding='utf-8'))['models']
+
+
+def table(family: list[Entry], folder: Path) -> list[str]:
+    """A Markdown table of a family; links are relative to ``folder``."""
+    measured = results()
+    scored = any(entry.name in measured for entry in family)
+    head = ['config', 'parameters', 'GMACs'] + ['mIoU', 'balanced acc.'] * scored
+    lines = ['| ' + ' | '.join(head) + ' |', '|---' + '|---:' * (len(head) - 1) + '|']
+    for entry in family:
+        target = Path(*['..'] * len(folder.parts), entry.path)
+        if folder == entry.path.parent:
+            target = Path(entry.path.name)
+        cells = [f'[{entry.name}]({target.as_posix()})', *size_of(entry)]
+        if scored:
+            own = measured.get(entry.name, {})
+            cells += [own.get(key, '-') for key in ('mIoU', 'balanced_accuracy')]
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    return lines
+
+
+def folder_page(family: str, found: list[Entry]) -> str:
+    """README.md of a folder of configs."""
+    title, common = FAMILIES[family]
+    folder = Path('configs') / family
+    lines = [f'# {title}', '', common, '', *table(found, folder), '']
+    for entry in found:
+        lines += [f'## {entry.name}', '', linked(entry.text), '']
+        lines += ['```bash', f'python tools/train.py {entry.path}', '```', '']
+    return _made('\n'.join(lines))
+
+
+def zoo_page(families: dict[str, list[Entry]]) -> str:
+    """docs/model_zoo.md."""
+    from fume_mm.apis.complexity import COUNTER
+
+    lines = [
+        '# Model zoo',
+        '',
+        'Every model is one config; `python tools/train.py CONFIG` trains it and '
+        '`python tools/test.py CONFIG CHECKPOINT` scores it, all in the same way. '
+        'What each is, where it comes from and how it differs from its publication '
+        'stands in the README of its folder.',
+        '',
+        f'Counted for one sample at 480×640 with both gases by {COUNTER}: '
+        'convolutions, matrix products and attention. The figures of the paper’s '
+        'table 1 were counted by another program (thop) and, for the gas nets, on one '
+        'image; they are not to be compared with these.',
+        '',
+    ]
+    if results():
+        lines += [
+            'mIoU and balanced accuracy: simulated data, see [the '
+            'benchmark](benchmark.md).',
+            '',
+        ]
+    for family, found in families.items():
+        title, common = FAMILIES[family]
+        readme = f'../configs/{family}/README.md'
+        lines += [f'## [{title}]({readme})', '', common, '']
+        lines += [*table(found, Path('docs')), '']
+    return _made('\n'.join(lines))
+
+
+def _made(text: str) -> str:
+    note = '<!-- Made by tools/misc/make_model_zoo.py; edit the configs instead. -->'
+    return f'{note}\n\n{text.rstrip()}\n'
+
+
+def main() -> int:
+    """Write or check the pages."""
+    args = parse_args()
+    families = {name: entries(name) for name in FAMILIES}
+    pages = {
+        ROOT / 'configs' / name / 'README.md': folder_page(name, found)
+        for name, found in families.items()
+    }
+    pages[ROOT / 'docs/model_zoo.md'] = zoo_page(families)
+    stale = [
+        path
+        for path, text in pages.items()
+        if not path.is_file() or path.read_text(encoding='utf-8') != text
+    ]
+    if args.check:
+        for path in stale:
+            print(f'{path.relative_to(ROOT)} is not up to date')
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(pages[path], encoding='utf-8')
+        print(f'written: {path.relative_to(ROOT)}')
+    return 0
+
+
+if __name__ == '__main__':
+    run_cli(main)
