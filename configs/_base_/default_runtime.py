@@ -19,7 +19,7 @@ custom_hooks = [
     # each process has batch statistics of its own until an epoch ends
     dict(type='SyncBuffersHook'),
     dict(type='RollingCheckpointHook'),
-    dict(type='NonFiniteLossHook'),
+    dict(type='DivergenceHook'),
     dict(type='PanelHook'),
     dict(
         type='ResumableEarlyStoppingHook',

@@ -129,3 +129,22 @@ def test_unknown_config_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert 'configs/fume/nothing.py' in done.stderr
     assert 'Traceback' not in done.stderr
+
+
+def test_a_run_that_diverges_stops_and_keeps_no_best(
+    campaign: Path, tmp_path: Path
+) -> None:
+    words = command(campaign, tmp_path, epochs=3)
+    options = ['optim_wrapper.optimizer.lr=1e4']
+    done = subprocess.run(
+        [*words, *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr[-2000:]
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith('error: ')]
+    said = (
+        r'error: (\S*loss_\S*) is (nan|inf|\S+e\+\d+) at iteration (\d+): training has '
+    )
+    assert re.match(
+        said + r'diverged \(a loss is NaN, infinite or above 1e\+06\)', line
+    )
+    assert list(tmp_path.glob('best*')) == []

@@ -28,13 +28,14 @@ FAMILIES = {
     ),
     'ablations': (
         'Ablations',
-        'One change each to `fume_fastscnn`: the rows of the paper’s table 4 and of '
+        'One change each to `fume_fastscnn`: the rows of table 4 of the paper and of '
         'the founding document.',
     ),
     'peers': (
         'Peers',
-        'The nets of the paper’s table 1, for two gases. A name alone is the published '
-        'design; `_t1` is the simplified net whose parameters the table reports.',
+        'The nets of table 1 of the paper, for two gases. A name alone is the '
+        'published design; `_t1` is the simplified net whose parameters the table '
+        'reports.',
     ),
 }
 LINK = re.compile(r'(?:arXiv[: ]|https://arxiv\.org/abs/)(\d{4}\.\d{5})')
@@ -181,10 +182,10 @@ def zoo_page(families: dict[str, list[Entry]]) -> str:
         'What each is, where it comes from and how it differs from its publication '
         'stands in the README of its folder.',
         '',
-        f'Counted for one sample at 480×640 with both gases by {COUNTER}: '
-        'convolutions, matrix products and attention. The figures of the paper’s '
-        'table 1 were counted by another program (thop) and, for the gas nets, on one '
-        'image; they are not to be compared with these.',
+        f'Counted for one sample at 480x640 with both gases by {COUNTER}: '
+        'convolutions, matrix products and attention. The figures of table 1 '
+        'of the paper were counted by another program (thop) and, for the gas nets, '
+        'on one image; they are not to be compared with these.',
         '',
     ]
     if results():

@@ -5,8 +5,8 @@ from .consistency_hook import ConsistencyHook
 from .mask_hook import MaskHook
 from .panel_hook import PanelHook
 from .training_hooks import (
+    DivergenceHook,
     EpochSeedHook,
-    NonFiniteLossHook,
     ResumableEarlyStoppingHook,
     RollingCheckpointHook,
 )
@@ -14,9 +14,9 @@ from .training_hooks import (
 __all__ = [
     'ChannelsLastHook',
     'ConsistencyHook',
+    'DivergenceHook',
     'EpochSeedHook',
     'MaskHook',
-    'NonFiniteLossHook',
     'PanelHook',
     'ResumableEarlyStoppingHook',
     'RollingCheckpointHook',

@@ -79,10 +79,24 @@ class RollingCheckpointHook(Hook):
 
 
 @HOOKS.register_module()
-class NonFiniteLossHook(Hook):
-    """Stop at the first loss that is NaN or infinite, naming it and the iteration."""
+class DivergenceHook(Hook):
+    """Stop at the first loss that is NaN, infinite or runaway, naming it and where.
+
+    The losses of this project begin near 1. Batch normalisation keeps a run that has
+    blown up finite for long (1e21 and falling), and validation would still find a
+    "best" epoch in it.
+
+    Args:
+        limit: A loss above this has run away.
+
+    Raises:
+        UserError: In training, before the iteration's checkpoint or validation.
+    """
 
     priority = 'VERY_HIGH'
+
+    def __init__(self, *, limit: float = 1e6) -> None:
+        self.limit = limit
 
     def after_train_iter(
         self,
@@ -92,11 +106,17 @@ class NonFiniteLossHook(Hook):
         outputs: dict[str, Any] | None = None,
     ) -> None:
         """Look at every loss of the iteration."""
-        for name, value in (outputs or {}).items():
-            if 'loss' in name and not math.isfinite(float(value)):
+        parts = {
+            name: value for name, value in (outputs or {}).items() if 'loss' in name
+        }
+        # the sum last: the part that is to blame is named
+        for name in sorted(parts, key=lambda name: name == 'loss'):
+            value = float(torch.as_tensor(parts[name]).detach())
+            if not math.isfinite(value) or abs(value) > self.limit:
                 raise UserError(
-                    f'{name} is {float(value)} at iteration {runner.iter + 1}; lower '
-                    'optim_wrapper.optimizer.lr or train without --amp.'
+                    f'{name} is {value:g} at iteration {runner.iter + 1}: training has '
+                    f'diverged (a loss is NaN, infinite or above {self.limit:g}); '
+                    'lower optim_wrapper.optimizer.lr or train without --amp.'
                 )
 
 
