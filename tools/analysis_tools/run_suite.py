@@ -1,0 +1,288 @@
+r"""Train and test a list of configs with one or several seeds, one after another.
+
+Each run has the folder WORK_DIR/<config>/seed_<seed>. What is finished is not run
+again, what was stopped goes on, a run that fails or diverges is noted and the next one
+begins; so the same command takes a suite up where it was left. A table of all runs is
+printed after each, and written to WORK_DIR/suite.json.
+
+Example:
+    python tools/analysis_tools/run_suite.py configs/fume/fume_fastscnn.py \
+        configs/baselines/*_fastscnn.py --seeds 0 1 2 --work-dir work_dirs/suite
+"""
+
+import argparse
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fume_mm.errors import UserError, run_cli
+
+ROOT = Path(__file__).resolve().parents[2]
+#: A run's own note of how it went.
+NOTE = 'run.json'
+STATES = ('waiting', 'training', 'testing', 'done', 'diverged', 'failed')
+#: Seconds between two words on how far a run is.
+HEARTBEAT = 60.0
+COLUMNS = ('seg/mIoU', 'seg/gas_IoU', 'cls/balanced_accuracy', 'cls/macro_f1')
+
+
+@dataclass
+class Run:
+    """One config with one seed.
+
+    Attributes:
+        config: Path of the config.
+        seed: Of everything random.
+        work_dir: Its folder.
+        state: One of STATES.
+        seconds: Wall-clock time of training and testing, over all attempts.
+        error: Why it failed or diverged.
+        options: What was overridden.
+    """
+
+    config: str
+    seed: int
+    work_dir: str
+    state: str = 'waiting'
+    seconds: float = 0.0
+    error: str | None = None
+    options: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """:attr:`work_dir` as a path."""
+        return Path(self.work_dir)
+
+    def save(self) -> None:
+        """Write the run's note."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(asdict(self), indent=2) + '\n'
+        (self.folder / NOTE).write_text(text, encoding='utf-8')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    from fume_mm.apis.config import CfgOptions
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('configs', metavar='CONFIG', nargs='+', help='config files')
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', default=[42], help='seeds (default: 42)'
+    )
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        default=Path('work_dirs/suite'),
+        help='where the runs go (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--gpus',
+        type=int,
+        nargs='+',
+        metavar='ID',
+        help='run one after another on each of these GPUs (default: one at a time, on '
+        'whatever a single training would use)',
+    )
+    parser.add_argument(
+        '--again',
+        action='store_true',
+        help='also repeat runs that failed or diverged',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        metavar='KEY=VALUE',
+        default=[],
+        help='override keys of every config, e.g. data_root=data/fume',
+    )
+    args = parser.parse_args()
+    # only to refuse what is no key=value; the tools get the words as they are
+    CfgOptions([], 'cfg_options')(parser, argparse.Namespace(), args.cfg_options)
+    return args
+
+
+def plan(args: argparse.Namespace) -> list[Run]:
+    """All runs, with the state that an earlier call left.
+
+    Raises:
+        UserError: If a config is not there, two have one name, or a folder holds a run
+            of other options.
+    """
+    runs = []
+    stems: dict[str, str] = {}
+    for config in args.configs:
+        if not Path(config).is_file():
+            raise UserError(f'{config}: there is no such config.')
+        stem = Path(config).stem
+        if stems.setdefault(stem, config) != config:
+            raise UserError(
+                f'{config} and {stems[stem]} have one name, so their runs would share '
+                'a folder; run them with different --work-dir.'
+            )
+        for seed in args.seeds:
+            run = Run(config, seed, str(args.work_dir / stem / f'seed_{seed}'))
+            run.options = list(args.cfg_options)
+            note = run.folder / NOTE
+            if note.is_file():
+                before = json.loads(note.read_text(encoding='utf-8'))
+                if before['options'] != run.options:
+                    raise UserError(
+                        f'{run.folder}: was run with --cfg-options '
+                        f'{" ".join(before["options"]) or "(none)"}; give the same, or '
+                        'another --work-dir.'
+                    )
+                run.seconds = before['seconds']
+                if before['state'] in ('testing', 'done', 'diverged', 'failed'):
+                    run.state, run.error = before['state'], before['error']
+                if args.again and run.state in ('diverged', 'failed'):
+                    run.state, run.error = 'waiting', None
+            runs.append(run)
+    return runs
+
+
+def execute(run: Run, *, gpu: int | None) -> None:
+    """Train and test; the note says how it went."""
+    folder = run.folder
+    options = ['--cfg-options', f'randomness.seed={run.seed}', *run.options]
+    if run.state != 'testing':
+        run.state = 'training'
+        resume = ['--resume'] if (folder / 'last.pth').is_file() else []
+        words = ['tools/train.py', run.config, f'--work-dir={folder}', *resume]
+        if not call(run, [*words, *options], gpu=gpu):
+            return
+    run.state = 'testing'
+    words = ['tools/test.py', run.config, str(best_checkpoint(folder))]
+    if call(run, [*words, f'--work-dir={folder}', *options], gpu=gpu):
+        run.state = 'done'
+        run.save()
+
+
+def call(run: Run, words: list[str], *, gpu: int | None) -> bool:
+    """Run a tool, its output going to the run's log; whether it ended well."""
+    environment = dict(os.environ)
+    if gpu is not None:
+        environment['CUDA_VISIBLE_DEVICES'] = str(gpu)
+    run.save()
+    path = run.folder / f'{run.state}.log'
+    start = time.monotonic()
+    with path.open('wb') as log:
+        process = subprocess.Popen(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        while True:
+            try:
+                process.wait(timeout=HEARTBEAT)
+                break
+            except subprocess.TimeoutExpired:
+                print(f'{run.folder}: {last_line(path)}', flush=True)
+    run.seconds += time.monotonic() - start
+    if process.returncode:
+        run.error = last_error(path.read_text(errors='replace'))
+        run.state = 'diverged' if 'diverged' in run.error else 'failed'
+        run.save()
+    return process.returncode == 0
+
+
+def last_line(log: Path) -> str:
+    """What a tool said last, without the time before it."""
+    lines = log.read_text(errors='replace').replace('\r', '\n').split('\n')
+    lines = [line for line in lines if line.strip()]
+    return lines[-1].partition(' - INFO - ')[2] or lines[-1] if lines else 'starting'
+
+
+def best_checkpoint(folder: Path) -> Path:
+    """The best checkpoint of a run, or its last one where validation never ranked."""
+    best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    return best[-1] if best else folder / 'last.pth'
+
+
+def last_error(log: str) -> str:
+    """The line that says why a tool ended."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith('error: ')]
+    return (errors or lines or ['it said nothing'])[-1].removeprefix('error: ')
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """The metrics that the run's test left."""
+    path = run.folder / 'test_results.json'
+    if run.state != 'done' or not path.is_file():
+        return {}
+    return json.loads(path.read_text(encoding='utf-8'))['metrics']
+
+
+def table(runs: list[Run]) -> str:
+    """All runs as text."""
+    head = ['config', 'seed', 'state', 'minutes', *(key for key in COLUMNS)]
+    rows = [head]
+    for run in runs:
+        values = figures(run)
+        cells = [values.get(key) for key in COLUMNS]
+        shown = ['-' if cell is None else f'{100 * cell:.1f}' for cell in cells]
+        minutes = f'{run.seconds / 60:.1f}'
+        rows.append([Path(run.config).stem, str(run.seed), run.state, minutes, *shown])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    lines = [
+        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    errors = [f'{run.folder}: {run.error}' for run in runs if run.error]
+    return '\n'.join(line.rstrip() for line in [*lines, *errors])
+
+
+def main() -> int:
+    """Run the suite."""
+    args = parse_args()
+    runs = plan(args)
+    work = queue.Queue[Run]()
+    for run in runs:
+        if run.state in ('waiting', 'testing'):
+            work.put(run)
+    print(f'{work.qsize()} of {len(runs)} runs to do', flush=True)
+    args.work_dir.mkdir(parents=True, exist_ok=True)
+    lock = threading.Lock()
+
+    def report() -> None:
+        with lock:
+            text = json.dumps([asdict(run) for run in runs], indent=2) + '\n'
+            (args.work_dir / 'suite.json').write_text(text, encoding='utf-8')
+            print(f'\n{table(runs)}', flush=True)
+
+    def worker(gpu: int | None) -> None:
+        while True:
+            try:
+                run = work.get_nowait()
+            except queue.Empty:
+                return
+            where = '' if gpu is None else f' on GPU {gpu}'
+            print(f'{run.config}, seed {run.seed}{where}: {run.folder}', flush=True)
+            execute(run, gpu=gpu)
+            report()
+
+    threads = [
+        threading.Thread(target=worker, args=(gpu,), daemon=True)
+        for gpu in args.gpus or [None]
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    report()
+    return 0 if all(run.state == 'done' for run in runs) else 1
+
+
+if __name__ == '__main__':
+    run_cli(main)
