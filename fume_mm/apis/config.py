@@ -1,8 +1,10 @@
 """Loading a config file, with one clear error for what a user can mend."""
 
 import argparse
+import difflib
 import inspect
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ OTHER_KEYS = (
     'model_wrapper_cfg',
 )
 _KEYS_NAMED = 3
+_NAMED = ('POSITIONAL_OR_KEYWORD', 'KEYWORD_ONLY')
 
 
 class CfgOptions(DictAction):
@@ -86,10 +89,10 @@ def _check_options(cfg: Config, options: dict[str, Any]) -> None:
         if key in read:
             continue
         if key not in cfg:
-            known = ', '.join(sorted(read & set(cfg)))
+            known = sorted(read & set(cfg))
             raise UserError(
-                f'--cfg-options {option}: {cfg.filename} has no {key}; its keys are '
-                f'{known}.'
+                f'--cfg-options {option}: {cfg.filename} has no {key}; '
+                f'{did_you_mean(key, known)}its keys are {", ".join(known)}.'
             )
         holders = [
             name for name in keys_holding(cfg, cfg[key]) if name.split('.')[0] in read
@@ -126,9 +129,67 @@ def config_errors(cfg: Config) -> Iterator[None]:
             keys = list(keys_holding(cfg, text.partition(' ')[0]))[:_KEYS_NAMED]
         where = f' ({", ".join(keys)})' if keys else ''
         raise UserError(
-            f'{cfg.filename}: cannot be built{where}: {text}; correct the key in the '
-            'config or in --cfg-options.'
+            f'{cfg.filename}: cannot be built{where}: {text}; '
+            f'{_nearest(text, cfg)}correct the key in the config or in --cfg-options.'
         ) from error
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``'did you mean ...? '`` for the nearest of ``known``; empty if none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f'did you mean {near[0]}? ' if near else ''
+
+
+def _nearest(text: str, cfg: Config) -> str:
+    """For a part or an argument that is not known, the nearest that is."""
+    match = re.match(
+        r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text
+    )
+    if match:
+        parts = [registry.get(match[1]) for registry in _registries()]
+        names = {name for part in parts if part for name in _arguments(part)}
+        # what no registry knows (a DataLoader) has the keys that stand beside it
+        return did_you_mean(match[2], names or _beside(cfg, match[2]))
+    match = re.match(r'([\w.]+) is not in the (?:\w+::)?([\w ]+) registry', text)
+    if match:
+        names = set()
+        for registry in _registries():
+            while registry is not None and registry.name == match[2]:
+                names |= set(registry.module_dict)
+                registry = registry.parent
+        return did_you_mean(match[1], names)
+    return ''
+
+
+def _beside(part: Any, key: str) -> set[str]:
+    """The other keys of every dict within ``part`` that holds ``key``."""
+    if isinstance(part, (list, tuple)):
+        return {name for item in part for name in _beside(item, key)}
+    if not hasattr(part, 'keys'):
+        return set()
+    own = set(part) - {key} if key in part else set()
+    return own.union(*(_beside(part[name], key) for name in part))
+
+
+def _registries() -> list[Any]:
+    from mmengine.registry import Registry
+
+    from fume_mm import registry
+
+    return [x for x in vars(registry).values() if isinstance(x, Registry)]
+
+
+def _arguments(part: Any) -> set[str]:
+    """Names of the arguments of a class, those that it hands on to its bases too."""
+    names: set[str] = set()
+    for base in part.__mro__ if isinstance(part, type) else [part]:
+        own = inspect.signature(base).parameters if base is part else {}
+        if isinstance(part, type) and '__init__' in vars(base):
+            own = inspect.signature(vars(base)['__init__']).parameters
+        names |= {n for n, p in own.items() if p.kind.name in _NAMED and n != 'self'}
+        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in own.values()):
+            break
+    return names
 
 
 def first_line(error: BaseException) -> str:

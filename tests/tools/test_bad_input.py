@@ -247,11 +247,12 @@ def test_the_traceback_is_there_on_request(
 # An option, and what the message must say.
 OPTIONS = {
     'model.backbone.type=Nope': ('Nope is not in', '(model.backbone.type)', 'correct'),
-    'model.nek.bias=True': ("'nek'", 'correct the key'),
-    'train_dataloader.batchsize=2': ("'batchsize'", 'correct the key'),
+    'model.nek.bias=True': ("'nek'", 'did you mean neck? correct the key'),
+    'train_dataloader.batchsize=2': ("'batchsize'", 'did you mean batch_size?'),
     'optim_wrapper.optimizer.type=Adamm': ('(optim_wrapper.optimizer.type)', 'Adamm'),
+    'model.neck.type=ConcatFusoin': ('did you mean ConcatFusion?', '(model.neck.type)'),
     'val_dataloader.dataset.pipeline.0.type=Lode': ('pipeline.0.type', 'Lode'),
-    'optim_wraper.optimizer.lr=1': ('has no optim_wraper', 'optim_wrapper', CONFIG),
+    'optim_wraper.optimizer.lr=1': ('no optim_wraper; did you mean optim_wrapper?',),
     'max_epochs=1': ('already used', 'train_cfg.max_epochs instead', CONFIG),
 }
 

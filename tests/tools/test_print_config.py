@@ -1,0 +1,41 @@
+"""The resolved config on paper."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from mmengine.config import Config
+
+from fume_mm.apis.config import load_config
+
+ROOT = Path(__file__).parents[2]
+CONFIG = 'configs/fume/fume_fastscnn_concat.py'
+
+
+def print_config(*words: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, 'tools/misc/print_config.py', CONFIG, *map(str, words)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_is_written_inherits_nothing_and_is_the_same(tmp_path: Path) -> None:
+    out = tmp_path / 'new' / 'whole.py'
+    done = print_config('--out', out, '--cfg-options', 'data_root=elsewhere')
+    assert done.returncode == 0, done.stderr
+    expected = load_config(str(ROOT / CONFIG), {'data_root': 'elsewhere'})
+    assert '_base_' not in out.read_text()
+    assert Config.fromfile(out).to_dict() == expected.to_dict()
+    assert done.stdout.strip() == out.read_text().strip()
+    assert done.stdout.count("data_root='elsewhere'") == 3
+
+
+def test_a_part_and_a_part_that_is_not_there() -> None:
+    done = print_config('--key', 'model.neck')
+    assert done.stdout == "neck = dict(in_channels=128, type='ConcatFusion')\n"
+    done = print_config('--key', 'model.nek')
+    assert done.returncode == 2
+    assert '--key model.nek: model has no nek; did you mean neck?' in done.stderr
