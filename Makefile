@@ -10,7 +10,7 @@ DATA := data/ogi_sim
 RUN := work_dirs/fume_fastscnn_demo
 SEED := 42
 
-.PHONY: test lint install demo demo-control demo-clean
+.PHONY: test lint docs install demo demo-control demo-clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.fume_mm: setup.py constraints.txt
@@ -27,6 +27,10 @@ lint: install
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict -q
+	@echo "Open site/index.html"
 
 # Simulate, pair, train, test. What is there is used again; a training that was stopped
 # goes on; `make demo-clean` starts anew.

@@ -31,8 +31,12 @@ EXTRAS = {
     # ImageNet weights for the ResNet-50 configs. Not a core dependency: a torchvision
     # that does not match the installed torch breaks MMEngine's Runner.
     'pretrained': ['torchvision>=0.26'],
+    # The site of the documentation.
+    'docs': ['mkdocs-material>=9.6,<10', 'mkdocstrings[python]>=0.30'],
     'dev': ['mypy', 'pre-commit', 'pytest', 'pytest-xdist', 'pandas-stubs', 'ruff'],
 }
+# The tests build the site, too.
+EXTRAS['dev'] += EXTRAS['docs']
 
 setup(
     name='fume_mm',
