@@ -63,7 +63,9 @@ def require_match(model: torch.nn.Module, path: str, *, resume: bool = False) ->
     """Check that the checkpoint at ``path`` belongs to ``model``.
 
     Args:
-        model: What it is to be loaded into.
+        model: What it is to be loaded into. It may name in ``free_sizes`` entries whose
+            size is the checkpoint's own, and have ``check_weights(state_dict)``, which
+            raises a UserError if what is in them cannot be used.
         path: The checkpoint.
         resume: Whether it must also hold the state of training.
 
@@ -80,12 +82,13 @@ def require_match(model: torch.nn.Module, path: str, *, resume: bool = False) ->
         )
     theirs = content.get('state_dict', content)
     ours = model.state_dict()
+    free = getattr(model, 'free_sizes', ())
     wrong = [f'{key} is missing' for key in ours if key not in theirs]
     wrong += [f'{key} is not in the model' for key in theirs if key not in ours]
     wrong += [
         f'{key} is {tuple(theirs[key].shape)}, the model has {tuple(ours[key].shape)}'
         for key in ours
-        if key in theirs and ours[key].shape != theirs[key].shape
+        if key in theirs and ours[key].shape != theirs[key].shape and key not in free
     ]
     if wrong:
         shown = '; '.join(wrong[:3])
@@ -93,3 +96,8 @@ def require_match(model: torch.nn.Module, path: str, *, resume: bool = False) ->
             f'{path}: is a checkpoint of another architecture ({len(wrong)} keys '
             f'differ: {shown}); give the config it was trained with.'
         )
+    if hasattr(model, 'check_weights'):
+        try:
+            model.check_weights(theirs)  # type: ignore[operator]
+        except UserError as error:
+            raise UserError(f'{path}: {error}') from error

@@ -8,17 +8,16 @@ times for it.)
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from mmengine.config import Config
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fume_mm.registry import MODELS, register_all_modules
+from fume_mm.registry import register_all_modules
 from fume_mm.structures import GASES
 
-from .config import config_errors
+from .fitting import shape_model
 
 COUNTER = f'torch.utils.flop_counter (torch {torch.__version__.split("+")[0]}), FLOPs/2'
 #: Parts of a DualGasModel, in the order of a forward pass.
@@ -73,9 +72,8 @@ def complexity(
         UserError: If the model cannot be built.
     """
     register_all_modules()
-    # tensors that have shapes and no numbers: a second where computing takes ten
-    with torch.device('meta'), config_errors(cfg):
-        model: Any = MODELS.build(cfg.model).eval()
+    # shapes without numbers: a second where computing takes ten
+    model = shape_model(cfg).eval()
     gases = tuple(gas for gas in getattr(model, 'gases', ()) if gas in gases)
     if not gases:
         return Complexity(0, 0, 0, {}, gases, size)
@@ -106,7 +104,7 @@ def complexity(
 
 
 def _macs_of(prefix: str, counts: dict[str, int]) -> int:
-    """MACs of a part; a container that is never called has only those of its members."""
+    """MACs of a part; a container that is never called has its members'."""
     if prefix in counts:
         return counts[prefix]
     depth = prefix.count('.') + 1

@@ -13,6 +13,7 @@ from torch import nn
 from fume_mm.registry import register_all_modules
 
 from .config import config_errors
+from .fitting import check_parts
 
 
 class ConfigRunner(Runner):
@@ -70,7 +71,8 @@ def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:
     does not do.
 
     Raises:
-        UserError: For a part that cannot be built, naming it.
+        UserError: For a part that cannot be built or does not fit the others, naming
+            it.
     """
     register_all_modules()
     cfg.launcher = launcher
@@ -87,4 +89,5 @@ def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:
         if on_cpu:
             cfg.model_wrapper_cfg['device_ids'] = None
     with config_errors(cfg):
+        check_parts(cfg)
         return ConfigRunner.from_cfg(cfg)

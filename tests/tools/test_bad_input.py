@@ -250,6 +250,13 @@ OPTIONS = {
     'model.nek.bias=True': ("'nek'", 'did you mean neck? correct the key'),
     'train_dataloader.batchsize=2': ("'batchsize'", 'did you mean batch_size?'),
     'optim_wrapper.optimizer.type=Adamm': ('(optim_wrapper.optimizer.type)', 'Adamm'),
+    'model.decode_head.in_channels=(64,96)': (
+        'model.decode_head (FastSCNNHead)',
+        'in_index',
+    ),
+    'model.neck.in_channels=64': ('model.neck (AttentionFusion) cannot take', CONFIG),
+    'model.health_head.in_channels=64': ('model.health_head (HealthHead)', CONFIG),
+    "model.gases=('co2','co2')": ("model.gases is ('co2', 'co2')", 'each once'),
     'model.neck.type=ConcatFusoin': ('did you mean ConcatFusion?', '(model.neck.type)'),
     'val_dataloader.dataset.pipeline.0.type=Lode': ('pipeline.0.type', 'Lode'),
     'optim_wraper.optimizer.lr=1': ('no optim_wraper; did you mean optim_wrapper?',),
