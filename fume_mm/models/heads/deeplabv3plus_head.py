@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fume_mm.registry import MODELS
 
 from ..layers import ConvNormAct, norm_or_default
-from .defaults import decode_head_init, segmentation_loss
+from .defaults import segmentation_loss
 
 
 class ASPP(nn.Module):
@@ -85,7 +85,7 @@ class DeepLabV3PlusHead(BaseDecodeHead):
             convolutions and before the classes.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
         loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
-        init_cfg: MMEngine's initialisation.
+        init_cfg: MMEngine's initialisation; None is PyTorch's, as in FUME's code.
         **kwargs: Of mmseg's ``BaseDecodeHead``.
 
     Shape: features to logits (N, num_classes, h, w), h and w of the low-level features.
@@ -115,7 +115,8 @@ class DeepLabV3PlusHead(BaseDecodeHead):
             input_transform='multiple_select',
             norm_cfg=norm_or_default(norm_cfg),
             loss_decode=loss_decode or segmentation_loss(),
-            init_cfg=init_cfg or decode_head_init(),
+            # not mmseg's narrow normal, which is slow to leave where it starts
+            init_cfg=init_cfg,
             **kwargs,
         )
         low, high = in_channels

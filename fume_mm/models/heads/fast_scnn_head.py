@@ -16,7 +16,7 @@ from ..layers import (
     DepthwiseSeparableConv,
     norm_or_default,
 )
-from .defaults import decode_head_init, segmentation_loss
+from .defaults import segmentation_loss
 
 
 @MODELS.register_module()
@@ -35,7 +35,7 @@ class FastSCNNHead(BaseDecodeHead):
         num_classes: Classes.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
         loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
-        init_cfg: MMEngine's initialisation.
+        init_cfg: MMEngine's initialisation; None is PyTorch's, as in FUME's code.
         **kwargs: Of mmseg's ``BaseDecodeHead``.
 
     Shape: features to logits (N, num_classes, h, w), h and w of the low-level features.
@@ -62,7 +62,8 @@ class FastSCNNHead(BaseDecodeHead):
             input_transform='multiple_select',
             norm_cfg=norm_or_default(norm_cfg),
             loss_decode=loss_decode or segmentation_loss(),
-            init_cfg=init_cfg or decode_head_init(),
+            # not mmseg's narrow normal, which is slow to leave where it starts
+            init_cfg=init_cfg,
             **kwargs,
         )
         low, high = in_channels
