@@ -45,8 +45,8 @@ def read_gray(frame: Frame, *, what: str = 'the frame') -> np.ndarray:
         pixels = _luma(pixels)
     if pixels.ndim != 2 or pixels.dtype.kind not in 'uif':
         raise UserError(
-            f'{name}: is {pixels.dtype} of shape {pixels.shape}; give one image of gray '
-            'levels, (H, W), or of colours, (H, W, 3).'
+            f'{name}: is {pixels.dtype} of shape {pixels.shape}; give one image of '
+            'gray levels, (H, W), or of colours, (H, W, 3).'
         )
     if min(pixels.shape) < _SMALLEST:
         raise UserError(
