@@ -1,0 +1,102 @@
+r"""Tables 1, 3 and 4 of FUME's paper, from finished runs.
+
+RUN is a folder in which tools/test.py has written, or one that holds several (a suite
+of run_suite.py). Several seeds of a config are one row. Runs that diverged are left out
+and named below the table; what was not measured is marked.
+
+Example:
+    python tools/analysis_tools/compare.py work_dirs/suite --table 1 --format md
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from fume_mm.errors import UserError, run_cli
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('runs', metavar='RUN', nargs='+', help='folders of runs')
+    parser.add_argument(
+        '--table', type=int, choices=(1, 3, 4), default=1, help='(default: %(default)s)'
+    )
+    parser.add_argument(
+        '--format',
+        choices=('md', 'csv', 'latex'),
+        default='md',
+        help='(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--paper', action='store_true', help='also the published figures, so labelled'
+    )
+    parser.add_argument(
+        '--latency',
+        metavar='FILE',
+        type=Path,
+        help='JSON that benchmark.py wrote, for latency and FPS (eager rows)',
+    )
+    parser.add_argument('--out', metavar='FILE', type=Path, help='also write it here')
+    return parser.parse_args()
+
+
+def latencies(path: Path | None) -> dict[str, float]:
+    """Median ms by config name, of the rows that ran eagerly.
+
+    Raises:
+        UserError: If the file is not one of benchmark.py's.
+    """
+    if path is None:
+        return {}
+    try:
+        rows = json.loads(path.read_text(encoding='utf-8'))['rows']
+        return {
+            Path(row['model']).stem: row['latency']['median']
+            for row in rows
+            if row['how'] == 'eager'
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f'{path}: is no file of tools/analysis_tools/benchmark.py ({error}).'
+        ) from error
+
+
+def costs(model: Any, timed: dict[str, float]) -> dict[str, float]:
+    """What a model costs, as far as it can be told."""
+    from fume_mm.apis.complexity import complexity
+    from fume_mm.apis.config import load_config
+
+    found: dict[str, float] = {}
+    if model.name in timed:
+        found['latency'] = timed[model.name]
+        found['fps'] = 1000 / timed[model.name]
+    if Path(model.config).is_file():
+        cost = complexity(load_config(model.config))
+        if cost.parameters:
+            found |= {'parameters': cost.parameters, 'macs': cost.macs}
+    return found
+
+
+def main() -> None:
+    """Compare."""
+    args = parse_args()
+    from fume_mm.apis.comparison import comparison, read_runs
+
+    timed = latencies(args.latency)
+    models = read_runs(args.runs)
+    known = {model.name: costs(model, timed) for model in models if model.results}
+    text = comparison(
+        models, args.table, costs=known, form=args.format, paper=args.paper
+    )
+    print(text, end='')
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(text, encoding='utf-8')
+
+
+if __name__ == '__main__':
+    run_cli(main)
