@@ -13,10 +13,12 @@ VERSION: dict[str, str] = {}
 exec((ROOT / 'fume_mm/version.py').read_text(), VERSION)
 
 REQUIRES = [
+    'jinja2>=3.1',
     'numpy>=1.26',
     'opencv-python>=4.8',
     # 2.0.8 is the last release; its successor has another licence.
     'albumentations==2.0.8',
+    'matplotlib>=3.8',
     'pandas>=2.0',
     'torch>=2.11',
     'tensorboard>=2.15',
@@ -24,19 +26,42 @@ REQUIRES = [
     'onedl-mmengine>=0.10.12,<0.11',
     'onedl-mmcv>=2.3.6,<2.4',
     'onedl-mmsegmentation>=1.4.2,<1.5',
+    'safetensors>=0.4',
     'scikit-learn>=1.4',
+    'skops>=0.15',
     'tqdm>=4.66',
 ]
 EXTRAS = {
     # ImageNet weights for the ResNet-50 configs. Not a core dependency: a torchvision
     # that does not match the installed torch breaks MMEngine's Runner.
     'pretrained': ['torchvision>=0.26'],
+    # To export models, and to run what was exported.
+    'export': [
+        'onnx>=1.17',
+        'onnxscript>=0.5',
+        'onnxruntime>=1.20',
+        'openvino>=2025.0',
+    ],
+    'runtime': ['onnxruntime>=1.20', 'tqdm>=4.66'],
+    # Trackers beside TensorBoard; all of MLflow would hold pandas back.
+    'wandb': ['wandb>=0.20'],
+    'mlflow': ['mlflow-skinny>=3.1'],
+    'notebooks': ['ipykernel', 'nbclient', 'nbformat'],
     # The site of the documentation.
     'docs': ['mkdocs-material>=9.6,<10', 'mkdocstrings[python]>=0.30'],
-    'dev': ['mypy', 'pre-commit', 'pytest', 'pytest-xdist', 'pandas-stubs', 'ruff'],
+    'dev': [
+        'monai>=1.6',  # tests hold the boundary metrics against it; needs torch, NumPy
+        'mypy',
+        'pre-commit',
+        'pytest',
+        'pytest-xdist',
+        'pandas-stubs',
+        'ruff',
+    ],
 }
-# The tests build the site, too.
-EXTRAS['dev'] += EXTRAS['docs']
+# The tests build the site, export models, run notebooks and track runs, too.
+for _name in ('docs', 'export', 'mlflow', 'notebooks', 'wandb'):
+    EXTRAS['dev'] += EXTRAS[_name]
 
 setup(
     name='fume_mm',
@@ -46,7 +71,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['fume_mm', 'fume_mm.*']),
-    package_data={'fume_mm': ['py.typed']},
+    package_data={'fume_mm': ['py.typed', 'apis/*.j2']},
     python_requires='>=3.10,<3.13',
     install_requires=REQUIRES,
     extras_require=EXTRAS,

@@ -1,10 +1,14 @@
-r"""What a model says of one CO2 frame, one CH4 frame, or both of one vessel.
+r"""What a model says of CO2 frames, CH4 frames, or both: of one vessel or of many.
 
-Writes <gas>_mask.png (0 background, 1 tube, 2 gas), panel.png and prediction.json.
+Of one sample it writes <gas>_mask.png (0 background, 1 tube, 2 gas), panel.png and
+prediction.json. Of two folders, or a folder or CSV given as --inputs, it writes
+masks/<name>_<gas>.png, panels/<name>.png, results.json and results.csv.
 
-Example:
+Examples:
     python demo/image_demo.py configs/fume/fume_r50.py work_dirs/fume_r50/last.pth \
         --co2 co2.png --ch4 ch4.png --out-dir work_dirs/demo
+    python demo/image_demo.py model.onnx --co2 frames/co2 --ch4 frames/ch4 \
+        --out-dir work_dirs/demo
 """
 
 import argparse
@@ -12,16 +16,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fume_mm.errors import UserError, run_cli
-from fume_mm.structures import (
-    GAS_LABELS,
-    GASES,
-    HEALTH_CLASSES,
-    SEG_CLASSES,
-    DualGasDataSample,
-)
+from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,47 +25,47 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'config', nargs='?', metavar='MODEL', help='config (.py) or exported file'
+    )
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        metavar='CHECKPOINT',
+        help='checkpoint of a config; an exported file has none',
+    )
     for gas in GASES:
         parser.add_argument(
             f'--{gas}',
             metavar='IMG',
-            help=f'{GAS_LABELS[gas]} frame, gray levels, any size; leave it out where '
-            'it was not recorded',
+            help=f'{GAS_LABELS[gas]} frame, any size, or a folder; leave it out '
+            'where it was not recorded',
         )
     parser.add_argument(
+        '--inputs',
+        metavar='PATH',
+        help='in place of both: a CSV with columns co2_frame and ch4_frame (or co2, '
+        'ch4), a campaign, or a folder of <name>_co2 and <name>_ch4 frames',
+    )
+    parser.add_argument('--split', help='of a campaign: train, val or test')
+    parser.add_argument(
         '--out-dir', metavar='DIR', type=Path, required=True, help='where to write'
+    )
+    parser.add_argument(
+        '--no-panels',
+        action='store_true',
+        help='of many samples: masks and tables only',
+    )
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=8,
+        help='samples at a time (default: %(default)s)',
     )
     parser.add_argument(
         '--device', default='cpu', help='cpu, cuda or cuda:1 (default: %(default)s)'
     )
     return parser.parse_args()
-
-
-def describe_mask(mask: np.ndarray) -> dict[str, Any]:
-    """Size, pixels and share of the frame of each class of a mask, (H, W)."""
-    counts = np.bincount(mask.ravel(), minlength=len(SEG_CLASSES)).tolist()
-    return {
-        'width': mask.shape[1],
-        'height': mask.shape[0],
-        'pixels': dict(zip(SEG_CLASSES, counts, strict=True)),
-        'share': {
-            name: count / mask.size
-            for name, count in zip(SEG_CLASSES, counts, strict=True)
-        },
-    }
-
-
-def describe_health(sample: DualGasDataSample) -> dict[str, Any] | None:
-    """The predicted class and the probability of each; None without a health head."""
-    if 'health_scores' not in sample:
-        return None
-    scores = sample.health_scores.tolist()
-    return {
-        'class': HEALTH_CLASSES[int(sample.pred_health)],
-        'probabilities': dict(zip(HEALTH_CLASSES, scores, strict=True)),
-    }
 
 
 def lines(content: dict[str, Any]) -> list[str]:
@@ -83,6 +79,8 @@ def lines(content: dict[str, Any]) -> list[str]:
             shares = [f'{name} {mask["share"][name]:.2%}' for name in SEG_CLASSES[1:]]
             size = f'{mask["width"]}x{mask["height"]}'
             text.append(f'{GAS_LABELS[gas]}: {", ".join(shares)} of {size} pixels')
+            if gas in content['read_as']:
+                text[-1] += f' ({content["read_as"][gas]})'
     if content['health']:
         scores = content['health']['probabilities'].items()
         shown = ', '.join(f'{name} {score:.1%}' for name, score in scores)
@@ -90,49 +88,83 @@ def lines(content: dict[str, Any]) -> list[str]:
     return text
 
 
+def predict_one(
+    inferencer: Any, given: dict[str, str], args: argparse.Namespace
+) -> None:
+    """Predict one sample and write what belongs to it."""
+    from fume_mm.deployment.writing import disk_errors, make_folder, write_mask
+    from fume_mm.visualization import write_png
+
+    (prediction,) = inferencer.stream(**given)
+    told = prediction.result.to_dict()
+    title = ', '.join(Path(path).name for path in given.values())
+    panel = inferencer.visualize(prediction, title=title)
+    content = {
+        'config': inferencer.model_name,
+        'checkpoint': inferencer.weights_name,
+        'training_data': inferencer.training_data,
+        'frames': prediction.sample.paths(),
+        'read_as': prediction.handling,
+        'health': told['health'],
+        'masks': told['masks'],
+        'seconds': told['seconds'],
+    }
+    out = make_folder(args.out_dir)
+    masks = {f'{gas}_mask.png': mask for gas, mask in prediction.result.masks.items()}
+    names = [*masks, 'panel.png', 'prediction.json']
+    frames = {Path(path).resolve() for path in given.values()}
+    for name in names:
+        if (out / name).resolve() in frames:
+            raise UserError(
+                f'{out / name}: is the frame itself, and a result would replace it; '
+                'choose another --out-dir.'
+            )
+    with disk_errors(out):
+        for name, mask in masks.items():
+            write_mask(out / name, mask)
+        write_png(out / 'panel.png', panel)
+        text = json.dumps(content, indent=2) + '\n'
+        (out / 'prediction.json').write_text(text, encoding='utf-8')
+    print('\n'.join(lines(content)))
+    print(f'written: {out}/{{{",".join(names)}}}')
+
+
+def predict_many(
+    inferencer: Any, given: dict[str, str], args: argparse.Namespace
+) -> None:
+    """Predict all samples of folders or a CSV; files are written on the way."""
+    count = 0
+    for _ in inferencer.stream(
+        args.inputs,
+        **given,
+        split=args.split,
+        out_dir=args.out_dir,
+        panels=not args.no_panels,
+    ):
+        count += 1
+    names = ['masks', 'results.json', 'results.csv']
+    names[1:1] = [] if args.no_panels else ['panels']
+    print(f'{count} samples; written: {args.out_dir}/{{{",".join(names)}}}')
+
+
 def main() -> None:
     """Predict and write."""
     args = parse_args()
-    from fume_mm.apis import inference_model, init_model
-    from fume_mm.engine.hooks.mask_hook import predicted_masks, write_mask
-    from fume_mm.engine.hooks.panel_hook import read_frames
-    from fume_mm.visualization import dataset_note, draw_panel, write_png
+    given = {gas: getattr(args, gas) for gas in GASES if getattr(args, gas)}
+    if args.split is not None and args.inputs is None:
+        raise UserError('--split is for a campaign given as --inputs; leave it out.')
+    many = args.inputs is not None or any(Path(x).is_dir() for x in given.values())
+    if args.no_panels and not many:
+        raise UserError('--no-panels is for folders and CSVs; leave it out.')
+    from fume_mm.apis import DualGasInferencer
+    from fume_mm.deployment.samples import gather
 
-    given = {gas: getattr(args, gas) for gas in GASES}
-    model = init_model(args.config, args.checkpoint, args.device)
-    sample = inference_model(model, **given)
-    masks = {} if model.decode_head is None else predicted_masks(sample)
-    training_data = dataset_note(model.dataset_meta)
-    content = {
-        'config': args.config,
-        'checkpoint': args.checkpoint,
-        'training_data': training_data,
-        'frames': given,
-        'health': describe_health(sample),
-        'masks': {gas: describe_mask(mask) for gas, mask in masks.items()},
-    }
-    panel = draw_panel(
-        read_frames(sample),
-        sample,
-        title=', '.join(Path(path).name for path in given.values() if path),
-        note=f'training data: {training_data}' if training_data else None,
+    # before the model is loaded, which takes seconds
+    gather(args.inputs, **given, split=args.split)
+    inferencer = DualGasInferencer(
+        args.config, args.checkpoint, device=args.device, batch_size=args.batch_size
     )
-    out = args.out_dir
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f'{out}: cannot be made a folder ({error.strerror}); choose another '
-            '--out-dir.'
-        ) from error
-    for gas, mask in masks.items():
-        write_mask(out / f'{gas}_mask.png', mask)
-    write_png(out / 'panel.png', panel)
-    text = json.dumps(content, indent=2) + '\n'
-    (out / 'prediction.json').write_text(text, encoding='utf-8')
-    print('\n'.join(lines(content)))
-    names = [*(f'{gas}_mask.png' for gas in masks), 'panel.png', 'prediction.json']
-    print(f'written: {out}/{{{",".join(names)}}}')
+    (predict_many if many else predict_one)(inferencer, given, args)
 
 
 if __name__ == '__main__':

@@ -18,7 +18,8 @@ PLACES = (
     'engine',
     'evaluation',
     'models',
-    'visualization',
+    'visualization.backends',
+    'visualization.visualizer',
 )
 
 
@@ -47,12 +48,24 @@ WEIGHT_INITIALIZERS = _child('weight initializer', engine.WEIGHT_INITIALIZERS, '
 HOOKS = _child('hook', engine.HOOKS, 'engine')
 #: Optimiser wrappers.
 OPTIM_WRAPPERS = _child('optimizer wrapper', engine.OPTIM_WRAPPERS, 'engine')
+#: Constructors of optimiser wrappers: a model in, its wrapper out.
+OPTIM_WRAPPER_CONSTRUCTORS = _child(
+    'optimizer wrapper constructor', engine.OPTIM_WRAPPER_CONSTRUCTORS, 'engine'
+)
+#: Loops of the Runner.
+LOOPS = _child('loop', engine.LOOPS, 'engine')
 #: Metrics: per-sample results in, ``{key: number}`` out.
 METRICS = _child('metric', engine.METRICS, 'evaluation')
 #: Evaluators: what runs the metrics of a loop.
 EVALUATOR = _child('evaluator', engine.EVALUATOR, 'evaluation')
+#: Where a visualizer writes: files, TensorBoard, trackers.
+VISBACKENDS = _child(
+    'vis_backend', engine.VISBACKENDS, 'visualization.backends'
+)
 #: Visualizers: figures to every backend (files, TensorBoard).
-VISUALIZERS = _child('visualizer', engine.VISUALIZERS, 'visualization')
+VISUALIZERS = _child(
+    'visualizer', engine.VISUALIZERS, 'visualization.visualizer'
+)
 
 
 def register_all_modules(init_default_scope: bool = True) -> None:

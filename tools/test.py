@@ -1,7 +1,9 @@
 r"""Test a checkpoint on the test split of its config.
 
-Prints a table of the scores and writes test_results.json into the work dir; on request
-also the predicted masks and a picture of each sample.
+Prints a table of the scores with 95 % intervals, and writes test_results.json and
+predictions.csv, a row per sample, into the work dir; on request also the predicted
+masks and a picture of each sample. tools/analysis_tools/eval_predictions.py computes
+the scores again from the predictions.
 
 Example:
     python tools/test.py configs/fume/fume_r50.py work_dirs/fume_r50/last.pth \
@@ -9,13 +11,14 @@ Example:
 """
 
 import argparse
-import json
-import math
 import os
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from fume_mm.errors import run_cli
+from fume_mm.errors import UserError, run_cli
+
+BOOTSTRAP_SEED = 0
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,6 +48,25 @@ def parse_args() -> argparse.Namespace:
         'truth and prediction',
     )
     parser.add_argument(
+        '--predictions',
+        metavar='FILE',
+        help='where the row of each sample goes, .csv or .parquet (default: '
+        'predictions.csv in the work dir)',
+    )
+    parser.add_argument(
+        '--resamples',
+        type=int,
+        default=1000,
+        help='resamples of the vessels for the intervals, 0 for no intervals '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='test-time augmentation: average over the views of the tta_pipeline '
+        '(default: as `tta` in the config)',
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=CfgOptions,
@@ -62,13 +84,46 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def finite(value: Any) -> Any:
-    """``value`` with null for every number that is not one, as JSON wants it."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def switch_tta_on(cfg: Any) -> None:
+    """Make ``cfg`` test several views of each sample and average them.
+
+    Raises:
+        UserError: If the config does not say how.
+    """
+    if not cfg.get('tta_model') or not cfg.get('tta_pipeline'):
+        raise UserError(
+            f'{cfg.filename}: has no tta_model or no tta_pipeline, which test-time '
+            'augmentation needs; leave --tta out.'
+        )
+    cfg.model = {**cfg.tta_model, 'module': cfg.model}
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+
+
+def leave_out_unpredicted(evaluator: Any, model: Any) -> None:
+    """Take metrics out of the evaluator that the model has no head for."""
+    heads = {
+        'decode_head': ('masks', 'masks'),
+        'health_head': ('health', 'health class'),
+    }
+    for head, (needs, what) in heads.items():
+        if getattr(model, head, model) is None and hasattr(evaluator, 'leave_out'):
+            evaluator.leave_out(needs, f'the model predicts no {what}')
+
+
+def dataset_identity(dataset: Any, details: dict[str, Any]) -> dict[str, Any]:
+    """What was tested on, so that two results can be told to be of the same data."""
+    from fume_mm.evaluation.provenance import file_sha256
+
+    meta = dataset.metainfo
+    return {
+        'name': Path(dataset.data_root).resolve().name,
+        'ann_file': Path(dataset.ann_file).name,
+        'ann_file_sha256': file_sha256(dataset.ann_file),
+        'samples': len(dataset),
+        'vessels': details.get('vessels', {}).get('number'),
+        'gases': list(meta.get('gases', ())),
+        'left_out': meta.get('left_out', 0),
+    }
 
 
 def main() -> None:
@@ -77,15 +132,29 @@ def main() -> None:
     from mmengine.dist import is_main_process
 
     from fume_mm.apis.checkpoint import require_match
-    from fume_mm.apis.config import load_config
+    from fume_mm.apis.config import config_errors, load_config
     from fume_mm.apis.runner import build_runner
-    from fume_mm.evaluation import results_title, summary_table
+    from fume_mm.evaluation import provenance
+    from fume_mm.evaluation.predictions import check_path, write_predictions
+    from fume_mm.evaluation.results import (
+        figures_content,
+        results_table,
+        write_results,
+    )
 
+    if args.resamples < 0 or args.resamples == 1:
+        raise UserError(f'--resamples is {args.resamples}; give 0, or 2 and more.')
+    if args.predictions:
+        check_path(args.predictions)
     cfg = load_config(args.config, args.cfg_options)
+    config_hash = provenance.config_sha256(cfg.to_dict())
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     )
     cfg.load_from = args.checkpoint
+    tta = args.tta or cfg.get('tta', False)
+    if tta:
+        switch_tta_on(cfg)
     # early stopping would load the training split, which need not be there
     left_out = ('PanelHook', 'ResumableEarlyStoppingHook')
     cfg.custom_hooks = [
@@ -96,24 +165,46 @@ def main() -> None:
     if args.show_dir:
         cfg.custom_hooks.append({'type': 'PanelHook', 'out_dir': args.show_dir})
     runner = build_runner(cfg, launcher=args.launcher)
-    require_match(getattr(runner.model, 'module', runner.model), args.checkpoint)
+    model = runner.model
+    while hasattr(model, 'module'):  # of processes, of views
+        model = model.module
+    require_match(model, args.checkpoint)
+    with config_errors(cfg):
+        evaluator = runner.test_loop.evaluator
+    leave_out_unpredicted(evaluator, model)
     metrics = runner.test()
     if not is_main_process():
         return
-    meta = runner.test_dataloader.dataset.metainfo
-    details = runner.test_loop.evaluator.details
-    print(summary_table(metrics, details, title=results_title(meta)))
-    out = Path(cfg.work_dir) / 'test_results.json'
+    dataset = runner.test_dataloader.dataset
+    marks = {name: dataset.metainfo[name] for name in ('simulated', 'leakage')}
+    details = getattr(evaluator, 'details', {})
+    table = getattr(evaluator, 'table', None)
+    predictions = args.predictions or str(Path(cfg.work_dir) / 'predictions.csv')
+    figures = figures_content(
+        metrics, details, table, resamples=args.resamples, seed=BOOTSTRAP_SEED
+    )
     content = {
         'config': args.config,
+        'config_sha256': config_hash,
         'checkpoint': args.checkpoint,
-        'simulated': meta['simulated'],
-        'leakage': meta['leakage'],
-        'metrics': metrics,
-        'details': details,
+        'checkpoint_sha256': provenance.file_sha256(args.checkpoint),
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'commit': provenance.commit(),
+        'versions': provenance.versions(),
+        'dataset': dataset_identity(dataset, details),
+        **marks,
+        'tta': tta,
+        'predictions': None if table is None else predictions,
+        **figures,
     }
-    out.write_text(json.dumps(finite(content), indent=2) + '\n', encoding='utf-8')
-    for path in filter(None, (out, args.out, args.show_dir)):
+    print(results_table(content))
+    out = Path(cfg.work_dir) / 'test_results.json'
+    write_results(content, out)
+    written = [out, args.out, args.show_dir]
+    if table is not None:
+        write_predictions(table.assign(**marks), predictions)
+        written.insert(1, predictions)
+    for path in filter(None, written):
         print(f'written: {path}')
 
 

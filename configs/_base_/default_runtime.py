@@ -12,7 +12,11 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
-custom_hooks = [
+early_stopping = dict(
+    type='ResumableEarlyStoppingHook', rule='greater', min_delta=0.001, patience=15
+)
+# those that do not ask what the model's task is
+hooks = [
     dict(type='ConsistencyHook'),
     dict(type='EpochSeedHook'),
     dict(type='ChannelsLastHook'),
@@ -21,14 +25,9 @@ custom_hooks = [
     dict(type='RollingCheckpointHook'),
     dict(type='DivergenceHook'),
     dict(type='PanelHook'),
-    dict(
-        type='ResumableEarlyStoppingHook',
-        monitor='cls/balanced_accuracy',
-        rule='greater',
-        min_delta=0.001,
-        patience=15,
-    ),
+    dict(type='TensorboardHook'),
 ]
+custom_hooks = [*hooks, dict(early_stopping, monitor='cls/balanced_accuracy')]
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1),

@@ -1,17 +1,22 @@
 """What the tools call: configs, checkpoints, runners, models, inference."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .inference import inference_model, init_model
+    from .inferencer import DualGasInferencer
 
-__all__ = ['inference_model', 'init_model']
+# the first two need torch and every registered part (seconds to import)
+_PLACES = {
+    'inference_model': 'inference',
+    'init_model': 'inference',
+    'DualGasInferencer': 'inferencer',
+}
+__all__ = ['DualGasInferencer', 'inference_model', 'init_model']
 
 
 def __getattr__(name: str) -> Any:
-    # both need torch and every registered part (seconds to import)
-    if name in __all__:
-        from . import inference
-
-        return getattr(inference, name)
+    if name in _PLACES:
+        return getattr(importlib.import_module(f'.{_PLACES[name]}', __name__), name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

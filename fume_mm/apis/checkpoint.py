@@ -1,20 +1,28 @@
 """Reading checkpoints safely, and only into the model they were saved from."""
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.runner.checkpoint import get_torch_safe_globals
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from fume_mm.errors import UserError
 
+#: Ending of files that hold weights and nothing else.
+WEIGHTS_ONLY = '.safetensors'
 #: What a checkpoint holds beside the weights if training can go on from it.
 TRAINING_STATE = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
 
 
 def read_checkpoint(path: str, *, key: str = 'state_dict') -> dict[str, Any]:
     """A checkpoint's content on the CPU, reading tensors and plain values only.
+
+    A ``.safetensors`` file gives ``state_dict``, in float32, and ``meta``.
 
     Args:
         path: The file.
@@ -29,6 +37,8 @@ def read_checkpoint(path: str, *, key: str = 'state_dict') -> dict[str, Any]:
             f'{path}: there is no such checkpoint; a run keeps its own in its work dir '
             '(best_*.pth, last.pth).'
         )
+    if path.endswith(WEIGHTS_ONLY):
+        return _read_weights(path)
     try:
         # beside tensors, what MMEngine's own training log is made of
         with torch.serialization.safe_globals(get_torch_safe_globals()):
@@ -49,6 +59,45 @@ def read_checkpoint(path: str, *, key: str = 'state_dict') -> dict[str, Any]:
             'last.pth of a work dir.'
         )
     return content
+
+
+def _read_weights(path: str) -> dict[str, Any]:
+    try:
+        with safe_open(path, framework='pt') as file:
+            state = {name: _widened(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no dict)
+            meta = json.loads((file.metadata() or {}).get('meta', '{}'))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return {'state_dict': state, 'meta': meta}
+
+
+def _widened(x: Tensor) -> Tensor:
+    return x.float() if x.is_floating_point() else x
+
+
+def write_weights(
+    path: str | Path, state: dict[str, Tensor], meta: dict[str, Any]
+) -> None:
+    """Write a ``.safetensors`` file of half precision.
+
+    Half precision keeps three digits of each weight at half the size; what does not
+    fit its range is an error.
+
+    Args:
+        path: The file.
+        state: The weights by name.
+        meta: Plain values that say what they are.
+
+    Raises:
+        UserError: If a weight is not finite, or beyond 65504.
+    """
+    halved = {}
+    for name, x in state.items():
+        halved[name] = x.half().contiguous() if x.is_floating_point() else x
+        if not halved[name].isfinite().all():
+            raise UserError(f'{name} does not fit half precision; keep the checkpoint.')
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    save_file(halved, str(path), metadata={'meta': json.dumps(meta)})
 
 
 def _unreadable(path: str, error: Exception) -> UserError:

@@ -95,7 +95,7 @@ def _check_same_data(models: dict[str, Model]) -> None:
     for model in models.values():
         for result in model.results:
             data = result.get('dataset', {})
-            seen.setdefault(str(data.get('ann_sha256')), result['folder'])
+            seen.setdefault(str(data.get('ann_file_sha256')), result['folder'])
     if len(seen) > 1:
         raise UserError(
             f'the runs in {" and ".join(list(seen.values())[:2])} were tested on '

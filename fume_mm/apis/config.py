@@ -22,6 +22,9 @@ OTHER_KEYS = (
     'efficient_conv_bn_eval',
     'find_unused_parameters',
     'model_wrapper_cfg',
+    'tta',
+    'tta_model',
+    'tta_pipeline',
 )
 _KEYS_NAMED = 3
 _NAMED = ('POSITIONAL_OR_KEYWORD', 'KEYWORD_ONLY')

@@ -6,12 +6,14 @@ from typing import Any
 import torch
 import torch.distributed
 from mmengine.config import Config
+from mmengine.model import is_model_wrapper
 from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 from torch import nn
 
 from fume_mm.registry import register_all_modules
 
+from .checkpoint import WEIGHTS_ONLY, read_checkpoint
 from .config import config_errors
 from .fitting import check_parts
 
@@ -54,6 +56,24 @@ class ConfigRunner(Runner):
         with config_errors(self.cfg):
             self._test_loop = self.build_test_loop(self._test_loop)
         return super().test()
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> Any:
+        """MMEngine's, but a model without parameters has nothing to synchronise."""
+        if not any(p.requires_grad for p in model.parameters()):
+            return model
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
+        """MMEngine's, and files of weights alone (``.safetensors``)."""
+        if not str(filename).endswith(WEIGHTS_ONLY):
+            return super().load_checkpoint(filename, *args, **kwargs)
+        content = read_checkpoint(str(filename))
+        self.call_hook('after_load_checkpoint', checkpoint=content)
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        model.load_state_dict(content['state_dict'])
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return content
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """MMEngine's, which does not name an optimiser that it does not know."""

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 
+from fume_mm.errors import UserError
 from fume_mm.registry import DATASETS
 from fume_mm.structures import (
     GASES,
@@ -43,6 +45,11 @@ class DualGasDataset(BaseDataset):
         ann_file: Paired CSV, relative to ``data_root``.
         data_root: The campaign's folder.
         pipeline: Transforms; see :mod:`fume_mm.datasets.transforms` for the keys.
+        gases: Keep the frames of these gases only, for a model of one gas; the others
+            are absent, as if they had not been recorded. Samples left without a frame
+            are left out; ``metainfo`` says how many as ``left_out``, and ``gases``.
+        per_frame: Make each frame a sample of its own, ``<sample_id>_<gas>`` with the
+            groups of this frame, for models that look at one frame at a time.
         allow_leakage: Load splits that share groups all the same; ``metainfo`` then
             says ``leakage=True`` and every result is marked.
         check_files: Look at every file's header on loading.
@@ -53,7 +60,8 @@ class DualGasDataset(BaseDataset):
 
     Raises:
         UserError: Naming file, line and column for whatever is wrong with the CSV or
-            the files, or the groups that splits share.
+            the files, or the groups that splits share; or ``gases`` that are none, or
+            that no sample has.
     """
 
     data_list: SampleTable
@@ -70,12 +78,16 @@ class DualGasDataset(BaseDataset):
         *,
         data_root: str,
         pipeline: Sequence[Any] = (),
+        gases: Sequence[str] = GASES,
+        per_frame: bool = False,
         allow_leakage: bool = False,
         check_files: bool = True,
         indices: int | Sequence[int] | None = None,
         lazy_init: bool = False,
         test_mode: bool = False,
     ) -> None:
+        self.gases = _known_gases(gases)
+        self.per_frame = per_frame
         self.allow_leakage = allow_leakage
         self.check_files = check_files
         root = existing_root(data_root)
@@ -88,7 +100,12 @@ class DualGasDataset(BaseDataset):
             serialize_data=False,  # the table is the sharper tool
             lazy_init=lazy_init,
             test_mode=test_mode,
-            metainfo={'simulated': is_simulated(root), 'leakage': False},
+            metainfo={
+                'simulated': is_simulated(root),
+                'leakage': False,
+                'gases': self.gases,
+                'left_out': 0,
+            },
         )
 
     def load_data_list(self) -> SampleTable:
@@ -97,7 +114,28 @@ class DualGasDataset(BaseDataset):
             Path(self.ann_file), root=self.root, check_files=self.check_files
         )
         self._check_splits(paired)
-        return SampleTable.from_frame(paired, root=self.root)
+        table = SampleTable.from_frame(paired, root=self.root)
+        if len(self.gases) < len(GASES):
+            table = self._of_gases(table)
+        return table.per_frame() if self.per_frame else table
+
+    def _of_gases(self, table: SampleTable) -> SampleTable:
+        kept = table.of_gases(self.gases)
+        names = ' or '.join(self.gases)
+        left_out = len(table) - len(kept)
+        if not len(kept):
+            raise UserError(
+                f'{self.ann_file}: none of its {len(table)} samples has a {names} '
+                f'frame; set gases={GASES!r} in the dataset config.'
+            )
+        if left_out:
+            print_log(
+                f'{self.ann_file}: {left_out} of {len(table)} samples have no {names} '
+                'frame and are left out.',
+                'current',
+            )
+        self._metainfo['left_out'] = left_out
+        return kept
 
     def _get_unserialized_subset(self, indices: int | Sequence[int]) -> SampleTable:
         """MMEngine's, which would make a list of dicts."""
@@ -131,3 +169,14 @@ class DualGasDataset(BaseDataset):
     def prepare_data(self, idx: int) -> Any:
         """The item ``idx``; whatever is wrong with it is raised, never skipped."""
         return self.pipeline(self.get_data_info(idx))
+
+
+def _known_gases(gases: Sequence[str]) -> tuple[str, ...]:
+    unknown = [gas for gas in gases if gas not in GASES]
+    twice = len(set(gases)) < len(gases)
+    if isinstance(gases, str) or unknown or twice or not gases:
+        raise UserError(
+            f'dataset.gases is {gases!r}; name some of {", ".join(GASES)}, each once, '
+            "as in gases=('co2',)."
+        )
+    return tuple(gas for gas in GASES if gas in gases)

@@ -27,7 +27,8 @@ class SampleTable(Sequence):
 
     A list of dicts has a reference count in every object; a forked worker that reads
     one writes to its page and so gets a copy of it. Arrays have none. Slices,
-    :meth:`take` and copies are views on the same arrays.
+    :meth:`take`, :meth:`of_gases`, :meth:`per_frame` and copies are views on the same
+    arrays.
 
     A process that is started anew (``spawn``, ``forkserver``) is sent a file's name:
     the first one makes the arrays a memory-mapped temporary file, which all of them and
@@ -36,10 +37,15 @@ class SampleTable(Sequence):
     Args:
         arrays: ``text`` (bytes,) uint8, the records one after the other; ``offsets``
             (n + 1,) int64, where they begin and end; ``ph_value`` (n,) float64;
-            ``class_id`` (n,) int8.
+            ``class_id`` (n,) int8; ``gases`` (n,) uint8, bit i for the i-th of GASES.
         root: The folder that the paths are relative to.
         rows: The rows of the arrays that are this list.
     """
+
+    #: Of each of ``_rows`` the gases to show, bits as in ``gases``; None: all it has.
+    _shown: np.ndarray | None = None
+    #: Whether a sample is one frame and is named after its gas, too.
+    _per_frame = False
 
     def __init__(
         self, arrays: dict[str, np.ndarray], *, root: str, rows: range | np.ndarray
@@ -66,18 +72,30 @@ class SampleTable(Sequence):
             'offsets': np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64),
             'ph_value': paired['ph_value'].to_numpy(np.float64, copy=True),
             'class_id': paired['class_id'].to_numpy(np.int8),
+            'gases': np.zeros(len(paired), np.uint8),
         }
+        for bit, gas in enumerate(GASES):
+            here = (paired[f'{gas}_frame'] != '').to_numpy(np.uint8)
+            arrays['gases'] |= here << bit
         arrays['text'].flags.writeable = False
         return cls(arrays, root=str(root), rows=range(len(paired)))
 
     @property
     def class_ids(self) -> np.ndarray:
         """Class id of every sample, (len,) int64."""
-        ids = self._store.arrays['class_id']
+        return self._column('class_id').astype(np.int64)
+
+    def _column(self, name: str) -> np.ndarray:
+        """What the array ``name`` holds for each sample."""
+        array = self._store.arrays[name]
         if isinstance(self._rows, range):
             step = slice(self._rows.start, self._rows.stop, self._rows.step)
-            return ids[step].astype(np.int64)
-        return ids[self._rows].astype(np.int64)
+            return array[step]
+        return array[self._rows]
+
+    def _bits(self) -> np.ndarray:
+        """Which gases each sample shows, (len,) uint8."""
+        return self._column('gases') if self._shown is None else self._shown
 
     @property
     def nbytes(self) -> int:
@@ -90,12 +108,37 @@ class SampleTable(Sequence):
         Raises:
             IndexError: If there is no such position.
         """
-        rows = np.asarray(self._rows, dtype=np.int64)
-        return self._view(rows[np.asarray(positions, dtype=np.int64)])
+        where = np.asarray(positions, dtype=np.int64)
+        rows = np.asarray(self._rows, dtype=np.int64)[where]
+        return self._view(rows, None if self._shown is None else self._shown[where])
 
-    def _view(self, rows: range | np.ndarray) -> 'SampleTable':
+    def of_gases(self, gases: Sequence[str]) -> 'SampleTable':
+        """The samples that have a frame of one of ``gases``, without other frames."""
+        wanted = sum(1 << GASES.index(gas) for gas in gases)
+        bits = self._bits() & np.uint8(wanted)
+        (kept,) = bits.nonzero()
+        rows = np.asarray(self._rows, dtype=np.int64)[kept]
+        return self._view(rows, bits[kept])
+
+    def per_frame(self) -> 'SampleTable':
+        """A sample for each frame, ``<sample_id>_<gas>``, in the samples' order.
+
+        Its ``groups`` are the frame's own; pH and class are the sample's.
+        """
+        single = np.array([1 << bit for bit in range(len(GASES))], np.uint8)
+        bits = self._bits()[:, None] & single
+        kept, gas = bits.nonzero()
+        rows = np.asarray(self._rows, dtype=np.int64)[kept]
+        view = self._view(rows, bits[kept, gas])
+        view._per_frame = True
+        return view
+
+    def _view(
+        self, rows: range | np.ndarray, shown: np.ndarray | None
+    ) -> 'SampleTable':
         view = object.__new__(SampleTable)
         view._store, view._root, view._rows = self._store, self._root, rows
+        view._shown, view._per_frame = shown, self._per_frame
         return view
 
     def __len__(self) -> int:
@@ -112,16 +155,19 @@ class SampleTable(Sequence):
 
     def __getitem__(self, index: int | slice) -> 'dict[str, Any] | SampleTable':
         if isinstance(index, slice):
-            return self._view(self._rows[index])
+            shown = None if self._shown is None else self._shown[index]
+            return self._view(self._rows[index], shown)
         row = int(self._rows[index])
         arrays = self._store.arrays
         start, stop = arrays['offsets'][row : row + 2]
         record = arrays['text'][start:stop].tobytes().decode()
         texts = dict(zip(TEXT_COLUMNS, record.split(_SEPARATOR), strict=True))
-        gases = [gas for gas in GASES if texts[f'{gas}_frame']]
+        bits = arrays['gases'][row] if self._shown is None else self._shown[index]
+        gases = [gas for bit, gas in enumerate(GASES) if int(bits) >> bit & 1]
         groups = (texts[f'{gas}_group'] for gas in gases)
+        suffix = f'_{gases[0]}' if self._per_frame else ''
         return {
-            'sample_id': texts['sample_id'],
+            'sample_id': texts['sample_id'] + suffix,
             'groups': tuple(dict.fromkeys(filter(None, groups))),
             'ph_value': float(arrays['ph_value'][row]),
             'class_id': int(arrays['class_id'][row]),
@@ -130,7 +176,7 @@ class SampleTable(Sequence):
         }
 
     def __deepcopy__(self, memo: dict) -> 'SampleTable':
-        return self._view(self._rows)
+        return self._view(self._rows, self._shown)
 
 
 class _Store:

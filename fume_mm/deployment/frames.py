@@ -17,6 +17,9 @@ from fume_mm.errors import UserError
 Frame = str | Path | np.ndarray
 #: Percentiles of a 16-bit frame that become black and white.
 STRETCH = (0.5, 99.5)
+#: What files are taken for images, and for what belongs to the video demo.
+IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.pgm', '.webp')
+VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.m4v', '.mpg', '.mpeg', '.ts', '.webm')
 _SMALLEST = 16
 
 
@@ -35,11 +38,27 @@ def read_gray(frame: Frame, *, what: str = 'the frame') -> np.ndarray:
         UserError: If the file is missing or no image, the array has another shape or
             type, holds NaN, or is smaller than 16x16.
     """
+    return read_frame(frame, what=what)[0]
+
+
+def read_frame(
+    frame: Frame, *, what: str = 'the frame'
+) -> tuple[np.ndarray, str | None]:
+    """:func:`read_gray`, and what was done to the frame for it.
+
+    Returns:
+        The gray levels; and None for a frame that held just these (also in three equal
+        channels), else a few words, such as ``'luma of colour'``.
+    """
     if isinstance(frame, np.ndarray):
         name, pixels = what, frame
     else:
+        require_image(Path(frame), what=what)
         name, pixels = str(frame), _decode(Path(frame))
+    done = []
     if pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4):
+        if pixels.shape[2] > 1 and _has_colour(pixels):
+            done.append('luma of colour')
         # grayscale conversions know only float32 beside the integers
         pixels = pixels.astype(np.float32) if pixels.dtype.kind == 'f' else pixels
         pixels = _luma(pixels)
@@ -54,18 +73,40 @@ def read_gray(frame: Frame, *, what: str = 'the frame') -> np.ndarray:
             f'least {_SMALLEST}x{_SMALLEST}.'
         )
     if pixels.dtype != np.uint8:
+        done.append(f'{pixels.dtype} stretched to 8 bits')
         pixels = _stretch(pixels, name)
-    return np.ascontiguousarray(pixels)
+    return np.ascontiguousarray(pixels), ', '.join(done) or None
+
+
+def require_image(path: Path, *, what: str = 'the frame') -> None:
+    """Check that a file is there and begins like an image, without decoding it.
+
+    Raises:
+        UserError: If it is not.
+    """
+    if not path.is_file():
+        raise UserError(
+            f'{path}: there is no such {what.removeprefix("the ")}; give the path of '
+            'one.'
+        )
+    if path.suffix.lower() in VIDEOS:
+        raise UserError(f'{path}: is a video; give it to demo/video_demo.py.')
+    # Looks at the first bytes only, but cannot open every path on every system.
+    if not cv2.haveImageReader(str(path)):
+        _decode(path)
 
 
 def _decode(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise UserError(f'{path}: there is no such file.')
     data = np.frombuffer(path.read_bytes(), np.uint8)
     pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if pixels is None:
         raise UserError(f'{path}: is not an image that OpenCV can read.')
     return pixels
+
+
+def _has_colour(pixels: np.ndarray) -> bool:
+    first = pixels[..., 0]
+    return any((first != pixels[..., other]).any() for other in (1, 2))
 
 
 def _luma(pixels: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """What a model says of one sample, the same whichever program ran it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -44,10 +45,13 @@ class DualGasResult:
 
     def areas(self) -> dict[str, dict[str, int]]:
         """Pixels of each class by gas."""
-        found = {}
+        found: dict[str, dict[str, int]] = {}
         for gas in (gas for gas in GASES if gas in self.masks):
-            counts = np.bincount(self.masks[gas].ravel(), minlength=len(SEG_CLASSES))
-            found[gas] = dict(zip(SEG_CLASSES, counts.tolist(), strict=True))
+            mask = self.masks[gas]
+            found[gas] = {
+                name: int(np.count_nonzero(mask == class_id))
+                for class_id, name in enumerate(SEG_CLASSES)
+            }
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,3 +89,26 @@ class DualGasResult:
             scores = self.health_scores
             row[f'p_{name.lower()}'] = None if scores is None else float(scores[i])
         return row
+
+
+class Predictor(Protocol):
+    """A model, whichever program runs it.
+
+    It may also have ``training_data``, a few words on what it learned from
+    (``'simulated'``) or None, and ``gases``, those it looks at, if not all.
+    """
+
+    def predict(
+        self, samples: Sequence[Mapping[str, Any]], probabilities: bool = False
+    ) -> list[DualGasResult]:
+        """What the model says of each sample, in their order.
+
+        Args:
+            samples: Each with ``name`` and, by gas, the frame (H, W) uint8, or None or
+                no such key where it was not recorded. Frames may differ in size.
+            probabilities: Also give the probability of each class at each pixel.
+
+        Raises:
+            UserError: Naming a sample that has no frame the model can use.
+        """
+        ...

@@ -1,3 +1,3 @@
-"""What the Runner is extended with: hooks and the optimiser wrapper."""
+"""What the Runner is extended with: hooks, loops, the optimiser wrapper."""
 
-from . import hooks, optim  # noqa: F401
+from . import hooks, loops, optim  # noqa: F401

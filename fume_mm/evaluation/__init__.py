@@ -1,20 +1,28 @@
 """What a model is worth: scores, metrics, the evaluator and the table for terminals."""
 
 from .base import DualGasMetric
+from .boundary import boundary_scores
+from .boundary_metric import BoundaryMetric
 from .evaluator import DualGasEvaluator
+from .figures import compute_figures, confidence_intervals, undefined_reasons
 from .health_metric import HealthMetric
 from .scores import classification_scores, confusion_matrix, segmentation_scores
 from .segmentation_metric import SegmentationMetric
 from .summary import results_title, summary_table
 
 __all__ = [
+    'BoundaryMetric',
     'DualGasEvaluator',
     'DualGasMetric',
     'HealthMetric',
     'SegmentationMetric',
+    'boundary_scores',
     'classification_scores',
+    'compute_figures',
+    'confidence_intervals',
     'confusion_matrix',
     'results_title',
     'segmentation_scores',
     'summary_table',
+    'undefined_reasons',
 ]

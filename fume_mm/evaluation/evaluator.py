@@ -5,34 +5,38 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 from mmengine.dist import all_gather_object, broadcast_object_list, get_world_size
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.structures import BaseDataElement
 
 from fume_mm.errors import UserError
 from fume_mm.registry import EVALUATOR, METRICS
-from fume_mm.structures import AVAILABILITY
+from fume_mm.structures import AVAILABILITY, HEALTH_CLASSES, SEG_CLASSES
 
 from .base import DualGasMetric, sample_availability, sample_id
-
-SEGMENTATION_PART = 'seg/mIoU'
-HEALTH_PART = 'cls/balanced_accuracy'
+from .figures import describe_samples, joint_score
+from .table import merge_tables
 
 
 @EVALUATOR.register_module()
 class DualGasEvaluator(Evaluator):
-    """MMEngine's evaluator, with a joint score, details and a count of the samples.
+    """MMEngine's evaluator, with one table of all rows, a joint score and details.
 
-    Adds ``joint/score = (seg/mIoU + cls/balanced_accuracy) / 2`` where both exist, the
-    figure by which FUME's founding document ranks models of both tasks.
+    Adds ``joint/score = (seg/mIoU + cls/balanced_accuracy) / 2`` where both exist, and
+    sees to it that every sample of the dataset is scored once.
 
     Args:
         metrics: One metric or several, or their configs.
 
     Attributes:
+        table: A row per sample with the columns of all :class:`DualGasMetric`, after
+            :meth:`evaluate`; on the main process only, and None without such metrics.
         details: What is no number, as JSON types, after :meth:`evaluate`, on every
             process: ``num_samples``, ``availability`` (samples by pattern), and the
-            details of each metric by its prefix (``seg``, ``cls``).
+            details of each metric by its prefix (``seg``, ``boundary``, ``cls``),
+            ``vessels`` (see :func:`~fume_mm.evaluation.figures.describe_samples`) and
+            ``not_scored``, why metrics were left out by :meth:`leave_out`.
     """
 
     def __init__(self, metrics: dict | BaseMetric | Sequence) -> None:
@@ -41,8 +45,32 @@ class DualGasEvaluator(Evaluator):
         super().__init__(
             [METRICS.build(m) if isinstance(m, dict) else m for m in metrics]
         )
+        self.metrics: list[BaseMetric]
+        self.table: pd.DataFrame | None = None
         self.details: dict[str, Any] = {}
         self._seen: list[tuple[str, str]] = []
+        self._left_out: dict[str, str] = {}
+
+    def leave_out(self, needs: str, reason: str) -> None:
+        """Take out the metrics that need what the model does not predict.
+
+        Args:
+            needs: ``'masks'`` or ``'health'``, see :class:`DualGasMetric`.
+            reason: Why, for the details.
+
+        Raises:
+            UserError: If no metric is left.
+        """
+        out = [
+            metric for metric in self.metrics if getattr(metric, 'needs', '') == needs
+        ]
+        self.metrics = [metric for metric in self.metrics if metric not in out]
+        self._left_out |= {str(metric.prefix): reason for metric in out}
+        if not self.metrics:
+            raise UserError(
+                f'{reason}, so no metric of the evaluator is left; give the model a '
+                'head or the evaluator other metrics.'
+            )
 
     def process(
         self, data_samples: Sequence[Any], data_batch: Any | None = None
@@ -53,6 +81,7 @@ class DualGasEvaluator(Evaluator):
             data_samples: Samples with truth and predictions.
             data_batch: What the loader gave, for metrics that want it.
         """
+        self._check_classes()
         samples = [
             sample.to_dict() if isinstance(sample, BaseDataElement) else sample
             for sample in data_samples
@@ -77,24 +106,33 @@ class DualGasEvaluator(Evaluator):
         """
         seen = self._gather(size)
         metrics = super().evaluate(size)
-        if SEGMENTATION_PART in metrics and HEALTH_PART in metrics:
-            parts = metrics[SEGMENTATION_PART], metrics[HEALTH_PART]
-            metrics['joint/score'] = sum(parts) / 2
+        metrics |= joint_score(metrics)
         counts = Counter(pattern for _, pattern in seen)
+        ours = [metric for metric in self.metrics if isinstance(metric, DualGasMetric)]
+        tables = [metric.table for metric in ours if metric.table is not None]
+        self.table = merge_tables(tables) if tables else None
         details: list[Any] = [
             {
                 'num_samples': len(seen),
                 'availability': {name: counts[name] for name in AVAILABILITY},
-                **{
-                    str(metric.prefix): metric.details
-                    for metric in self.metrics
-                    if isinstance(metric, DualGasMetric)
-                },
+                **({'not_scored': self._left_out} if self._left_out else {}),
+                **({} if self.table is None else describe_samples(self.table)),
             }
         ]
         broadcast_object_list(details)
         self.details = details[0]
         return metrics
+
+    def _check_classes(self) -> None:
+        """Refuse a dataset of other classes than those that are scored."""
+        wanted = {'classes': SEG_CLASSES, 'health_classes': HEALTH_CLASSES}
+        for key, classes in wanted.items():
+            found = tuple((self.dataset_meta or {}).get(key) or classes)
+            if found != classes:
+                raise UserError(
+                    f'the dataset has {key}={found}, but the metrics score {classes}; '
+                    "correct the dataset's metainfo."
+                )
 
     def _gather(self, size: int) -> list[tuple[str, str]]:
         """Id and pattern of every sample that was evaluated, without the padding."""

@@ -1,45 +1,68 @@
 """Scores of the health class, for all samples and each availability pattern."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.registry import METRICS
 from fume_mm.structures import AVAILABILITY, HEALTH_CLASSES
 
-from .base import (
-    DualGasMetric,
-    add_by_name,
-    prefixed,
-    require,
-    sample_availability,
-    sample_id,
+from .base import DualGasMetric, prefixed, require, sample_id
+from .probability_scores import (
+    brier_parts,
+    calibration_error,
+    calibration_parts,
+    curves,
+    rank_scores,
+    reliability,
 )
-from .scores import classification_scores
+from .resampling import Totals
+from .scores import classification_scores, mean_defined, plain, quotient
+from .table import (
+    CLASS_COLUMNS,
+    PROBABILITY_COLUMNS,
+    numbers,
+    vessel_codes,
+    without_vessel,
+)
 
 ALL = 'all'
 #: What is told for each availability pattern.
 PATTERN_KEYS = ('accuracy', 'balanced_accuracy')
+#: What is told of the vessels' verdicts.
+VESSEL_KEYS = ('accuracy', 'balanced_accuracy', 'macro_f1')
+#: Probabilities of half precision add up to 1 within this.
+SUM_TOLERANCE = 0.01
 
 
 @METRICS.register_module()
 class HealthMetric(DualGasMetric):
-    """Accuracies, F1, kappa and per-class scores of the health class.
+    """Accuracies, F1, kappa, ranking and calibration of the health class.
 
     Every sample counts once, whichever gases it has. Scores that are undefined are NaN
-    and left out of the means (see :func:`classification_scores`).
+    and left out of the means (see :func:`classification_scores` and
+    :mod:`~fume_mm.evaluation.probability_scores`).
+
+    A vessel's verdict is the class with the largest mean probability over its samples
+    (of equal ones the first). Vessels whose samples differ in their true class have
+    none and are left out.
 
     Keys: ``cls/accuracy``, ``cls/balanced_accuracy``, ``cls/macro_f1``,
     ``cls/weighted_f1``, ``cls/kappa``; ``cls/precision/<class>``,
     ``cls/recall/<class>``, ``cls/f1/<class>``, ``cls/support/<class>`` with the classes
     Healthy, Transitional and Acidotic; ``accuracy`` and ``balanced_accuracy`` under
     ``cls/both/…``, ``cls/co2_only/…`` and ``cls/ch4_only/…``. A pattern that never
-    occurs in the split has no keys.
+    occurs in the split has no keys. If the model gives probabilities, also
+    ``cls/roc_auc`` and ``cls/average_precision`` (mean of the classes) and each with
+    ``/<class>``; ``cls/ece``, ``cls/brier``; ``cls/vessel/accuracy``,
+    ``cls/vessel/balanced_accuracy``, ``cls/vessel/macro_f1``.
 
     ``details``: ``classes`` and ``confusion``, sample counts by name (``all``, the
-    patterns), rows truth, columns prediction.
+    patterns), rows truth, columns prediction. With probabilities also ``curves`` (by
+    class ``roc`` and ``pr``), ``reliability`` and ``vessels``: ``confusion`` of the
+    verdicts, and how many vessels are left out as ``mixed``.
 
     Args:
         collect_device: See :class:`DualGasMetric`.
@@ -47,59 +70,205 @@ class HealthMetric(DualGasMetric):
     """
 
     default_prefix = 'cls'
+    needs = 'health'
+    columns = {**CLASS_COLUMNS, **PROBABILITY_COLUMNS}
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Note the true and the predicted class of each sample.
+    def row(self, sample: dict) -> dict[str, Any]:
+        """Note the true and the predicted class and the probabilities.
 
         Args:
-            data_batch: Not used.
-            data_samples: Samples as dicts with ``gt_health`` and ``pred_health`` (1,).
+            sample: ``gt_health`` and ``pred_health`` (1,), ``health_scores`` (3,) if
+                the model gives probabilities.
 
         Raises:
-            UserError: If a sample has no truth, no prediction or an unknown class.
+            UserError: If a sample has no truth, no prediction, an unknown class or
+                scores that are no probabilities.
         """
-        for sample in data_samples:
-            truth = require(
-                sample,
-                'gt_health',
-                error='it has no true health class to compare with; evaluate on '
-                'annotated samples, or take HealthMetric out of the evaluator.',
+        truth = require(
+            sample,
+            'gt_health',
+            error='it has no true health class to compare with; evaluate on '
+            'annotated samples, or take HealthMetric out of the evaluator.',
+        )
+        prediction = require(
+            sample,
+            'pred_health',
+            error='the model predicted no health class; give the model a health '
+            'head, or take HealthMetric out of the evaluator.',
+        )
+        row: dict[str, Any] = {}
+        if sample.get('health_scores') is not None:
+            values = sample['health_scores'].float().tolist()
+            refuse_scores(values, f"sample '{sample_id(sample)}'")
+            row = dict(zip(PROBABILITY_COLUMNS, values, strict=True))
+        classes = int(truth), int(prediction)
+        if not all(0 <= c < len(HEALTH_CLASSES) for c in classes):
+            raise UserError(
+                f"sample '{sample_id(sample)}' has the health classes {classes} "
+                '(truth, prediction), but the ids are 0 to '
+                f'{len(HEALTH_CLASSES) - 1}; correct class_id in the annotations '
+                'or the number of classes of the health head.'
             )
-            prediction = require(
-                sample,
-                'pred_health',
-                error='the model predicted no health class; give the model a health '
-                'head, or take HealthMetric out of the evaluator.',
-            )
-            classes = int(truth), int(prediction)
-            if not all(0 <= c < len(HEALTH_CLASSES) for c in classes):
-                raise UserError(
-                    f"sample '{sample_id(sample)}' has the health classes {classes} "
-                    '(truth, prediction), but the ids are 0 to '
-                    f'{len(HEALTH_CLASSES) - 1}; correct class_id in the annotations '
-                    'or the number of classes of the health head.'
-                )
-            self.results.append((sample_availability(sample), *classes))
+        names = (HEALTH_CLASSES[c] for c in classes)
+        return dict(zip(CLASS_COLUMNS, names, strict=True)) | row
 
-    def compute_metrics(self, results: list) -> dict[str, float]:
-        """Scores of the pairs of classes in ``results``."""
-        size = len(HEALTH_CLASSES)
-        totals = {ALL: np.zeros((size, size), np.int64)}
-        for pattern, truth, prediction in results:
-            one = np.zeros((size, size), np.int64)
-            one[truth, prediction] = 1
-            add_by_name(totals, (ALL, pattern), one)
-        order = (ALL, *AVAILABILITY)
-        totals = {name: totals[name] for name in order if name in totals}
-        self.details = {
-            'classes': list(HEALTH_CLASSES),
-            'confusion': {name: total.tolist() for name, total in totals.items()},
-        }
-        metrics = classification_scores(totals.pop(ALL))
-        for name, total in totals.items():
-            metrics |= prefixed(
-                name,
-                classification_scores(total),
-                PATTERN_KEYS,
+    @staticmethod
+    def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
+        """See the class; keys without ``cls/``."""
+        truth, _ = class_ids(table)
+        counts = _confusions(table)
+        metrics = classification_scores(totals.sum(counts))
+        probabilities = _probabilities(table)
+        if probabilities is not None:
+            rows = np.ones(len(table), bool)
+            ranked = np.stack(
+                [
+                    totals.weighted(
+                        lambda weights, c=c: rank_scores(  # type: ignore[misc]
+                            probabilities[:, c], truth == c, weights
+                        ),
+                        rows,
+                    )
+                    for c in range(len(HEALTH_CLASSES))
+                ],
+                axis=-1,
             )
-        return metrics
+            for index, key in enumerate(('roc_auc', 'average_precision')):
+                metrics[key] = mean_defined(ranked[..., index, :])
+                for c, name in enumerate(HEALTH_CLASSES):
+                    metrics[f'{key}/{name}'] = ranked[..., index, c]
+            metrics['ece'] = calibration_error(totals.sum(_calibration(table)))
+            brier = brier_parts(probabilities, truth)
+            metrics['brier'] = quotient(
+                *(totals.sum(part) for part in (brier, rows.astype(float)))
+            )
+            verdicts = classification_scores(totals.sum(_verdicts(table)[0]))
+            metrics |= prefixed('vessel', verdicts, VESSEL_KEYS)
+        for name, chosen in _patterns(table).items():
+            scores = classification_scores(totals.sum(counts * chosen[:, None, None]))
+            metrics |= prefixed(name, scores, PATTERN_KEYS)
+        return plain(metrics)
+
+    @staticmethod
+    def describe(table: pd.DataFrame) -> dict[str, Any]:
+        """See the class."""
+        counts = _confusions(table)
+        names = {ALL: np.ones(len(table), bool), **_patterns(table)}
+        details: dict[str, Any] = {
+            'classes': list(HEALTH_CLASSES),
+            'confusion': {
+                name: counts[chosen].sum(0).tolist() for name, chosen in names.items()
+            },
+        }
+        probabilities = _probabilities(table)
+        if probabilities is None:
+            return details
+        truth, _ = class_ids(table)
+        verdicts, mixed = _verdicts(table)
+        return details | {
+            'curves': {
+                name: curves(probabilities[:, c], truth == c)
+                for c, name in enumerate(HEALTH_CLASSES)
+            },
+            'reliability': reliability(_calibration(table).sum(0)),
+            'vessels': {'confusion': verdicts.sum(0).tolist(), 'mixed': mixed},
+        }
+
+
+def refuse_scores(values: list[float], where: str) -> None:
+    """Raise a :class:`UserError` unless ``values`` are probabilities of the classes."""
+    if len(values) != len(HEALTH_CLASSES):
+        raise UserError(
+            f'{where}: the model scores {len(values)} health classes, but there are '
+            f'{len(HEALTH_CLASSES)} ({", ".join(HEALTH_CLASSES)}); correct the number '
+            'of classes of the health head.'
+        )
+    if any(value != value for value in values):
+        raise UserError(
+            f"{where}: the model's health scores are NaN; its training diverged, so "
+            'test another checkpoint.'
+        )
+    if not all(0 <= value <= 1 + SUM_TOLERANCE for value in values) or (
+        abs(sum(values) - 1) > SUM_TOLERANCE
+    ):
+        raise UserError(
+            f'{where}: the health scores {values} are no probabilities (0 to 1, sum '
+            '1); let the health head predict a softmax.'
+        )
+
+
+def class_ids(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """True and predicted class ids, (N,) int each."""
+    ids = {name: index for index, name in enumerate(HEALTH_CLASSES)}
+    truth, prediction = (
+        table[column].map(ids).to_numpy(np.int64) for column in CLASS_COLUMNS
+    )
+    return truth, prediction
+
+
+def _confusions(table: pd.DataFrame) -> np.ndarray:
+    """1 where a sample is in its confusion matrix, (N, 3, 3) int."""
+    return _one_hot(*class_ids(table))
+
+
+def _one_hot(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    size = len(HEALTH_CLASSES)
+    counts = np.zeros((len(truth), size, size), np.int64)
+    counts[np.arange(len(truth)), truth, prediction] = 1
+    return counts
+
+
+def _patterns(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Which samples are of each pattern that occurs, (N,) bool."""
+    chosen = {name: (table['availability'] == name).to_numpy() for name in AVAILABILITY}
+    return {name: rows for name, rows in chosen.items() if rows.any()}
+
+
+def _probabilities(table: pd.DataFrame) -> np.ndarray | None:
+    """(N, 3), or None if the model gives none.
+
+    Raises:
+        UserError: If it gives some samples probabilities and others none.
+    """
+    probabilities = numbers(table, list(PROBABILITY_COLUMNS))
+    absent = np.isnan(probabilities).any(axis=1)
+    if absent.all():
+        return None
+    if absent.any():
+        name = table['sample_id'].iat[int(np.argmax(absent))]
+        raise UserError(
+            f"sample '{name}' has no class probabilities (health_scores), but other "
+            'samples have; predict them for all samples or for none.'
+        )
+    return probabilities
+
+
+def _calibration(table: pd.DataFrame) -> np.ndarray:
+    truth, prediction = class_ids(table)
+    probabilities = numbers(table, list(PROBABILITY_COLUMNS))
+    confidence = probabilities[np.arange(len(table)), prediction]
+    return calibration_parts(confidence, truth == prediction)
+
+
+def _verdicts(table: pd.DataFrame) -> tuple[np.ndarray, int]:
+    """Each vessel's confusion matrix, in the row of its first sample: (N, 3, 3) int.
+
+    Returns:
+        The matrices, 0 everywhere else, and the number of vessels of several classes.
+        All 0 if a sample names no vessel.
+    """
+    truth, _ = class_ids(table)
+    size = len(HEALTH_CLASSES)
+    counts = np.zeros((len(table), size, size), np.int64)
+    if without_vessel(table):
+        return counts, 0
+    vessels, number = vessel_codes(table)
+    first = np.full(number, len(table))
+    np.minimum.at(first, vessels, np.arange(len(table)))
+    sums = np.zeros((number, size))
+    np.add.at(sums, vessels, numbers(table, list(PROBABILITY_COLUMNS)))
+    mixed = np.zeros(number, bool)
+    mixed[vessels[truth != truth[first][vessels]]] = True
+    counts[first] = _one_hot(truth[first], sums.argmax(axis=1))
+    counts[first[mixed]] = 0
+    return counts, int(mixed.sum())

@@ -2,9 +2,15 @@
 
 import mmseg.models  # noqa: F401  (registers mmseg's encoders, heads and losses)
 
-from . import backbones, heads, layers, losses, necks  # noqa: F401
+from . import backbones, classical, heads, layers, losses, necks, peers  # noqa: F401
 from .data_preprocessor import DualGasDataPreprocessor
 from .dual_gas_model import DualGasModel
 from .pretrained import GrayPretrained
+from .tta import DualGasTTAModel
 
-__all__ = ['DualGasDataPreprocessor', 'DualGasModel', 'GrayPretrained']
+__all__ = [
+    'DualGasDataPreprocessor',
+    'DualGasModel',
+    'DualGasTTAModel',
+    'GrayPretrained',
+]

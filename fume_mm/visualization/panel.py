@@ -1,7 +1,8 @@
 """A sample as one picture: frames, masks, health. Pure functions of arrays."""
 
 import math
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,10 +16,13 @@ from fume_mm.structures import (
     HEALTH_PALETTE,
     SEG_CLASSES,
     SEG_PALETTE,
-    DualGasDataSample,
 )
 
 from .canvas import BAR, GREY, INK, RULE, WARNING, WHITE, Canvas
+from .overlay import IGNORED, STRIPE, overlay, stripes
+
+if TYPE_CHECKING:
+    from fume_mm.structures import DualGasDataSample
 
 TILE_WIDTH = 360
 MARGIN = 14
@@ -33,65 +37,12 @@ HEALTH_MARGIN = 12
 CLASSES_WIDTH, SCORES_WIDTH = 330, 720
 TEXT, LARGE = 15, 18
 
-#: Value of a mask's unlabelled pixels, the losses' and metrics' ``ignore_index``.
-IGNORED = 255
-#: Stripes over them: gray level and period in pixels.
-STRIPE, STRIPE_PERIOD = 150, 8
-
 COLUMNS = {'gt_sem_seg': 'truth', 'pred_sem_seg': 'prediction'}
-
-
-def overlay(
-    frame: np.ndarray, mask: np.ndarray, *, alpha: float = 0.45, line_width: int = 1
-) -> np.ndarray:
-    """Tint tube and gas in a frame, outline them, and hatch ignored pixels in gray.
-
-    The tint lets a faint plume shine through; the outline shows where the mask ends
-    although the plume does not.
-
-    Args:
-        frame: (H, W) uint8.
-        mask: (H, W) integer class ids; background stays as it is, and so do ids that
-            are no class, but for :data:`IGNORED`.
-        alpha: Share of the colour in the tint, 0 to 1.
-        line_width: Of the outline, in pixels; 0 draws none.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-
-    Raises:
-        ValueError: If frame and mask differ in size.
-    """
-    if frame.shape != mask.shape:
-        raise ValueError(
-            f'the frame has the shape {frame.shape}, its mask {mask.shape}; give a '
-            "mask of the frame's size."
-        )
-    image = np.repeat(frame[:, :, None], 3, axis=2)
-    for class_id, colour in enumerate(SEG_PALETTE):
-        inside = mask == class_id
-        if class_id == BACKGROUND or not inside.any():
-            continue
-        tint = (1 - alpha) * image[inside] + alpha * np.array(colour)
-        image[inside] = tint.round().astype(np.uint8)
-        if line_width:
-            contours, _ = cv2.findContours(
-                inside.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
-            )
-            cv2.drawContours(image, contours, -1, colour, line_width)
-    image[(mask == IGNORED) & _stripes(mask.shape)] = STRIPE
-    return image
-
-
-def _stripes(shape: tuple[int, ...]) -> np.ndarray:
-    """Slanted stripes over half of the pixels, (H, W) bool."""
-    rows, columns = np.indices(shape, sparse=True)
-    return (rows + columns) % STRIPE_PERIOD < STRIPE_PERIOD // 2
 
 
 def draw_panel(
     frames: dict[str, np.ndarray],
-    sample: DualGasDataSample,
+    sample: 'DualGasDataSample',
     *,
     title: str | None = None,
     note: str | None = None,
@@ -114,10 +65,54 @@ def draw_panel(
     Raises:
         UserError: If frames or masks do not fit the sample.
     """
-    masks = _masks(frames, sample)
+    return _draw(
+        frames,
+        _masks(frames, sample),
+        lines=_class_lines(sample),
+        bars=_bars(sample),
+        title=title or str(sample.get('sample_id', '')),
+        note=note,
+    )
+
+
+def draw_result(
+    frames: dict[str, np.ndarray],
+    masks: dict[str, np.ndarray],
+    health_scores: Sequence[float] | np.ndarray | None,
+    *,
+    title: str,
+    note: str | None = None,
+) -> np.ndarray:
+    """:func:`draw_panel` of what a model says, without torch.
+
+    Args:
+        frames: (H, W) uint8 by gas that was given.
+        masks: (H, W) uint8 class ids by gas that was predicted.
+        health_scores: (3,) probabilities; None for a model without health.
+        title: Headline.
+        note: Put beside the headline in a box.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
+    """
+    bars = [] if health_scores is None else [float(score) for score in health_scores]
+    lines = [('prediction', int(np.argmax(bars)), '')] if bars else []
+    predicted = {
+        gas: {'pred_sem_seg': masks[gas]} if gas in masks else {} for gas in frames
+    }
+    return _draw(frames, predicted, lines=lines, bars=bars, title=title, note=note)
+
+
+def _draw(
+    frames: dict[str, np.ndarray],
+    masks: dict[str, dict[str, np.ndarray]],
+    *,
+    lines: list[tuple[str, int, str]],
+    bars: list[float],
+    title: str,
+    note: str | None,
+) -> np.ndarray:
     columns = [key for key in COLUMNS if any(key in part for part in masks.values())]
-    lines = _class_lines(sample)
-    bars = _bars(sample)
     heights = {
         gas: round(TILE_WIDTH * frame.shape[0] / frame.shape[1])
         for gas, frame in frames.items()
@@ -134,7 +129,7 @@ def draw_panel(
     height += health_height + 2 * HEALTH_MARGIN if health_height else 0
     canvas = Canvas(right + MARGIN, height)
 
-    _draw_head(canvas, title or str(sample.get('sample_id', '')), note)
+    _draw_head(canvas, title, note)
     top = TITLE_HEIGHT
     for index, heading in enumerate(['frame', *(COLUMNS[key] for key in columns)]):
         x = left + index * (TILE_WIDTH + GAP) + TILE_WIDTH // 2
@@ -183,17 +178,8 @@ def dataset_note(metainfo: dict | None) -> str | None:
     return ', '.join(said) or None
 
 
-def write_png(path: str | Path, image: np.ndarray) -> None:
-    """Write (h, w, 3) uint8 RGB as PNG; makes the folder it goes to."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # imwrite cannot open every path on every system, and only returns False then.
-    _, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    path.write_bytes(data.tobytes())
-
-
 def _masks(
-    frames: dict[str, np.ndarray], sample: DualGasDataSample
+    frames: dict[str, np.ndarray], sample: 'DualGasDataSample'
 ) -> dict[str, dict[str, np.ndarray]]:
     """The (H, W) masks that there are, by gas and field."""
     name = f"sample '{sample.get('sample_id')}'"
@@ -271,12 +257,12 @@ def _draw_legend(canvas: Canvas, left: int, top: int, *, ignored: bool) -> None:
         canvas.text((left + 20, middle), name, anchor='lm')
         left += 20 + canvas.text_width(name, TEXT) + 22
     if ignored:
-        swatch = np.where(_stripes((14, 14)), STRIPE, 255).astype(np.uint8)
+        swatch = np.where(stripes((14, 14)), STRIPE, 255).astype(np.uint8)
         canvas.paste(np.repeat(swatch[:, :, None], 3, axis=2), (left, middle - 7))
         canvas.text((left + 20, middle), 'ignored', anchor='lm')
 
 
-def _class_lines(sample: DualGasDataSample) -> list[tuple[str, int, str]]:
+def _class_lines(sample: 'DualGasDataSample') -> list[tuple[str, int, str]]:
     """What to write about the health class: whose, class id, remark."""
     truth, predicted = sample.get('gt_health'), sample.get('pred_health')
     lines = []
@@ -293,7 +279,7 @@ def _class_lines(sample: DualGasDataSample) -> list[tuple[str, int, str]]:
     return lines
 
 
-def _bars(sample: DualGasDataSample) -> list[float]:
+def _bars(sample: 'DualGasDataSample') -> list[float]:
     scores = sample.get('health_scores')
     return [] if scores is None else scores.float().tolist()
 

@@ -9,7 +9,8 @@ from mmengine.visualization import LocalVisBackend, Visualizer
 from fume_mm.registry import VISUALIZERS
 from fume_mm.structures import DualGasDataSample
 
-from .panel import dataset_note, draw_panel, write_png
+from .overlay import write_png
+from .panel import dataset_note, draw_panel
 
 
 @VISUALIZERS.register_module()

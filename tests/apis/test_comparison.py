@@ -30,7 +30,7 @@ def make_run(
         .as_posix(),
         'simulated': True,
         'leakage': False,
-        'dataset': {'ann_sha256': 'a' * 64},
+        'dataset': {'ann_file_sha256': 'a' * 64},
         'metrics': {
             'seg/mIoU': miou,
             'boundary/HD95': 20 - 10 * miou,
@@ -111,7 +111,7 @@ def test_latex_escapes_and_has_as_many_cells_as_its_head(runs: Path) -> None:
 
 
 def test_other_data_and_no_runs_are_refused(runs: Path, tmp_path: Path) -> None:
-    other = {'dataset': {'ann_sha256': 'b' * 64}}
+    other = {'dataset': {'ann_file_sha256': 'b' * 64}}
     make_run(runs / 'e', 'cmx_t1', 0.79, None, **other)
     with pytest.raises(UserError, match='were tested on different data'):
         read_runs([runs])

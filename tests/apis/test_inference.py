@@ -123,13 +123,12 @@ def test_no_frame_is_refused(model):
         inference_model(model)
 
 
-def test_colour_is_refused(model, tmp_path):
+def test_colour_is_taken_by_its_luma(model, tmp_path):
     path = tmp_path / 'colour.png'
-    image = np.repeat(frame()[..., None], 3, axis=2)
-    image[0, 0, 2] ^= 1
+    image = cv2.applyColorMap(frame(), cv2.COLORMAP_BONE)
     cv2.imwrite(str(path), image)
-    with pytest.raises(UserError, match=r'colour\.png: is in colour; .* ch4 frame'):
-        inference_model(model, co2=frame(), ch4=path)
+    luma = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    assert equal(inference_model(model, ch4=path), inference_model(model, ch4=luma))
 
 
 def test_missing_frame_is_named(model):
@@ -141,15 +140,15 @@ def test_missing_frame_is_named(model):
 def test_file_that_is_no_image_is_named(model, tmp_path, content):
     path = tmp_path / 'broken.png'
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r'broken\.png: cannot be decoded'):
+    with pytest.raises(UserError, match=r'broken\.png: is not an image'):
         inference_model(model, co2=path)
 
 
 @pytest.mark.parametrize(
-    'array', [np.zeros((48, 64)), np.zeros((48, 64, 3), np.uint8)], ids=['float', 'rgb']
+    'array', [np.zeros((48, 64), bool), np.zeros((48, 64, 2), np.uint8)]
 )
-def test_array_that_is_not_gray_levels_is_refused(model, array):
-    with pytest.raises(UserError, match=r'the ch4 frame is .*\(48, 64'):
+def test_array_that_is_no_frame_is_refused(model, array):
+    with pytest.raises(UserError, match=r'the ch4 frame: is .*\(48, 64'):
         inference_model(model, ch4=array)
 
 

@@ -8,12 +8,17 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from fume_mm.errors import UserError
-from fume_mm.evaluation import DualGasEvaluator, HealthMetric, SegmentationMetric
+from fume_mm.evaluation import (
+    DualGasEvaluator,
+    HealthMetric,
+    SegmentationMetric,
+)
 
 CONFIG = {
     'type': 'fume_mm.DualGasEvaluator',
     'metrics': [
         {'type': 'fume_mm.SegmentationMetric'},
+        {'type': 'fume_mm.BoundaryMetric'},
         {'type': 'fume_mm.HealthMetric'},
     ],
 }
@@ -32,9 +37,14 @@ def samples(make_sample):
             ch4=([[0, 2]], [[0, 0]]),
             health=0,
             predicted=0,
+            groups=('v0', 'v1'),
         ),
-        make_sample('b', co2=([[0, 2]], [[0, 2]]), health=1, predicted=0),
-        make_sample('c', co2=([[1, 2]], [[1, 2]]), health=2, predicted=2),
+        make_sample(
+            'b', co2=([[0, 2]], [[0, 2]]), health=1, predicted=0, groups=('v1',)
+        ),
+        make_sample(
+            'c', co2=([[1, 2]], [[1, 2]]), health=2, predicted=2, groups=('v2',)
+        ),
     ]
 
 
@@ -81,6 +91,9 @@ def test_details_are_json_and_numbers_are_numbers(samples):
     assert details['num_samples'] == 3
     assert details['availability'] == {'both': 1, 'co2_only': 2, 'ch4_only': 0}
     assert details['cls']['confusion']['all'] == [[1, 0, 0], [1, 0, 0], [0, 0, 1]]
+    assert details['cls']['vessels']['confusion'] == [[1, 0, 0], [1, 0, 0], [0, 0, 1]]
+    assert details['boundary']['frames']['ch4']['gas']['truth'] == 1
+    assert details['vessels'] == {'number': 3, 'samples_of_several': 1}
     assert details['seg']['confusion']['ch4'] == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
 
 
@@ -105,6 +118,41 @@ def test_number_of_samples_must_be_the_datasets(samples, size):
 def test_nothing_evaluated_is_an_error():
     with pytest.raises(UserError, match='no sample was evaluated'):
         built(dict(CONFIG)).evaluate(0)
+
+
+def test_table_has_a_row_per_sample_with_the_columns_of_all_metrics(samples):
+    evaluator = built(dict(CONFIG))
+    evaluator.process(samples)
+    evaluator.evaluate(3)
+    table = evaluator.table
+    assert table['sample_id'].tolist() == ['a', 'b', 'c']
+    assert table['vessel'].tolist() == ['v0', 'v1', 'v2']
+    assert table['other_vessels'].tolist() == ['v1', '', '']
+    assert table['co2_tube_as_tube'].tolist() == [1, 0, 1]
+    assert table['ch4_gas_as_background'].isna().tolist() == [False, True, True]
+    assert table['ch4_gas_in'].tolist() == ['truth', '', '']
+    assert table['predicted_class'].tolist() == ['Healthy', 'Healthy', 'Acidotic']
+    assert table['p_acidotic'].tolist() == [0, 0, 1]
+
+
+def test_metrics_without_predictions_are_left_out(samples):
+    evaluator = built(dict(CONFIG))
+    evaluator.leave_out('masks', 'the model predicts no masks')
+    evaluator.process(samples)
+    metrics = evaluator.evaluate(3)
+    assert {key.split('/')[0] for key in metrics} == {'cls'}
+    reason = 'the model predicts no masks'
+    assert evaluator.details['not_scored'] == {'seg': reason, 'boundary': reason}
+    with pytest.raises(UserError, match='no metric of the evaluator is left'):
+        evaluator.leave_out('health', 'the model predicts no health class')
+
+
+@pytest.mark.parametrize('key', ['classes', 'health_classes'])
+def test_dataset_of_other_classes_is_refused(samples, key):
+    evaluator = built(dict(CONFIG))
+    evaluator.dataset_meta = {key: ('background', 'cow')}
+    with pytest.raises(UserError, match=f'the dataset has {key}=.*cow'):
+        evaluator.process(samples)
 
 
 def test_sample_without_id(make_sample):
@@ -133,7 +181,8 @@ def evaluate_shard(rank, world, shards, size, rendezvous, out):
     for batch in shards[rank]:
         evaluator.process(batch)
     try:
-        result = evaluator.evaluate(size), evaluator.details
+        metrics = evaluator.evaluate(size)
+        result = metrics, evaluator.details, evaluator.table
     except UserError as error:
         result = str(error)
     torch.save(result, f'{out}/{rank}.pt')
@@ -162,10 +211,27 @@ def test_two_processes_equal_one(samples, tmp_path, monkeypatch):
     for name, shards in (('uneven', uneven), ('padded', padded)):
         folder = tmp_path / name
         folder.mkdir()
-        for metrics, details in in_two_processes(shards, 3, folder):
-            assert metrics == pytest.approx(expected, nan_ok=True)
+        main, other = in_two_processes(shards, 3, folder)
+        for metrics, details, _ in (main, other):
+            assert metrics == pytest.approx(expected, rel=0, abs=0, nan_ok=True)
             assert details == evaluator.details
+        assert main[2].equals(evaluator.table)
+        assert other[2] is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ['padded', 'uneven']
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='forks')
+def test_two_processes_equal_one_on_random_samples(random_samples, tmp_path):
+    samples = random_samples(13)
+    evaluator = built(dict(CONFIG))
+    evaluator.process(samples)
+    expected = evaluator.evaluate(13)
+    # as a sampler shares them out, in batches of 3; the second's last is padding
+    shares = samples[::2], [*samples[1::2], samples[0]]
+    shards = [[share[i : i + 3] for i in range(0, 7, 3)] for share in shares]
+    main, other = in_two_processes(shards, 13, tmp_path)
+    assert main[0] == other[0] == pytest.approx(expected, rel=0, abs=0, nan_ok=True)
+    assert main[2].equals(evaluator.table)
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='forks')

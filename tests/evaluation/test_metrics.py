@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from fume_mm.errors import UserError
-from fume_mm.evaluation import HealthMetric, SegmentationMetric
+from fume_mm.evaluation import (
+    BoundaryMetric,
+    HealthMetric,
+    SegmentationMetric,
+)
 from fume_mm.registry import METRICS
 from fume_mm.structures import HEALTH_CLASSES, SEG_CLASSES
 
@@ -13,8 +17,21 @@ SEG_KEYS = {
     'mDice',
     'pixel_accuracy',
     'gas_IoU',
-    *(f'{score}/{name}' for score in ('IoU', 'Dice') for name in SEG_CLASSES),
+    *(
+        f'{score}/{name}'
+        for score in ('IoU', 'Dice', 'precision', 'recall')
+        for name in SEG_CLASSES
+    ),
+    *(f'frame/{score}' for score in ('mIoU', 'mDice', 'gas_IoU')),
 }
+BOUNDARY_KEYS = {
+    *(
+        f'{score}{name}'
+        for score in ('HD95', 'ASD', 'F1')
+        for name in ('', '/tube', '/gas')
+    )
+}
+METRICS_OF_ALL = [SegmentationMetric, BoundaryMetric, HealthMetric]
 CLS_KEYS = {
     'accuracy',
     'balanced_accuracy',
@@ -26,6 +43,14 @@ CLS_KEYS = {
         for score in ('precision', 'recall', 'f1', 'support')
         for name in HEALTH_CLASSES
     ),
+    *(
+        f'{score}{name}'
+        for score in ('roc_auc', 'average_precision')
+        for name in ('', *(f'/{name}' for name in HEALTH_CLASSES))
+    ),
+    'ece',
+    'brier',
+    *(f'vessel/{score}' for score in ('accuracy', 'balanced_accuracy', 'macro_f1')),
 }
 
 
@@ -116,13 +141,13 @@ def test_gas_that_never_occurs_has_no_keys(samples):
     assert metrics['seg/pixel_accuracy'] == 3 / 4
 
 
-@pytest.mark.parametrize('metric', [SegmentationMetric, HealthMetric])
+@pytest.mark.parametrize('metric', METRICS_OF_ALL)
 def test_uneven_batches_equal_one(samples, metric):
     split = run(metric(), samples[:1], samples[1:])
     assert split == pytest.approx(run(metric(), samples), nan_ok=True)
 
 
-@pytest.mark.parametrize('metric', [SegmentationMetric, HealthMetric])
+@pytest.mark.parametrize('metric', METRICS_OF_ALL)
 def test_second_evaluation_starts_anew(samples, metric):
     metric = metric()
     run(metric, samples[:1])
@@ -143,8 +168,10 @@ def test_one_tiny_result_per_sample(make_sample):
     mask = torch.zeros(64, 64, dtype=torch.int64)
     metric = SegmentationMetric()
     metric.process(None, [make_sample('a', co2=(mask, mask)).to_dict()])
-    ((_, confusions),) = metric.results
-    assert confusions['co2'].nbytes == 9 * 8
+    (row,) = metric.results
+    assert sum(row[name] for name in row if '_as_' in name) == 64 * 64
+    assert len(row) == 5 + 9
+    assert all(isinstance(value, str | int | float) for value in row.values())
 
 
 @pytest.mark.parametrize(
@@ -209,3 +236,111 @@ def test_metrics_are_registered():
     assert metric.ignore_index == 254
     with pytest.raises(TypeError, match='average'):
         METRICS.build({'type': 'fume_mm.HealthMetric', 'average': 'macro'})
+
+
+def test_boundary_keys(samples):
+    assert set(run(BoundaryMetric(), samples)) == {
+        *(f'boundary/{key}' for key in BOUNDARY_KEYS),
+        *(f'boundary/{gas}/{key}' for gas in ('co2', 'ch4') for key in BOUNDARY_KEYS),
+        *(
+            f'boundary/{pattern}/{key}'
+            for pattern in ('both', 'co2_only', 'ch4_only')
+            for key in ('HD95', 'ASD', 'F1')
+        ),
+    }
+
+
+def test_boundary_is_a_mean_over_frames_that_have_the_class(make_sample):
+    tube, gas, empty = ([[[0, c, 0, 0]], [[0, 0, c, 0]]] for c in (1, 2, 0))
+    samples = [
+        make_sample('a', co2=tube, ch4=gas),  # one pixel off each
+        make_sample('b', co2=(tube[0], tube[0])),
+        make_sample('c', co2=(empty[0], empty[0])),  # in no mean
+        make_sample('d', ch4=(gas[0], empty[0])),  # the diagonal, root of 1 + 16
+    ]
+    metric = BoundaryMetric()
+    metrics = run(metric, samples)
+    expected = {
+        'boundary/HD95/tube': (1 + 0) / 2,
+        'boundary/HD95/gas': (1 + 17**0.5) / 2,
+        'boundary/HD95': ((1 + 0) / 2 + (1 + 17**0.5) / 2) / 2,
+        'boundary/ASD/gas': (1 + 17**0.5) / 2,
+        'boundary/F1/tube': (0 + 1) / 2,
+        'boundary/F1/gas': 0,
+        'boundary/co2/HD95/tube': 1 / 2,
+        'boundary/both/HD95': 1,
+        'boundary/co2_only/HD95': 0,
+        'boundary/ch4_only/HD95': 17**0.5,
+    }
+    assert {key: metrics[key] for key in expected} == pytest.approx(expected)
+    assert math.isnan(metrics['boundary/co2/HD95/gas'])
+    frames = metric.details['frames']
+    assert frames['all']['gas'] == {
+        'both': 1,
+        'truth': 1,
+        'prediction': 0,
+        'neither': 3,
+    }
+    wide = run(BoundaryMetric(tolerance=0.25), samples)
+    assert wide['boundary/F1/tube'] == 1
+
+
+def test_boundary_leaves_ignored_pixels_to_no_class(make_sample):
+    truth = [[0, 2, 2, 255, 255]]
+    sample = make_sample('a', co2=(truth, [[0, 2, 2, 2, 1]]))
+    metrics = run(BoundaryMetric(), [sample])
+    assert metrics['boundary/HD95/gas'] == 0
+    assert math.isnan(metrics['boundary/HD95/tube'])
+
+
+def test_boundary_refuses_what_does_not_fit(make_sample):
+    sample = make_sample('x', ch4=([[0]], [[0, 0]]))
+    with pytest.raises(UserError, match="'x', CH4 frame: the truth has the shape"):
+        run(BoundaryMetric(), [sample])
+    for truth, prediction in (([[3]], [[0]]), ([[0]], [[3]]), ([[0]], [[-1]])):
+        sample = make_sample('x', co2=(truth, prediction))
+        with pytest.raises(UserError, match=r"'x', CO2 frame: the \w+ holds \[-?\d\]"):
+            run(BoundaryMetric(), [sample])
+    run(BoundaryMetric(), [make_sample('x', co2=([[255]], [[7]]))])  # ignored
+    with pytest.raises(UserError, match='tolerance=2'):
+        BoundaryMetric(tolerance=2)
+
+
+def test_health_without_probabilities_has_fewer_keys(samples):
+    for sample in samples:
+        del sample.health_scores
+    metrics = run(HealthMetric(), samples)
+    assert metrics['cls/accuracy'] == 2 / 3
+    assert not [key for key in metrics if 'roc' in key or 'vessel' in key]
+
+
+def test_probabilities_of_some_samples_only(samples):
+    del samples[1].health_scores
+    with pytest.raises(UserError, match="sample 'b' has no class probabilities"):
+        run(HealthMetric(), samples)
+
+
+@pytest.mark.parametrize(
+    ('scores', 'message'),
+    [
+        ([math.nan, 0.5, 0.5], "sample 'b': the model's health scores are NaN"),
+        ([1.5, -0.3, -0.2], "sample 'b': .* are no probabilities"),
+        ([0.9, 0.9, 0.9], "sample 'b': .* are no probabilities"),
+        ([0.5, 0.5], "sample 'b': the model scores 2 health classes"),
+    ],
+)
+def test_scores_that_are_none(samples, scores, message):
+    samples[1].health_scores = torch.tensor(scores)
+    with pytest.raises(UserError, match=message):
+        run(HealthMetric(), samples)
+
+
+@pytest.mark.parametrize('metric', [SegmentationMetric, BoundaryMetric])
+def test_logits_that_are_nan(samples, metric):
+    part = samples[0].get('ch4')
+    logits = torch.zeros(3, 2, 2)
+    part.set_data({'seg_logits': type(part.pred_sem_seg)(data=logits)})
+    run(metric(), samples)
+    logits[1, 0, 1] = math.nan
+    with pytest.raises(UserError, match="'a', CH4 frame: the model's scores are NaN"):
+        run(metric(), samples)

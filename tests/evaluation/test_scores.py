@@ -53,6 +53,39 @@ def test_confusion_refuses_what_does_not_fit(truth, prediction, message):
         confusion_matrix(torch.tensor(truth), torch.tensor(prediction), num_classes=3)
 
 
+@pytest.mark.parametrize('dtype', [torch.int64, torch.int16, torch.uint8])
+def test_confusion_is_the_same_in_bytes_and_otherwise(dtype):
+    generator = torch.Generator().manual_seed(0)
+    truth, prediction = (
+        torch.randint(0, 3, (9, 50), generator=generator) for _ in range(2)
+    )
+    truth[:2] = 255
+    expected = np.zeros((3, 3), int)
+    counted = truth != 255
+    np.add.at(expected, (truth[counted], prediction[counted]), 1)
+    prediction[:2] = 7  # what is said of ignored pixels is no one's business
+    masks = truth.to(dtype), prediction.to(dtype)
+    assert confusion_matrix(*masks, num_classes=3).tolist() == expected.tolist()
+    # values beyond a byte take the other way
+    truth[:2] = 1000
+    assert (
+        confusion_matrix(truth, prediction, num_classes=3, ignore_index=1000).tolist()
+        == expected.tolist()
+    )
+
+
+def test_scores_of_a_stack_are_those_of_each_matrix():
+    rng = np.random.default_rng(0)
+    confusions = rng.integers(0, 4, (5, 3, 3))
+    confusions[0] = 0
+    confusions[1, 2] = confusions[1, :, 2] = 0
+    for function in (segmentation_scores, classification_scores):
+        stacked = function(confusions)
+        for index, confusion in enumerate(confusions):
+            one = {key: values[index] for key, values in stacked.items()}
+            assert one == pytest.approx(function(confusion), nan_ok=True)
+
+
 def test_segmentation_scores_by_hand():
     # 8 pixels: background 4 true (3 hit, 1 → gas), tube 2 (2 hit), gas 2 (1 hit,
     # 1 → background).
@@ -69,6 +102,12 @@ def test_segmentation_scores_by_hand():
             'Dice/gas': 2 / 4,
             'mDice': (6 / 8 + 1 + 2 / 4) / 3,
             'pixel_accuracy': 6 / 8,
+            'precision/background': 3 / 4,
+            'precision/tube': 1,
+            'precision/gas': 1 / 2,
+            'recall/background': 3 / 4,
+            'recall/tube': 1,
+            'recall/gas': 1 / 2,
         }
     )
 
@@ -111,6 +150,27 @@ def test_segmentation_agrees_with_mmseg():
     assert [ours[f'IoU/{n}'] for n in names] == pytest.approx(theirs['IoU'].tolist())
     assert [ours[f'Dice/{n}'] for n in names] == pytest.approx(theirs['Dice'].tolist())
     assert ours['pixel_accuracy'] == pytest.approx(float(theirs['aAcc']))
+
+
+EMPTY = torch.zeros(6, 7, dtype=torch.int64)
+PIXEL = EMPTY.clone()
+PIXEL[2, 3] = 2
+HALF = EMPTY.clone()
+HALF[:, 3:] = 1
+UNLABELLED = torch.full_like(EMPTY, 255)
+
+
+@pytest.mark.parametrize('truth', [EMPTY, PIXEL, HALF, EMPTY + 2, UNLABELLED])
+@pytest.mark.parametrize('prediction', [EMPTY, PIXEL, HALF, EMPTY + 1, EMPTY + 2])
+def test_adversarial_masks_agree_with_mmseg(truth, prediction):
+    areas = IoUMetric.intersect_and_union(prediction, truth.clone(), 3, 255)
+    theirs = IoUMetric.total_area_to_metrics(*areas, metrics=['mIoU', 'mDice'])
+    ours = segmentation_scores(
+        confusion_matrix(truth, prediction, num_classes=3).numpy()
+    )
+    for score in ('IoU', 'Dice'):
+        mine = [ours[f'{score}/{name}'] for name in ('background', 'tube', 'gas')]
+        assert mine == pytest.approx(list(theirs[score]), nan_ok=True)
 
 
 def test_classification_scores_by_hand():

@@ -44,9 +44,16 @@ def sample(folder: Path) -> DualGasDataSample:
 
 
 def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, 'demo/image_demo.py', str(CONFIG), f'{folder}/model.pth']
+    return run(str(CONFIG), f'{folder}/model.pth', *options)
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, 'demo/image_demo.py', *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -131,3 +138,63 @@ def test_mistake_is_one_line(folder: Path) -> None:
     assert 'error: nowhere.png: there is no such co2 frame' in done.stderr
     assert 'Traceback' not in done.stderr
     assert not (folder / 'mistake').exists()
+
+
+def test_folders(folder: Path, tmp_path: Path) -> None:
+    for gas in SIZES:
+        (tmp_path / gas).mkdir()
+        for name in ('a', 'b') if gas == 'co2' else ('a',):
+            frame = (folder / f'{gas}.png').read_bytes()
+            (tmp_path / gas / f'{name}.png').write_bytes(frame)
+    out = tmp_path / 'out'
+    frames = [f'--{gas}={tmp_path / gas}' for gas in SIZES]
+    done = demo(folder, *frames, f'--out-dir={out}', '--batch-size=2')
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert '1 with CO2 alone (b)' in done.stderr
+    assert '2 samples; written:' in done.stdout
+    for gas in SIZES:
+        mask = (out / f'masks/a_{gas}.png').read_bytes()
+        assert mask == (folder / f'both/{gas}_mask.png').read_bytes()
+    mask = (out / 'masks/b_co2.png').read_bytes()
+    assert mask == (folder / 'co2/co2_mask.png').read_bytes()
+    assert {path.name for path in (out / 'panels').iterdir()} == {'a.png', 'b.png'}
+    told = json.loads((out / 'results.json').read_text())
+    assert told['weights'] == f'{folder}/model.pth'
+    assert told['samples'][0]['masks'] == prediction(folder / 'both')['masks']
+
+
+def test_csv(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / 'list.csv'
+    table.write_text(f'name,co2,ch4\nx,{folder}/co2.png,{folder}/ch4.png\n')
+    done = demo(folder, f'--inputs={table}', f'--out-dir={tmp_path}/o', '--no-panels')
+    assert done.returncode == 0, done.stderr[-2000:]
+    names = {path.name for path in (tmp_path / 'o').iterdir()}
+    assert names == {'masks', 'results.csv', 'results.json'}
+    told = json.loads((tmp_path / 'o/results.json').read_text())
+    expected = prediction(folder / 'both')['health']['probabilities']
+    assert told['samples'][0]['health']['probabilities'] == pytest.approx(
+        expected, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['nowhere.onnx', '--co2={0}/co2.png'], 'nowhere.onnx: there is no such file'),
+        ([str(CONFIG), '--co2={0}/co2.png'], 'fume_fastscnn.py: has no weights'),
+        (['{0}/model.pth', '--co2={0}/a.mp4'], 'a.mp4: is a video'),
+        (['m.py', 'c.pth'], 'no frame was given'),
+        (['m.py', 'c.pth', '--co2={0}', '--ch4={0}/ch4.png'], 'the other gas is not'),
+        (['m.py', 'c.pth', '--co2={0}/co2.png', '--no-panels'], '--no-panels is for'),
+        (['m.py', 'c.pth', '--co2={0}/co2.png', '--split=test'], '--split is for'),
+    ],
+)
+def test_mistakes_are_one_line(
+    folder: Path, tmp_path: Path, words: list[str], message: str
+) -> None:
+    (folder / 'a.mp4').touch()
+    done = run(*[word.format(folder) for word in words], f'--out-dir={tmp_path}/out')
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert f'{message}' in done.stderr
+    assert not (tmp_path / 'out').exists()

@@ -4,7 +4,7 @@ import pytest
 
 from fume_mm.errors import UserError
 from fume_mm.structures import HEALTH_PALETTE
-from fume_mm.visualization import draw_panel, overlay, write_png
+from fume_mm.visualization import draw_panel, draw_result, overlay, write_png
 
 BLUE, ORANGE = (0, 114, 178), (230, 159, 0)
 # 0.55 · 100 + 0.45 · colour
@@ -179,3 +179,17 @@ def test_written_png_is_the_panel(tmp_path, make_frames, make_sample):
     write_png(path, panel)
     read = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     assert (cv2.cvtColor(read, cv2.COLOR_BGR2RGB) == panel).all()
+
+
+@pytest.mark.parametrize('gases', [('co2', 'ch4'), ('ch4',)])
+def test_a_result_is_drawn_as_its_sample_is(make_frames, make_sample, gases):
+    sample = make_sample(gases, truth=False)
+    masks = {gas: sample.get(gas).pred_sem_seg.data[0].numpy() for gas in gases}
+    scores = sample.health_scores.numpy()
+    panel = draw_result(make_frames(gases), masks, scores, title='s1', note='n')
+    assert (panel == draw_panel(make_frames(gases), sample, note='n')).all()
+
+
+def test_a_result_without_masks_or_health(make_frames):
+    panel = draw_result(make_frames(), {}, None, title='x')
+    assert panel.shape == (70 + 560, 440, 3)

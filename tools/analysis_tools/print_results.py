@@ -5,12 +5,9 @@ Example:
 """
 
 import argparse
-import json
-import math
 from pathlib import Path
-from typing import Any
 
-from fume_mm.errors import UserError, run_cli
+from fume_mm.errors import run_cli
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,36 +19,12 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_results(path: Path) -> dict[str, Any]:
-    """The content of a test_results.json; null scores are NaN again.
-
-    Raises:
-        UserError: If ``path`` is not such a file.
-    """
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-        scores = content['metrics']
-        metrics = {k: math.nan if v is None else v for k, v in scores.items()}
-        return {**content, 'metrics': metrics, 'details': dict(content['details'])}
-    except OSError as error:
-        raise UserError(
-            f'{path}: cannot be read ({error.strerror}); tools/test.py writes '
-            'test_results.json into its work dir.'
-        ) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f'{path}: is not what tools/test.py writes ({error!r}); test again.'
-        ) from error
-
-
 def main() -> None:
     """Print."""
     args = parse_args()
-    from fume_mm.evaluation import results_title, summary_table
+    from fume_mm.evaluation.results import read_results, results_table
 
-    content = read_results(args.results)
-    title = results_title(content)
-    print(summary_table(content['metrics'], content['details'], title=title))
+    print(results_table(read_results(args.results)))
 
 
 if __name__ == '__main__':

@@ -40,6 +40,7 @@ test_pipeline = [
     dict(type='LoadDualGasMasks'),
     dict(type='PackDualGasInputs'),
 ]
+tta_pipeline = [*test_pipeline[:-1], _base_.tta_views]
 train_dataloader = dict(
     dataset=dict(data_root=data_root, pipeline=train_pipeline), num_workers=1
 )

@@ -33,6 +33,7 @@ test_pipeline = [
     dict(type='LoadDualGasMasks'),
     dict(type='PackDualGasInputs'),
 ]
+tta_pipeline = [*test_pipeline[:-1], _base_.tta_views]
 train_dataloader = dict(num_workers=0, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(num_workers=0, dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(num_workers=0, dataset=dict(pipeline=test_pipeline))

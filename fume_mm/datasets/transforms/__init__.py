@@ -22,9 +22,11 @@ from .loading import (
     ResizeDualGas,
 )
 from .packing import PackDualGasInputs
+from .tta import DualGasTestTimeAug
 
 __all__ = [
     'DualGasAugment',
+    'DualGasTestTimeAug',
     'LoadDualGasFrames',
     'LoadDualGasMasks',
     'ModalityDropout',

@@ -4,6 +4,7 @@ from .channels_last_hook import ChannelsLastHook
 from .consistency_hook import ConsistencyHook
 from .mask_hook import MaskHook
 from .panel_hook import PanelHook
+from .tensorboard_hook import TensorboardHook
 from .training_hooks import (
     DivergenceHook,
     EpochSeedHook,
@@ -20,4 +21,5 @@ __all__ = [
     'PanelHook',
     'ResumableEarlyStoppingHook',
     'RollingCheckpointHook',
+    'TensorboardHook',
 ]

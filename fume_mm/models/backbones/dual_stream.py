@@ -89,7 +89,15 @@ class DualStreamBackbone(BaseModule):
         self, frames: dict[str, Tensor], present: Tensor
     ) -> dict[str, Stages]:
         """For export: (N, 1, H, W), a row per sample; missing ones are encoded too."""
-        return self.forward(frames, present)
+        if not self.shared:
+            return self.forward(frames, present)
+        # a batch of any length is exported, so nothing here may count its rows
+        together = torch.stack(list(frames.values())).flatten(0, 1)
+        stages = [
+            stage.unflatten(0, (len(frames), -1))
+            for stage in self._encode(self.encoder, together)
+        ]
+        return {gas: tuple(x[i] for x in stages) for i, gas in enumerate(frames)}
 
     def _encode(self, encoder: nn.Module, x: Tensor) -> Stages:
         wanted = self.recompute == 'always' or (

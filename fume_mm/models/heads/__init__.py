@@ -2,7 +2,14 @@
 
 from .deeplabv3plus_head import DeepLabV3PlusHead
 from .fast_scnn_head import FastSCNNHead
+from .gas_aware_head import GasAwareHealthHead
 from .health_head import HealthHead
 from .plume_health_head import PlumeHealthHead
 
-__all__ = ['DeepLabV3PlusHead', 'FastSCNNHead', 'HealthHead', 'PlumeHealthHead']
+__all__ = [
+    'DeepLabV3PlusHead',
+    'FastSCNNHead',
+    'GasAwareHealthHead',
+    'HealthHead',
+    'PlumeHealthHead',
+]

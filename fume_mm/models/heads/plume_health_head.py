@@ -30,7 +30,9 @@ def plume_sizes(logits: dict[str, Tensor], present: Tensor) -> Tensor:
         brought to about -2 to 1, and 1; both 0 where the gas is missing.
     """
     any_logits = next(iter(logits.values()))
-    out = any_logits.new_zeros(len(present), len(GASES), 2, dtype=torch.float32)
+    # shape, not len: export takes a length for a number and fixes the batch to it
+    count = present.shape[0]
+    out = any_logits.new_zeros(count, len(GASES), 2, dtype=torch.float32)
     for i, gas in enumerate(GASES):
         if gas not in logits:
             continue
@@ -40,7 +42,7 @@ def plume_sizes(logits: dict[str, Tensor], present: Tensor) -> Tensor:
         size = (torch.log(share + 1e-3) + 2.0) / 2.0
         row = torch.stack([size, torch.ones_like(size)], dim=1)
         here = present[:, i].to(out.device)
-        if len(row) == len(present):
+        if row.shape[0] == count:
             out[:, i] = torch.where(here[:, None], row, out[:, i])
         else:
             out[here, i] = row

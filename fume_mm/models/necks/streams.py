@@ -54,11 +54,15 @@ def mask_streams(streams: Features, present: Tensor) -> Features:
     """Put zeros where a sample lacks the gas, whatever the streams hold there.
 
     Args:
-        streams: By gas, (N, C, h, w).
+        streams: By gas, (N, C, h, w); a gas the model does not look at is not a key.
         present: (N, 2) bool on the streams' device.
+
+    Returns:
+        For every gas a stream (N, C, h, w).
     """
+    zeros = torch.zeros_like(next(iter(streams.values())))
     return {
-        gas: select(present[:, index], streams[gas], torch.zeros_like(streams[gas]))
+        gas: select(present[:, index], streams.get(gas, zeros), zeros)
         for index, gas in enumerate(GASES)
     }
 

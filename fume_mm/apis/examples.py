@@ -1,0 +1,167 @@
+"""Which frames of a test to look at: typical ones, and the worst."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from fume_mm.evaluation.table import (
+    CLASS_COLUMNS,
+    PROBABILITY_COLUMNS,
+    SEGMENTATION_COLUMNS,
+    count_columns,
+    has,
+    has_gas,
+    numbers,
+)
+from fume_mm.structures import GAS, GASES, HEALTH_CLASSES, SEG_CLASSES
+
+CHOICES = ('median', 'best', 'worst')
+#: Name of the row of frames whose health class nothing tells.
+ANY_CLASS = 'all classes'
+#: An IoU below this is worth a word.
+POOR = 0.5
+
+
+def frame_table(predictions: pd.DataFrame) -> pd.DataFrame:
+    """A row per frame of a test, from its row per sample.
+
+    Args:
+        predictions: See :mod:`fume_mm.evaluation.table`.
+
+    Returns:
+        ``sample_id``, ``gas``, ``true_class`` and ``predicted_class`` ('' if not
+        predicted), ``p_true`` and ``p_predicted`` (NaN without probabilities);
+        ``<class>_iou`` of tube and gas, NaN where neither mask has it or there are no
+        masks, and ``<class>_true`` and ``<class>_predicted`` in pixels.
+    """
+    parts = []
+    for gas in GASES:
+        rows = predictions[has_gas(predictions, gas)].reset_index(drop=True)
+        part = rows[['sample_id']].assign(gas=gas)
+        for column in CLASS_COLUMNS:
+            part[column] = rows.get(column, '')
+        part['p_true'] = _probability(rows, 'true_class')
+        part['p_predicted'] = _probability(rows, 'predicted_class')
+        size = len(SEG_CLASSES)
+        counts = np.full((len(rows), size, size), np.nan)
+        if has(rows, SEGMENTATION_COLUMNS):
+            counts = numbers(rows, count_columns(gas)).reshape(-1, size, size)
+        for index, name in enumerate(SEG_CLASSES[1:], start=1):
+            true, said = counts[:, index].sum(axis=1), counts[:, :, index].sum(axis=1)
+            hits = counts[:, index, index]
+            with np.errstate(invalid='ignore'):
+                part[f'{name}_iou'] = hits / (true + said - hits)
+            part[f'{name}_true'], part[f'{name}_predicted'] = true, said
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _probability(rows: pd.DataFrame, column: str) -> np.ndarray:
+    """Probability of the class that ``column`` names, (N,), NaN without any."""
+    if not (has(rows, PROBABILITY_COLUMNS) and column in rows):
+        return np.full(len(rows), np.nan)
+    ids = {name: index for index, name in enumerate(HEALTH_CLASSES)}
+    chosen = rows[column].map(ids).to_numpy(np.int64)
+    return numbers(rows, list(PROBABILITY_COLUMNS))[np.arange(len(rows)), chosen]
+
+
+def choose_examples(
+    frames: pd.DataFrame,
+) -> dict[str, dict[tuple[str, str], pd.Series]]:
+    """Median, best and worst frame by gas IoU, of each gas and true health class.
+
+    Frames with gas in neither mask have no IoU and are not chosen. Of equal ones the
+    first by sample id; of an even number the lower median. A frame is chosen once, so
+    that of a single one there is a median only, of two the best and the worst.
+
+    Args:
+        frames: See :func:`frame_table`.
+
+    Returns:
+        Rows of ``frames`` by gas and (health class, choice), in the order of the
+        classes and of :data:`CHOICES`; gases without a frame are left out.
+    """
+    chosen: dict[str, dict[tuple[str, str], pd.Series]] = {}
+    scored = frames[frames['gas_iou'].notna()].sort_values(['gas_iou', 'sample_id'])
+    for gas in GASES:
+        of_gas = scored[scored['gas'] == gas]
+        rows = {}
+        for name in (*HEALTH_CLASSES, ''):
+            of_class = of_gas[of_gas['true_class'] == name]
+            count = len(of_class)
+            if not count:
+                continue
+            best = of_class['gas_iou'].max()
+            first_best = int((of_class['gas_iou'] < best).sum())
+            places = {'median': (count - 1) // 2, 'best': first_best, 'worst': 0}
+            if count < len(CHOICES):
+                wanted = {1: ('median',), 2: ('best', 'worst')}[count]
+                places = {choice: places[choice] for choice in wanted}
+                places |= {'best': 1} if count == 2 else {}
+            for choice, place in places.items():
+                rows[name or ANY_CLASS, choice] = of_class.iloc[place]
+        if rows:
+            chosen[gas] = rows
+    return chosen
+
+
+def worst_frames(frames: pd.DataFrame, *, count: int) -> pd.DataFrame:
+    """The worst frames, the worst first.
+
+    How bad a frame is: 1 minus its gas IoU (0 where neither mask has gas), plus 1 minus
+    the probability of its sample's true class (without probabilities 1 if the class is
+    wrong). Of equal ones the first by sample id, CO2 before CH4.
+
+    Args:
+        frames: See :func:`frame_table`.
+        count: How many at most.
+
+    Returns:
+        Rows of ``frames`` with ``badness`` (0 to 2) and ``words``, what went wrong.
+    """
+    missed = frames['predicted_class'] != frames['true_class']
+    of_class = (1 - frames['p_true']).fillna(missed.astype(float))
+    badness = (1 - frames['gas_iou']).fillna(0.0) + of_class
+    order = frames.assign(badness=badness).sort_values('sample_id', kind='stable')
+    worst = order.sort_values('badness', ascending=False, kind='stable').head(count)
+    words = [describe(row) for _, row in worst.iterrows()]
+    return worst.assign(words=pd.Series(words, index=worst.index, dtype=object))
+
+
+def describe(frame: pd.Series) -> list[str]:
+    """What went wrong in a frame, in words.
+
+    Args:
+        frame: A row of :func:`frame_table`.
+    """
+    words = []
+    for name in reversed(SEG_CLASSES[1:]):
+        true, said = frame[f'{name}_true'], frame[f'{name}_predicted']
+        iou = frame[f'{name}_iou']
+        if math.isnan(true):
+            continue
+        if true and not said:
+            words.append(f'{name} missed ({true:.0f} px)')
+        elif said and not true:
+            words.append(f'{name} made up ({said:.0f} px)')
+        elif name == SEG_CLASSES[GAS] and math.isnan(iou):
+            words.append('no gas, and none predicted')
+        elif iou < POOR:
+            times = said / true
+            words.append(f'{name} IoU {iou:.2f}, area {times:.2f} times the true one')
+        elif name == SEG_CLASSES[GAS]:
+            words.append(f'{name} IoU {iou:.2f}')
+    true_class, said_class = frame['true_class'], frame['predicted_class']
+    known = not math.isnan(frame['p_predicted'])
+    if not said_class:
+        return words
+    if said_class != true_class:
+        text = f'{true_class} taken for {said_class}'
+        if known:
+            text += f' (p {frame["p_predicted"]:.2f}; true class {frame["p_true"]:.2f})'
+        words.append(text)
+    else:
+        text = f' (p {frame["p_predicted"]:.2f})' if known else ''
+        words.append(f'{true_class}, right{text}')
+    return words

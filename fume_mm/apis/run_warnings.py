@@ -1,0 +1,199 @@
+"""What a reader must know before believing a run's numbers, in plain words."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fume_mm.evaluation.table import without_vessel
+from fume_mm.structures import HEALTH_CLASSES
+
+from .run_folder import PREDICTIONS, RESULTS, RunFolder
+
+#: Fewer vessels make the intervals too narrow, see
+#: :func:`~fume_mm.evaluation.figures.confidence_intervals`.
+FEW_VESSELS = 10
+#: So many keys are named of those that share a reason.
+NAMED = 4
+SHUFFLES = 1000
+
+
+class Shortcut(NamedTuple):
+    """Balanced accuracy of guessing the health class from which gases are there.
+
+    Attributes:
+        value: Of the best guess, 0 to 1.
+        chance: What it has on average where the gases tell nothing.
+        most: What 97.5 % of such cases do not exceed.
+    """
+
+    value: float
+    chance: float
+    most: float
+
+    @property
+    def found(self) -> bool:
+        """Whether the guess is better than chance explains."""
+        return self.value > self.most
+
+
+def presence_shortcut(
+    table: pd.DataFrame, *, shuffles: int = SHUFFLES, seed: int = 0
+) -> Shortcut | None:
+    """How far the availability pattern alone tells the health class.
+
+    The best guess says of each pattern the class that it is most frequent in, relative
+    to the class's size: balanced accuracy ``1 / C sum_p max_c n_cp / n_c``. It is
+    better than 1 / C on any table, so it is held against itself with the classes
+    shuffled between the vessels (between the samples, if they name none), where the
+    gases tell nothing.
+
+    Args:
+        table: See :mod:`fume_mm.evaluation.table`.
+        shuffles: How often they are shuffled.
+        seed: Of the shuffling.
+
+    Returns:
+        None if there is no truth, one class or one pattern only.
+    """
+    if 'true_class' not in table:
+        return None
+    truth, _ = pd.factorize(table['true_class'])
+    pattern, patterns = pd.factorize(table['availability'])
+    if truth.max() < 1 or len(patterns) < 2:
+        return None
+    names = table['sample_id'] if without_vessel(table) else table['vessel']
+    # a vessel of several classes, which should not be, counts as several
+    units, _ = pd.factorize(names + '\0' + table['true_class'])
+    counts = np.zeros((units.max() + 1, len(patterns)))
+    np.add.at(counts, (units, pattern), 1)
+    classes = np.zeros(len(counts), np.int64)
+    classes[units] = truth
+    generator = np.random.default_rng(seed)
+    shuffled = [
+        _best_guess(counts, generator.permutation(classes)) for _ in range(shuffles)
+    ]
+    return Shortcut(
+        _best_guess(counts, classes),
+        float(np.mean(shuffled)),
+        float(np.quantile(shuffled, 0.975)),
+    )
+
+
+def _best_guess(counts: np.ndarray, classes: np.ndarray) -> float:
+    """Balanced accuracy of the best guess.
+
+    Args:
+        counts: Samples of each vessel by pattern, (V, P).
+        classes: Of the vessels, (V,), each of the numbers from 0.
+    """
+    by_class = np.zeros((classes.max() + 1, counts.shape[1]))
+    np.add.at(by_class, classes, counts)
+    shares = by_class / by_class.sum(axis=1, keepdims=True)
+    return float(shares.max(axis=0).sum() / len(shares))
+
+
+def run_warnings(run: RunFolder) -> list[str]:
+    """Every warning of a tested run, the gravest first, a sentence or two each."""
+    results, table = run.results, run.predictions
+    details = results['details']
+    found = []
+    if run.marks['leakage']:
+        found.append(
+            'LEAKED SPLIT: vessels (or runs, or copies of a frame) of the test split '
+            'are in another split, too. The scores are better than on unseen vessels '
+            'and must not be published as a test.'
+        )
+    if details.get('num_samples') != len(table):
+        found.append(
+            f'{PREDICTIONS} has {len(table)} samples, {RESULTS} is of '
+            f'{details.get("num_samples")}: they are of different tests. Test again.'
+        )
+    if run.marks['simulated']:
+        found.append(
+            'Simulated data: no camera and no animal was involved. What is found here '
+            'between gas and health is an association of the simulator, not a finding.'
+        )
+    found += _shortcut_warning(table, results['metrics'])
+    found += _one_class_warning(details)
+    found += _vessel_warnings(table, details)
+    dataset = results.get('dataset') or {}
+    if dataset.get('left_out'):
+        found.append(
+            f'{dataset["left_out"]} samples of the split are left out, because they '
+            f'have no frame of {" or ".join(dataset.get("gases", []))}; scores of '
+            'models of both gases are of other samples.'
+        )
+    for part, reason in details.get('not_scored', {}).items():
+        found.append(f'Not scored: {part} ({reason}).')
+    found += _undefined_warnings(results)
+    if str(results.get('commit') or '').endswith('-dirty'):
+        found.append(
+            'The program had changes that are not in its commit, so the commit alone '
+            'does not reproduce the test.'
+        )
+    return found
+
+
+def _shortcut_warning(table: pd.DataFrame, metrics: dict[str, float]) -> list[str]:
+    shortcut = presence_shortcut(table)
+    if shortcut is None or not shortcut.found:
+        return []
+    own = metrics.get('cls/balanced_accuracy', math.nan)
+    model = '' if math.isnan(own) else f' The model has {100 * own:.1f} %.'
+    return [
+        'Presence shortcut: which gases were recorded alone tells the health class, '
+        f'with a balanced accuracy of {100 * shortcut.value:.1f} % where chance has '
+        f'{100 * shortcut.chance:.1f} % and seldom more than '
+        f'{100 * shortcut.most:.1f} %.{model} A model can use that instead of the gas; '
+        'look at the scores by availability pattern.'
+    ]
+
+
+def _one_class_warning(details: dict[str, Any]) -> list[str]:
+    confusion = details.get('cls', {}).get('confusion', {}).get('all')
+    if not confusion:
+        return []
+    counts = np.asarray(confusion)
+    said = np.flatnonzero(counts.sum(axis=0))
+    if len(said) != 1 or np.count_nonzero(counts.sum(axis=1)) < 2:
+        return []
+    return [f'The model says {HEALTH_CLASSES[said[0]]} of every sample.']
+
+
+def _vessel_warnings(table: pd.DataFrame, details: dict[str, Any]) -> list[str]:
+    nameless = without_vessel(table)
+    if nameless:
+        return [
+            f'No intervals: {nameless}. Frames of a vessel resemble each other, so '
+            'nothing is known of how far the scores carry over to other vessels.'
+        ]
+    vessels = details.get('vessels', {})
+    number = vessels.get('number', table['vessel'].nunique())
+    found = []
+    if number < FEW_VESSELS:
+        found.append(
+            f'Few vessels: {number}. Intervals of less than {FEW_VESSELS} vessels are '
+            'too narrow, if there are any.'
+        )
+    if several := vessels.get('samples_of_several'):
+        found.append(
+            f'{several} samples join frames of two vessels; each counts with the first.'
+        )
+    return found
+
+
+def _undefined_warnings(results: dict[str, Any]) -> list[str]:
+    """Scores that are undefined or have no interval, those of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for key, reason in (results.get('reasons') or {}).items():
+        undefined = math.isnan(results['metrics'].get(key, math.nan))
+        text = reason.removeprefix('no interval: ')
+        what = 'Undefined' if undefined else 'Without interval'
+        by_reason.setdefault(f'{what}, because {text}', []).append(key)
+    found = []
+    for reason, keys in by_reason.items():
+        more = f' and {len(keys) - NAMED} more' if len(keys) > NAMED else ''
+        found.append(f'{reason}: {", ".join(keys[:NAMED])}{more}.')
+    return found

@@ -1,0 +1,139 @@
+"""What TensorBoard can show beside scalars and pictures."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.visualization import TensorboardVisBackend
+from torch import Tensor, nn
+
+from fume_mm.registry import HOOKS
+from fume_mm.structures import HEALTH_CLASSES
+
+#: Size of the frames that the graph is drawn with.
+GRAPH_SIZE = (96, 128)
+#: A run's figure on the page of hyper-parameters: the best of its validations.
+RANKED = ('joint/score', 'seg/mIoU', 'cls/balanced_accuracy')
+
+
+@HOOKS.register_module()
+class TensorboardHook(Hook):
+    """Graph of the model, precision-recall curves and hyper-parameters.
+
+    The graph is of the dense path with a sample of both gases, drawn once before
+    training; precision-recall curves of each health class against the others after each
+    validation, at its iteration; hyper-parameters with the best figures when training
+    ends. Without TensorBoard among the visualizer's backends it does nothing.
+
+    Args:
+        graph: Draw the graph.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self, *, graph: bool = True) -> None:
+        self.graph = graph
+        self._best: dict[str, float] = {}
+
+    def before_train(self, runner: Any) -> None:
+        """Draw the graph."""
+        writer = _writer(runner)
+        if writer is None or not self.graph:
+            return
+        model = _bare(runner.model)
+        if not hasattr(model, 'forward_dense'):
+            return
+        training = model.training
+        device = next(model.parameters()).device
+        frames = [torch.zeros(1, 1, *GRAPH_SIZE, device=device) for _ in model.gases]
+        present = torch.ones(1, 2, dtype=torch.bool, device=device)
+        model.eval()
+        try:
+            with warnings.catch_warnings(), torch.no_grad():
+                warnings.simplefilter('ignore')  # tracing's, about shapes
+                writer.add_graph(_Traced(model), (*frames, present))
+        except (RuntimeError, TypeError, ValueError) as error:
+            # a picture of the model is not worth a run
+            reason = (str(error).strip().splitlines() or ['unknown'])[0]
+            runner.logger.warning(f'TensorBoard has no graph of the model: {reason}')
+        finally:
+            model.train(training)
+
+    def after_val_epoch(
+        self, runner: Any, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Draw the curves, and remember the best figures."""
+        for key in RANKED:
+            value = (metrics or {}).get(key)
+            if value is not None and value > self._best.get(key, float('-inf')):
+                self._best[key] = float(value)
+        writer = _writer(runner)
+        table = getattr(runner.val_loop.evaluator, 'table', None)
+        if writer is None or table is None:
+            return
+        for name in HEALTH_CLASSES:
+            column = f'p_{name.lower()}'
+            if column not in table or table[column].isna().all():
+                continue
+            writer.add_pr_curve(
+                f'val/{name}',
+                (table['true_class'] == name).to_numpy(),
+                table[column].to_numpy(float),
+                global_step=runner.iter,
+            )
+
+    def after_train(self, runner: Any) -> None:
+        """Write the hyper-parameters."""
+        writer = _writer(runner)
+        if writer is None or not self._best:
+            return
+        figures = {f'best/{key}': value for key, value in self._best.items()}
+        writer.add_hparams(hyper_parameters(runner), figures, run_name='.')
+
+
+def hyper_parameters(runner: Any) -> dict[str, str | int | float]:
+    """What runs are usually compared by."""
+    cfg = runner.cfg
+    optimizer = cfg.optim_wrapper.optimizer
+    return {
+        'config': Path(runner.cfg.filename or 'config').stem,
+        'seed': int(runner.seed),
+        'optimizer': str(optimizer.get('type')),
+        'lr': float(optimizer.get('lr', float('nan'))),
+        'weight_decay': float(optimizer.get('weight_decay', 0.0)),
+        'batch_size': int(cfg.train_dataloader.batch_size),
+        'epochs': int(runner.max_epochs),
+        'neck': str((cfg.model.get('neck') or {}).get('type')),
+        'parameters': sum(p.numel() for p in runner.model.parameters()),
+    }
+
+
+class _Traced(nn.Module):
+    """The dense path on tensors in a row, as tracing wants them."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        *rows, present = inputs
+        frames = dict(zip(self.model.gases, rows, strict=True))
+        return tuple(self.model.forward_dense(frames, present).values())
+
+
+def _bare(model: nn.Module) -> Any:
+    return model.module if is_model_wrapper(model) else model
+
+
+def _writer(runner: Any) -> Any:
+    """TensorBoard's SummaryWriter of the run, on the main process."""
+    if not is_main_process():
+        return None
+    for backend in runner.visualizer._vis_backends.values():
+        if isinstance(backend, TensorboardVisBackend):
+            return backend.experiment
+    return None

@@ -1,0 +1,162 @@
+"""Scores of class probabilities: ranking (ROC, precision-recall) and calibration.
+
+The ranking scores take weights, R sets of them at a time, because a resample is a set
+of weights; all ones is the plain score.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .scores import quotient
+
+#: Bins of the calibration error, equally wide.
+BINS = 15
+#: A curve keeps at most so many of its points.
+CURVE_POINTS = 500
+
+
+def rank_scores(
+    scores: np.ndarray, positive: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Area under the ROC curve and average precision of one class against the rest.
+
+    Equal scores are one step of both curves. The area is the trapezoidal one,
+    the average precision ``sum((recall_k - recall_{k-1}) * precision_k)`` without
+    interpolation, both as scikit-learn's.
+
+    Args:
+        scores: (N,), the higher, the more it is the class.
+        positive: (N,) bool, whether it is.
+        weights: (R, N), how often each sample counts.
+
+    Returns:
+        (R, 2): area, NaN unless there are samples of the class and of others; average
+        precision, NaN without a sample of the class.
+    """
+    order = np.argsort(-scores, kind='stable')
+    ordered = scores[order]
+    # the last sample of each run of equal scores
+    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    ends = ends[: len(ordered)]
+    weights = weights[:, order]
+    hits = np.cumsum(weights * positive[order], axis=1)[:, ends]
+    false = np.cumsum(weights * ~positive[order], axis=1)[:, ends]
+    if not len(ends):
+        return np.full((len(weights), 2), np.nan)
+    new_hits = np.diff(hits, axis=1, prepend=0)
+    new_false = np.diff(false, axis=1, prepend=0)
+    area = (new_false * (hits - new_hits / 2)).sum(axis=1)
+    precision = np.divide(
+        hits, hits + false, out=np.zeros_like(hits), where=hits + false > 0
+    )
+    average = (new_hits * precision).sum(axis=1)
+    all_hits, all_false = hits[:, -1], false[:, -1]
+    return np.stack(
+        [quotient(area, all_hits * all_false), quotient(average, all_hits)], axis=1
+    )
+
+
+def confidence_bins(confidence: np.ndarray) -> np.ndarray:
+    """Number of each confidence's bin, (N,): bin k is ``(k / 15, (k + 1) / 15]``.
+
+    A confidence of 0 is in the first.
+    """
+    edges = np.arange(1, BINS) / BINS
+    return np.searchsorted(edges, confidence, side='left')
+
+
+def calibration_parts(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
+    """What :func:`calibration_error` adds up, per sample.
+
+    Args:
+        confidence: Probability of the predicted class, (N,).
+        correct: Whether the predicted class is the true one, (N,) bool.
+
+    Returns:
+        (N, 3, 15): sample count, confidence and hits in the sample's bin, 0 elsewhere.
+    """
+    parts = np.zeros((len(confidence), 3, BINS))
+    rows, bins = np.arange(len(confidence)), confidence_bins(confidence)
+    parts[rows, 0, bins] = 1
+    parts[rows, 1, bins] = confidence
+    parts[rows, 2, bins] = correct
+    return parts
+
+
+def calibration_error(totals: np.ndarray) -> np.ndarray:
+    """Expected calibration error (Guo et al., ICML 2017) of the predicted class.
+
+    ``sum_k n_k / N |accuracy_k - mean confidence_k|``; empty bins add nothing.
+
+    Args:
+        totals: (..., 3, 15), sums of :func:`calibration_parts`.
+    """
+    gap = np.abs(totals[..., 1, :] - totals[..., 2, :]).sum(-1)
+    return quotient(gap, totals[..., 0, :].sum(-1))
+
+
+def brier_parts(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Brier's score of each sample: ``sum_c (p_c - y_c)^2``, 0 to 2.
+
+    Args:
+        probabilities: (N, C).
+        truth: Class ids, (N,).
+    """
+    wanted = np.eye(probabilities.shape[1])[truth]
+    return ((probabilities - wanted) ** 2).sum(axis=1)
+
+
+def reliability(totals: np.ndarray) -> dict[str, list]:
+    """The reliability curve, from the sums of :func:`calibration_parts`, for JSON.
+
+    Returns:
+        ``edges`` (16); ``samples``, ``confidence`` and ``accuracy`` of each of the 15
+        bins, the means null for an empty one.
+    """
+    samples, confidence, hits = totals
+
+    def means(sums: np.ndarray) -> list[float | None]:
+        return [
+            float(total / count) if count else None
+            for total, count in zip(sums, samples, strict=True)
+        ]
+
+    return {
+        'edges': [k / BINS for k in range(BINS + 1)],
+        'samples': [int(count) for count in samples],
+        'confidence': means(confidence),
+        'accuracy': means(hits),
+    }
+
+
+def curves(scores: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
+    """Points of the ROC and the precision-recall curve, for JSON.
+
+    Args:
+        scores: (N,), the higher, the more it is the class.
+        positive: (N,) bool, whether it is.
+
+    Returns:
+        ``roc`` with ``fpr`` and ``tpr``, ``pr`` with ``recall`` and ``precision``, each
+        null where undefined; of a longer curve :data:`CURVE_POINTS` points, evenly
+        spaced by rank.
+    """
+    from sklearn.metrics import precision_recall_curve, roc_curve  # a second to import
+
+    found: dict[str, Any] = {'roc': None, 'pr': None}
+    if positive.any() and not positive.all():
+        fpr, tpr, _ = roc_curve(positive, scores)
+        found['roc'] = {'fpr': _thinned(fpr), 'tpr': _thinned(tpr)}
+    if positive.any():
+        precision, recall, _ = precision_recall_curve(
+            positive, scores, drop_intermediate=True
+        )
+        found['pr'] = {'recall': _thinned(recall), 'precision': _thinned(precision)}
+    return found
+
+
+def _thinned(points: np.ndarray) -> list[float]:
+    count = min(len(points), CURVE_POINTS)
+    kept = np.linspace(0, len(points) - 1, count).round().astype(int)
+    return points[kept].tolist()

@@ -1,0 +1,343 @@
+"""CMX: two transformers that correct each other after every stage, then fuse.
+
+N samples, N_g of them with gas g; C, h, w channels and size of a stage's maps.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule, ModuleDict, ModuleList
+from mmseg.models.backbones import MixVisionTransformer
+from mmseg.models.utils import nlc_to_nchw
+from torch import Tensor, nn
+
+from fume_mm.errors import UserError
+from fume_mm.registry import MODELS
+from fume_mm.structures import GASES
+
+from ..backbones.joint import JOINT, Frames, Stages, check_sizes
+from ..layers import norm_or_default
+from ..necks.streams import (
+    Features,
+    mask_streams,
+    rows_of,
+    scatter_streams,
+    select,
+)
+from .precision import full_precision
+
+Exchange = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+class _Pairs:
+    """Lets the gases of samples that have both meet; maps hold the rows that exist.
+
+    Args:
+        present: (N, 2) bool, gases in the order of GASES.
+    """
+
+    def __init__(self, present: Tensor) -> None:
+        self.present = present
+        both = present.all(dim=1)
+        # where the paired samples' rows stand among those of each gas
+        self.paired = [both[present[:, index]] for index in range(len(GASES))]
+
+    def exchange(
+        self, function: Exchange, features: Features, otherwise: Features
+    ) -> Features:
+        """``function`` of both gases' rows where there are both, else ``otherwise``.
+
+        Args:
+            function: Two maps (M, ...) in the order of GASES to as many.
+            features: By gas, (N_g, ...).
+            otherwise: By gas, what stands in the rows of samples with one gas.
+        """
+        rows = [rows_of(mask, next(iter(features.values()))) for mask in self.paired]
+        if len(rows[0]) == 0:
+            return otherwise
+        pairs = zip(GASES, rows, strict=True)
+        found = function(*(features[gas][where] for gas, where in pairs))
+        return {
+            gas: otherwise[gas].index_copy(0, where, x.to(otherwise[gas].dtype))
+            for gas, where, x in zip(GASES, rows, found, strict=True)
+        }
+
+    def spread(self, features: Features) -> Features:
+        """A stream (N, C, h, w) of every gas, zeros where it is missing."""
+        return scatter_streams(features, self.present)
+
+
+class _DensePairs(_Pairs):
+    """:class:`_Pairs` for export: maps hold a row for each of the N samples."""
+
+    def exchange(
+        self, function: Exchange, features: Features, otherwise: Features
+    ) -> Features:
+        """As :meth:`_Pairs.exchange`; ``function`` sees rows without a gas too."""
+        both = self.present.all(dim=1)
+        found = function(*(features[gas] for gas in GASES))
+        return {
+            gas: select(both, x.to(otherwise[gas].dtype), otherwise[gas])
+            for gas, x in zip(GASES, found, strict=True)
+        }
+
+    def spread(self, features: Features) -> Features:
+        """As :meth:`_Pairs.spread`."""
+        return mask_streams(features, self.present)
+
+
+class FeatureRectification(BaseModule):
+    """Each stream corrects the other: CM-FRM (CMX, section III-B).
+
+    a ← a + λ·(c_b + s_b)·b and b ← b + λ·(c_a + s_a)·a, with gates c per channel, from
+    the mean and the maximum of both maps, and s per position, from both maps.
+
+    Args:
+        channels: C of either map.
+        reduction: Hidden units of the gates are 4C (per channel) and C (per position)
+            divided by this.
+        strength: λ, the paper's λ_C = λ_S.
+        init_cfg: MMEngine's initialisation; None is SegFormer's.
+
+    Shape: twice (N, C, h, w) in and out.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        reduction: int = 1,
+        strength: float = 0.5,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg or _initialisation())
+        self.strength = strength
+        self.channel_gates = nn.Sequential(
+            nn.Linear(4 * channels, 4 * channels // reduction),
+            nn.ReLU(inplace=True),
+            nn.Linear(4 * channels // reduction, 2 * channels),
+            nn.Sigmoid(),
+        )
+        self.spatial_gates = nn.Sequential(
+            nn.Conv2d(2 * channels, channels // reduction, kernel_size=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels // reduction, 2, kernel_size=1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Correct ``a`` by ``b`` and ``b`` by ``a``, both (N, C, h, w)."""
+        joined = torch.cat([a, b], dim=1)
+        pooled = torch.cat([joined.mean(dim=(2, 3)), joined.amax(dim=(2, 3))], dim=1)
+        gates = self.channel_gates(pooled)[:, :, None, None]
+        channel_a, channel_b = gates.chunk(2, dim=1)
+        spatial_a, spatial_b = self.spatial_gates(joined).chunk(2, dim=1)
+        return (
+            a + self.strength * (channel_b + spatial_b) * b,
+            b + self.strength * (channel_a + spatial_a) * a,
+        )
+
+
+class _CrossPath(nn.Module):
+    """One gas's side of the cross attention; maps are (N, h, w, C) here."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.split = nn.Linear(channels, 2 * channels)
+        self.key_value = nn.Linear(channels, 2 * channels, bias=False)
+        self.merge = nn.Linear(2 * channels, channels)
+        self.norm = nn.LayerNorm(channels)
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What is kept of ``x`` and what asks the other gas, both like ``x``."""
+        kept, asking = F.relu(self.split(x)).chunk(2, dim=-1)
+        return kept, asking
+
+    def context(self, asking: Tensor) -> Tensor:
+        """Summary of a gas (N, heads, C/heads, C/heads), float32.
+
+        Its entries are sums over all positions, more than float16 holds.
+        """
+        keys, values = self.key_value(asking).chunk(2, dim=-1)
+        keys, values = self._by_head(keys).float(), self._by_head(values).float()
+        scale = keys.shape[-1] ** -0.5
+        with full_precision(asking):
+            return (keys.transpose(-2, -1) @ values * scale).softmax(dim=-2)
+
+    def answer(self, asking: Tensor, context: Tensor) -> Tensor:
+        """What ``asking`` (N, h, w, C) finds in the other gas's context."""
+        found = self._by_head(asking) @ context.to(asking.dtype)
+        return found.transpose(1, 2).reshape(asking.shape)
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        """(N, h, w, C) to (N, heads, h·w, C/heads)."""
+        tokens = x.flatten(1, 2).unflatten(-1, (self.heads, -1))
+        return tokens.transpose(1, 2)
+
+    def forward(self, x: Tensor, kept: Tensor, answer: Tensor) -> Tensor:
+        """``x`` and what was kept and found, normalised; all (N, h, w, C)."""
+        return self.norm(x + self.merge(torch.cat([kept, answer], dim=-1)))
+
+
+class FeatureFusion(BaseModule):
+    """One map of two streams: FFM (CMX, section III-C).
+
+    Cross attention through a global context (C/heads × C/heads) of the other stream,
+    then a 1×1 convolution of the joined streams beside 1×1, depthwise 3×3, 1×1.
+
+    A sample with one gas passes the same layers without an exchange: zeros stand for
+    what its stream would have found in the other, and for the other stream where the
+    two are joined.
+
+    Args:
+        channels: C of either stream and of the result.
+        heads: Heads of the cross attention.
+        norm_cfg: Norm of the joined map; None is ``SingleFrameBN``.
+        init_cfg: MMEngine's initialisation; None is SegFormer's.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        heads: int,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg or _initialisation())
+        norm_cfg = norm_or_default(norm_cfg)
+        self.paths = nn.ModuleDict({gas: _CrossPath(channels, heads) for gas in GASES})
+        self.residual = nn.Conv2d(2 * channels, channels, kernel_size=1, bias=False)
+        self.embed = nn.Sequential(
+            nn.Conv2d(2 * channels, channels, kernel_size=1),
+            nn.Conv2d(channels, channels, kernel_size=3, padding=1, groups=channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, kernel_size=1),
+            build_norm_layer(norm_cfg, channels)[1],
+        )
+        self.norm = build_norm_layer(norm_cfg, channels)[1]
+
+    def forward(self, features: Features, pairs: _Pairs) -> Tensor:
+        """(N, C, h, w) from maps by gas, (N_g, C, h, w)."""
+        maps = {gas: x.permute(0, 2, 3, 1) for gas, x in features.items()}
+        kept: Features = {}
+        asking: Features = {}
+        for gas, x in maps.items():
+            kept[gas], asking[gas] = self.paths[gas].parts(x)  # type: ignore[operator]
+        nothing = {gas: torch.zeros_like(x) for gas, x in asking.items()}
+        answers = pairs.exchange(self._attend, asking, nothing)
+        streams = pairs.spread(
+            {
+                gas: self.paths[gas](x, kept[gas], answers[gas]).permute(0, 3, 1, 2)
+                for gas, x in maps.items()
+            }
+        )
+        joined = torch.cat([streams[gas] for gas in GASES], dim=1)
+        return self.norm(self.residual(joined) + self.embed(joined))
+
+    def _attend(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        first, second = (self.paths[gas] for gas in GASES)
+        of_a, of_b = first.context(a), second.context(b)  # type: ignore[operator]
+        return first.answer(a, of_b), second.answer(b, of_a)  # type: ignore[operator]
+
+
+@MODELS.register_module()
+class CMXBackbone(BaseModule):
+    """CMX up to its decoder (Zhang et al. 2023, arXiv:2203.04838, section III).
+
+    A Mix Transformer per gas; after every stage the two maps rectify each other, go on
+    rectified, and are fused into one map of the sample. Only samples with both gases
+    rectify and attend; a sample with one gas is encoded by its own transformer alone,
+    and :class:`FeatureFusion` says how its maps are made.
+
+    Args:
+        encoder: Config of an ``mmseg.MixVisionTransformer``, built once per gas.
+        reduction: Of the rectification's gates.
+        norm_cfg: Norm of the fused maps; None is ``SingleFrameBN``.
+        init_cfg: MMEngine's initialisation.
+
+    Shape: frames (N_g, 1, H, W) to four maps (N, C_i, H/2^(i+2), W/2^(i+2)).
+    """
+
+    joint = True
+
+    def __init__(
+        self,
+        encoder: dict[str, Any],
+        *,
+        reduction: int = 1,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.encoders = ModuleDict({gas: MODELS.build(encoder) for gas in GASES})
+        first = self.encoders[GASES[0]]
+        if not isinstance(first, MixVisionTransformer):
+            raise UserError(
+                f'backbone.encoder is {type(first).__name__}, whose stages CMX cannot '
+                "run one by one; give dict(type='mmseg.MixVisionTransformer', ...)."
+            )
+        widths = [first.embed_dims * heads for heads in first.num_heads]
+        self.rectify = ModuleList(
+            FeatureRectification(width, reduction=reduction) for width in widths
+        )
+        self.fuse = ModuleList(
+            FeatureFusion(width, heads=heads, norm_cfg=norm_cfg)
+            for width, heads in zip(widths, first.num_heads, strict=True)
+        )
+
+    def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+        """Fused maps of the samples.
+
+        Args:
+            frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
+            present: (N, 2) bool, gases in the order of GASES.
+
+        Returns:
+            Under ``JOINT`` a map (N, C_i, h_i, w_i) of each stage.
+        """
+        check_sizes(frames)
+        return self._run(frames, _Pairs(present))
+
+    def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+        """:meth:`forward` for export: a row per sample, no control flow on the data.
+
+        Args:
+            frames: For every gas (N, 1, H, W); rows of samples that lack the gas may
+                hold anything finite.
+            present: (N, 2) bool on the frames' device.
+        """
+        return self._run(frames, _DensePairs(present))
+
+    def _run(self, frames: Frames, pairs: _Pairs) -> dict[str, Stages]:
+        features = dict(frames)
+        fused = []
+        for i, (rectify, fuse) in enumerate(zip(self.rectify, self.fuse, strict=True)):
+            features = {
+                gas: _run_stage(self.encoders[gas].layers[i], x)
+                for gas, x in features.items()
+            }
+            features = pairs.exchange(rectify, features, features)
+            fused.append(fuse(features, pairs))
+        return {JOINT: tuple(fused)}
+
+
+def _run_stage(stage: nn.ModuleList, x: Tensor) -> Tensor:
+    """A stage of an ``mmseg.MixVisionTransformer``: patches, blocks, norm, a map."""
+    embed, blocks, norm = stage
+    x, size = embed(x)
+    for block in blocks:  # type: ignore[attr-defined]
+        x = block(x, size)
+    return nlc_to_nchw(norm(x), size)
+
+
+def _initialisation() -> list[dict]:
+    """Narrow normal for linear layers, fan-out for convolutions, as in SegFormer."""
+    return [
+        {'type': 'TruncNormal', 'layer': 'Linear', 'std': 0.02},
+        {'type': 'Kaiming', 'layer': 'Conv2d'},
+    ]

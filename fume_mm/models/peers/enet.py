@@ -1,0 +1,354 @@
+"""ENet: bottlenecks, and unpooling to where the maxima came from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from torch import Tensor, nn
+
+from fume_mm.registry import MODELS
+
+from ..heads.defaults import segmentation_loss
+from ..layers import norm_or_default
+
+#: The encoder halves the frame three times.
+_STRIDE = 8
+#: A bottleneck's inner channels are its input's divided by this.
+_RATIO = 4
+#: Channels after the initial block, stage 1 and stage 2.
+_WIDTHS = (16, 64, 128)
+#: (dilation, asymmetric) of the bottlenecks of stage 2, after the first, and of stage 3
+#: (table 1 of the paper).
+_CONTEXT = (
+    (1, False),
+    (2, False),
+    (1, True),
+    (4, False),
+    (1, False),
+    (8, False),
+    (1, True),
+    (16, False),
+)
+
+
+def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
+    """2×2 max pooling that says where in each window the maximum stands.
+
+    Made of what every exporter knows, as :func:`max_unpool` is.
+
+    Args:
+        x: (N, C, 2h, 2w).
+
+    Returns:
+        Maxima and their places, both (N, C, h, w); places are 0 to 3, row by row, the
+        first of equal ones.
+    """
+    windows = F.pixel_unshuffle(x, 2).unflatten(1, (-1, 4))
+    values, places = windows.max(dim=2)
+    return values, places
+
+
+def max_unpool(x: Tensor, places: Tensor) -> Tensor:
+    """Put values where :func:`max_pool` found its maxima, zeros elsewhere.
+
+    Args:
+        x: (N, C, h, w).
+        places: Of that shape, 0 to 3.
+
+    Returns:
+        (N, C, 2h, 2w).
+    """
+    corners = torch.arange(4, device=x.device)[:, None, None]
+    here = places[:, :, None] == corners
+    windows = torch.where(here, x[:, :, None], torch.zeros_like(x)[:, :, None])
+    return F.pixel_shuffle(windows.flatten(1, 2), 2)
+
+
+def _initialisation() -> dict:
+    return {'type': 'Kaiming', 'layer': ['Conv2d', 'ConvTranspose2d']}
+
+
+def _norm(channels: int, norm_cfg: dict | None) -> nn.Module:
+    return build_norm_layer(norm_or_default(norm_cfg), channels)[1]
+
+
+def _branch(
+    convs: Sequence[nn.Conv2d | nn.ConvTranspose2d],
+    *,
+    act: type[nn.Module],
+    dropout: float,
+    norm_cfg: dict | None,
+) -> nn.Sequential:
+    """The convolutions, a norm after each, ``act`` between them, dropout at the end."""
+    layers: list[nn.Module] = []
+    for conv in convs:
+        layers += [conv, _norm(conv.out_channels, norm_cfg), act()]
+    layers[-1] = nn.Dropout2d(dropout)
+    return nn.Sequential(*layers)
+
+
+class Bottleneck(nn.Module):
+    """Narrow, convolve, widen; plus the input (section 3, figure 2b).
+
+    Args:
+        channels: Channels of input and output.
+        dilation: Of the 3×3 convolution.
+        asymmetric: A 5×1 and a 1×5 convolution in place of the 3×3 one.
+        dropout: Dropout of whole channels of the branch.
+        act: Activation: PReLU in ENet's encoder, ReLU in its decoder.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+
+    Shape: (N, channels, H, W) in and out.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        dilation: int = 1,
+        asymmetric: bool = False,
+        dropout: float = 0.1,
+        act: type[nn.Module] = nn.PReLU,
+        norm_cfg: dict | None = None,
+    ) -> None:
+        super().__init__()
+        inner = channels // _RATIO
+        if asymmetric:
+            middle = [
+                nn.Conv2d(inner, inner, (5, 1), padding=(2, 0), bias=False),
+                nn.Conv2d(inner, inner, (1, 5), padding=(0, 2), bias=False),
+            ]
+        else:
+            middle = [
+                nn.Conv2d(
+                    inner, inner, 3, padding=dilation, dilation=dilation, bias=False
+                )
+            ]
+        convs = [
+            nn.Conv2d(channels, inner, 1, bias=False),
+            *middle,
+            nn.Conv2d(inner, channels, 1, bias=False),
+        ]
+        self.branch = _branch(convs, act=act, dropout=dropout, norm_cfg=norm_cfg)
+        self.act = act()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) from ``x`` of that shape."""
+        return self.act(self.branch(x) + x)
+
+
+class DownBottleneck(nn.Module):
+    """A bottleneck that halves the size by max pooling, and remembers the places.
+
+    The branch begins with a 2×2 convolution of stride 2. The pooled input has channels
+    of zeros behind it.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels of the output.
+        dropout: Dropout of whole channels of the branch.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+
+    Shape: (N, in_channels, H, W) to (N, channels, H/2, W/2) and the places
+    (N, in_channels, H/2, W/2).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        *,
+        dropout: float = 0.1,
+        norm_cfg: dict | None = None,
+    ) -> None:
+        super().__init__()
+        inner = in_channels // _RATIO
+        self.added = channels - in_channels
+        convs = [
+            nn.Conv2d(in_channels, inner, 2, stride=2, bias=False),
+            nn.Conv2d(inner, inner, 3, padding=1, bias=False),
+            nn.Conv2d(inner, channels, 1, bias=False),
+        ]
+        self.branch = _branch(convs, act=nn.PReLU, dropout=dropout, norm_cfg=norm_cfg)
+        self.act = nn.PReLU()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The map and the places of ``x`` (N, in_channels, H, W)."""
+        pooled, places = max_pool(x)
+        pooled = F.pad(pooled, (0, 0, 0, 0, 0, self.added))
+        return self.act(self.branch(x) + pooled), places
+
+
+class UpBottleneck(nn.Module):
+    """A bottleneck that doubles the size, its skip by max unpooling.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels of the output.
+        dropout: Dropout of whole channels of the branch.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+
+    Shape: (N, in_channels, H, W) and places (N, channels, H, W) to
+    (N, channels, 2H, 2W).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        *,
+        dropout: float = 0.1,
+        norm_cfg: dict | None = None,
+    ) -> None:
+        super().__init__()
+        inner = in_channels // _RATIO
+        convs = [
+            nn.Conv2d(in_channels, inner, 1, bias=False),
+            nn.ConvTranspose2d(inner, inner, 2, stride=2, bias=False),
+            nn.Conv2d(inner, channels, 1, bias=False),
+        ]
+        self.branch = _branch(convs, act=nn.ReLU, dropout=dropout, norm_cfg=norm_cfg)
+        self.skip = nn.Sequential(
+            nn.Conv2d(in_channels, channels, 1, bias=False), _norm(channels, norm_cfg)
+        )
+        self.act = nn.ReLU()
+
+    def forward(self, x: Tensor, places: Tensor) -> Tensor:
+        """(N, channels, 2H, 2W) from ``x`` (N, in_channels, H, W) and the places."""
+        return self.act(self.branch(x) + max_unpool(self.skip(x), places))
+
+
+@MODELS.register_module()
+class ENetEncoder(BaseModule):
+    """The encoder of ENet (Paszke et al. 2016, arXiv:1606.02147, table 1).
+
+    A convolution beside a pooling; stage 1, five bottlenecks at a quarter of the size;
+    stage 2, nine at an eighth; stage 3, the last eight again. A PReLU here has one
+    slope, as in the widespread port to PyTorch; the paper's has one per channel.
+    Frames whose size is no multiple of 8 are enlarged by their last row and column.
+
+    Args:
+        in_channels: Channels of a frame; the convolution at the start gives 16 less
+            these.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
+
+    Shape: frames (N, in_channels, H, W) to themselves, which tell the decoder their
+    size; the places of two poolings, (N, 16, H/4, W/4) and (N, 64, H/8, W/8); and the
+    map (N, 128, H/8, W/8); sizes rounded up.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        *,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg or _initialisation())
+        first, second, third = _WIDTHS
+        self.conv = nn.Conv2d(
+            in_channels, first - in_channels, 3, stride=2, padding=1, bias=False
+        )
+        self.norm = nn.Sequential(_norm(first, norm_cfg), nn.PReLU())
+        self.down1 = DownBottleneck(first, second, dropout=0.01, norm_cfg=norm_cfg)
+        self.stage1 = nn.Sequential(
+            *(Bottleneck(second, dropout=0.01, norm_cfg=norm_cfg) for _ in range(4))
+        )
+        self.down2 = DownBottleneck(second, third, norm_cfg=norm_cfg)
+        self.stage2, self.stage3 = (
+            nn.Sequential(
+                *(
+                    Bottleneck(
+                        third,
+                        dilation=dilation,
+                        asymmetric=asymmetric,
+                        norm_cfg=norm_cfg,
+                    )
+                    for dilation, asymmetric in _CONTEXT
+                )
+            )
+            for _ in range(2)
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Encode frames ``x`` (N, in_channels, H, W)."""
+        frames = x
+        height, width = x.shape[2:]
+        beyond = (0, -width % _STRIDE, 0, -height % _STRIDE)
+        x = F.pad(x, beyond, mode='replicate')
+        x = self.norm(torch.cat([self.conv(x), F.max_pool2d(x, 2)], dim=1))
+        x, places1 = self.down1(x)
+        x, places2 = self.down2(self.stage1(x))
+        return frames, places1, places2, self.stage3(self.stage2(x))
+
+
+@MODELS.register_module()
+class ENetHead(BaseDecodeHead):
+    """The decoder of ENet (Paszke et al. 2016, arXiv:1606.02147, table 1).
+
+    An unpooling and two bottlenecks, an unpooling and one bottleneck, then a 3×3
+    transposed convolution to the classes at the size of the frame.
+
+    Args:
+        in_channels: Channels of the frame, of the places and of the map that
+            :class:`ENetEncoder` gives.
+        in_index: Which of the encoder's maps these are.
+        num_classes: Classes.
+        dropout_ratio: Dropout of whole channels before the classes; ENet has none.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``. (ENet trains
+            with cross entropy, classes weighted by how rare they are.)
+        init_cfg: MMEngine's initialisation; None is PyTorch's.
+        **kwargs: Of mmseg's ``BaseDecodeHead``.
+
+    Shape: the encoder's maps to logits (N, num_classes, H, W).
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int] = (1, *_WIDTHS),
+        *,
+        in_index: Sequence[int] = (0, 1, 2, 3),
+        num_classes: int = 3,
+        dropout_ratio: float = 0.0,
+        norm_cfg: dict | None = None,
+        loss_decode: dict | Sequence[dict] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        _, first, second, third = in_channels
+        super().__init__(
+            in_channels,
+            first,  # what the last convolution sees
+            in_index=in_index,
+            num_classes=num_classes,
+            dropout_ratio=dropout_ratio,
+            input_transform='multiple_select',
+            norm_cfg=norm_or_default(norm_cfg),
+            loss_decode=loss_decode or segmentation_loss(),
+            init_cfg=init_cfg,  # not mmseg's narrow normal
+            **kwargs,
+        )
+        norm = self.norm_cfg
+        self.up1 = UpBottleneck(third, second, norm_cfg=norm)
+        self.stage1 = nn.Sequential(
+            *(Bottleneck(second, act=nn.ReLU, norm_cfg=norm) for _ in range(2))
+        )
+        self.up2 = UpBottleneck(second, first, norm_cfg=norm)
+        self.stage2 = Bottleneck(first, act=nn.ReLU, norm_cfg=norm)
+        self.conv_seg = nn.ConvTranspose2d(
+            first, num_classes, 3, stride=2, padding=1, output_padding=1
+        )
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Logits (N, num_classes, H, W) from the encoder's maps."""
+        frames, places1, places2, x = self._transform_inputs(inputs)
+        x = self.stage1(self.up1(x, places2))
+        x = self.stage2(self.up2(x, places1))
+        height, width = frames.shape[2:]
+        return self.cls_seg(x)[..., :height, :width]

@@ -1,0 +1,261 @@
+"""GasTwinFormer: efficient and windowed attention in turn, and a LR-ASPP decoder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks.drop import build_dropout
+from mmengine.model import BaseModule
+from mmseg.models.backbones import MixVisionTransformer
+from mmseg.models.backbones.mit import MixFFN
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.utils import resize
+from torch import Tensor, nn
+
+from fume_mm.registry import MODELS
+
+from ..heads.defaults import segmentation_loss
+from ..layers import ConvNormAct, norm_or_default
+
+#: LayerNorm's ε in all of the encoder.
+_EPS = 1e-6
+
+
+class WindowAttention(BaseModule):
+    """Self-attention within windows (Twins, Chu et al. 2021, arXiv:2104.13840, LSA).
+
+    A map whose sides the window does not divide is padded at its bottom and right, and
+    padded positions are attended to by none. (``mmseg``'s layer of this name attends to
+    them when only one side is padded.)
+
+    Args:
+        channels: Channels C, divisible by ``heads``.
+        heads: Attention heads.
+        window_size: Side of the windows.
+        init_cfg: MMEngine's initialisation.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        heads: int,
+        window_size: int,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.heads = heads
+        self.window_size = window_size
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
+        """Attend within the windows of ``x`` (N, H·W, C), ``size`` (H, W)."""
+        height, width = size
+        down, right = (-side % self.window_size for side in (height, width))
+        x = x.unflatten(1, (height, width))
+        mask = None
+        if down or right:
+            mask = self._real_positions(x, down, right)
+            x = F.pad(x, (0, 0, 0, right, 0, down))
+        windows = self._to_windows(x)
+        qkv = self.qkv(windows).unflatten(-1, (3, self.heads, -1))
+        query, key, value = qkv.permute(3, 0, 1, 4, 2, 5)
+        found = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        found = found.transpose(2, 3).flatten(3)
+        x = self._from_windows(found, height + down, width + right)
+        return self.proj(x[:, :height, :width].flatten(1, 2))
+
+    def _real_positions(self, x: Tensor, down: int, right: int) -> Tensor:
+        """(1, windows, 1, 1, positions) bool: those of the map, not of its padding."""
+        inside = x.new_ones(1, *x.shape[1:3], 1)
+        inside = F.pad(inside, (0, 0, 0, right, 0, down))
+        return self._to_windows(inside).transpose(2, 3)[:, :, None] > 0
+
+    def _to_windows(self, x: Tensor) -> Tensor:
+        """(N, H, W, C) to (N, windows, positions, C)."""
+        n, height, width, channels = x.shape
+        side = self.window_size
+        x = x.reshape(n, height // side, side, width // side, side, channels)
+        return x.transpose(2, 3).reshape(n, -1, side * side, channels)
+
+    def _from_windows(self, x: Tensor, height: int, width: int) -> Tensor:
+        """(N, windows, positions, C) to (N, H, W, C)."""
+        side = self.window_size
+        x = x.reshape(len(x), height // side, width // side, side, side, -1)
+        return x.transpose(2, 3).reshape(len(x), height, width, -1)
+
+
+class WindowLayer(BaseModule):
+    """A transformer layer of windowed attention and SegFormer's Mix-FFN.
+
+    Args:
+        channels: Channels C.
+        heads: Attention heads.
+        window_size: Side of the windows.
+        mlp_ratio: Hidden channels of the Mix-FFN are C times this.
+        drop_path_rate: Probability that a sample skips the attention, or the Mix-FFN,
+            in training. The authors' code drops once more after the second sum, which
+            zeroes a sample's whole map; here it does not.
+        init_cfg: MMEngine's initialisation.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        heads: int,
+        window_size: int,
+        mlp_ratio: int = 4,
+        drop_path_rate: float = 0.0,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        drop_path = {'type': 'DropPath', 'drop_prob': drop_path_rate}
+        self.norm1 = nn.LayerNorm(channels, eps=_EPS)
+        self.attn = WindowAttention(channels, heads=heads, window_size=window_size)
+        self.drop_path = build_dropout(drop_path)
+        self.norm2 = nn.LayerNorm(channels, eps=_EPS)
+        self.ffn = MixFFN(channels, mlp_ratio * channels, dropout_layer=drop_path)
+
+    def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
+        """``x`` (N, H·W, C) of a map of ``size`` (H, W)."""
+        x = x + self.drop_path(self.attn(self.norm1(x), size))
+        return self.ffn(self.norm2(x), size, identity=x)
+
+
+@MODELS.register_module()
+class GasTwinFormerEncoder(MixVisionTransformer):
+    """The encoder of GasTwinFormer (Sarker et al. 2025, arXiv:2508.15057).
+
+    A Mix Transformer B0 whose stages have two layers: SegFormer's, which attends to a
+    reduced map, then one that attends within windows.
+
+    Args:
+        in_channels: Channels of a frame.
+        embed_dims: Channels per attention head.
+        num_heads: Attention heads of each stage; its channels are these times
+            ``embed_dims``.
+        sr_ratios: By how much each stage's first layer reduces its keys and values.
+        window_size: Side of the second layers' windows.
+        mlp_ratio: Expansion in the Mix-FFN.
+        drop_path_rate: Of the last layer; rises from 0 in the first.
+        init_cfg: MMEngine's initialisation; None is the Mix Transformer's.
+
+    Shape: (N, in_channels, H, W) to four maps of strides 4, 8, 16 and 32.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        *,
+        embed_dims: int = 32,
+        num_heads: Sequence[int] = (1, 2, 5, 8),
+        sr_ratios: Sequence[int] = (8, 4, 2, 1),
+        window_size: int = 5,
+        mlp_ratio: int = 4,
+        drop_path_rate: float = 0.1,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        depth = len(num_heads)
+        super().__init__(
+            in_channels=in_channels,
+            embed_dims=embed_dims,
+            num_stages=depth,
+            num_layers=[2] * depth,
+            num_heads=list(num_heads),
+            patch_sizes=[7] + [3] * (depth - 1),
+            strides=[4] + [2] * (depth - 1),
+            sr_ratios=list(sr_ratios),
+            out_indices=tuple(range(depth)),
+            mlp_ratio=mlp_ratio,
+            drop_path_rate=drop_path_rate,
+            norm_cfg={'type': 'LN', 'eps': _EPS},
+            init_cfg=init_cfg,
+        )
+        rates = torch.linspace(0, drop_path_rate, 2 * depth, device='cpu').tolist()
+        for i, (stage, heads) in enumerate(zip(self.layers, num_heads, strict=True)):
+            stage[1][1] = WindowLayer(
+                embed_dims * heads,
+                heads=heads,
+                window_size=window_size,
+                mlp_ratio=mlp_ratio,
+                drop_path_rate=rates[2 * i + 1],
+            )
+
+
+@MODELS.register_module()
+class AdaptiveLRASPPHead(BaseDecodeHead):
+    """LR-ASPP over all stages, with a global mean at every size of frame.
+
+    After MobileNetV3's decoder (Howard et al. 2019, arXiv:1905.02244, section 6.4): the
+    deepest map, gated by its global mean, then joined with the others from deep to
+    shallow. mmseg's ``LRASPPHead`` pools 49×49 positions, more than a 480×640 frame has
+    at stride 32.
+
+    Args:
+        in_channels: Channels of the encoder's maps, shallow to deep.
+        in_index: Which of the encoder's maps these are.
+        channels: Channels within the decoder.
+        num_classes: Classes.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``. (GasTwinFormer
+            trains with a Dice loss that a Gaussian map of the plume weights, and half a
+            cross entropy.)
+        init_cfg: MMEngine's initialisation.
+        **kwargs: Of mmseg's ``BaseDecodeHead``.
+
+    Shape: features to logits (N, num_classes, h, w), h and w of the shallowest map.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int] = (32, 64, 160, 256),
+        *,
+        in_index: Sequence[int] = (0, 1, 2, 3),
+        channels: int = 128,
+        num_classes: int = 3,
+        norm_cfg: dict | None = None,
+        loss_decode: dict | Sequence[dict] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            channels,
+            in_index=in_index,
+            num_classes=num_classes,
+            input_transform='multiple_select',
+            norm_cfg=norm_or_default(norm_cfg),
+            loss_decode=loss_decode or segmentation_loss(),
+            init_cfg=init_cfg,
+            **kwargs,
+        )
+        *skips, deepest = in_channels
+        norm = self.norm_cfg
+        self.deep_conv = ConvNormAct(deepest, channels, norm_cfg=norm)
+        self.gate = nn.Conv2d(deepest, channels, kernel_size=1, bias=False)
+        self.mix = nn.Conv2d(channels, channels, kernel_size=1)
+        self.skip_convs = nn.ModuleList(
+            nn.Conv2d(width, width, kernel_size=1, bias=False) for width in skips
+        )
+        self.up_convs = nn.ModuleList(
+            ConvNormAct(channels + width, channels, norm_cfg=norm) for width in skips
+        )
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Logits (N, num_classes, h, w) from the encoder's features."""
+        *skips, deepest = self._transform_inputs(inputs)
+        gate = self.gate(deepest.mean(dim=(2, 3), keepdim=True)).sigmoid()
+        x = self.mix(self.deep_conv(deepest) * gate)
+        layers = list(zip(skips, self.skip_convs, self.up_convs, strict=True))
+        for skip, skip_conv, up_conv in reversed(layers):
+            x = resize(
+                x,
+                size=skip.shape[2:],
+                mode='bilinear',
+                align_corners=self.align_corners,
+            )
+            x = up_conv(torch.cat([x, skip_conv(skip)], dim=1))
+        return self.cls_seg(x)

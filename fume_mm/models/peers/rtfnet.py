@@ -1,0 +1,252 @@
+"""RTFNet: one encoder's maps are added into the other's at every depth.
+
+N samples, N_g of them with gas g, frames of H×W.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule, ModuleDict
+from mmseg.models.backbones import ResNet
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from torch import Tensor, nn
+
+from fume_mm.errors import UserError
+from fume_mm.registry import MODELS
+from fume_mm.structures import GASES
+
+from ..backbones.joint import JOINT, Frames, Stages, check_sizes
+from ..heads.defaults import segmentation_loss
+from ..layers import ConvNormAct, norm_or_default
+from ..necks.streams import Features, mask_streams, rows_of, scatter_streams, select
+
+#: Places of fusion: after the first convolution and after each of four stages.
+_DEPTHS = 5
+
+
+def _initialisation() -> dict:
+    return {'type': 'Kaiming', 'layer': ['Conv2d', 'ConvTranspose2d']}
+
+
+def _double(in_channels: int, channels: int, norm_cfg: dict | None) -> nn.Sequential:
+    """2×2 transposed convolution of stride 2, and norm."""
+    conv = nn.ConvTranspose2d(in_channels, channels, 2, stride=2, bias=False)
+    return nn.Sequential(conv, build_norm_layer(norm_or_default(norm_cfg), channels)[1])
+
+
+class UpStage(nn.Module):
+    """RTFNet's upception blocks A and B (section III): twice the size.
+
+    A keeps size and channels: 1×1, 3×3 and 3×3 convolutions, plus the input. B changes
+    both: 1×1 and 3×3 convolutions and a 2×2 transposed one, plus a transposed
+    convolution of the input. A norm follows each convolution, ReLU each norm or sum.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels of the output.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+
+    Shape: (N, in_channels, h, w) to (N, channels, 2h, 2w).
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, *, norm_cfg: dict | None = None
+    ) -> None:
+        super().__init__()
+        self.keep = nn.Sequential(
+            ConvNormAct(in_channels, in_channels, norm_cfg=norm_cfg),
+            ConvNormAct(in_channels, in_channels, 3, norm_cfg=norm_cfg),
+            ConvNormAct(in_channels, in_channels, 3, act=False, norm_cfg=norm_cfg),
+        )
+        self.grow = nn.Sequential(
+            ConvNormAct(in_channels, channels, norm_cfg=norm_cfg),
+            ConvNormAct(channels, channels, 3, norm_cfg=norm_cfg),
+            _double(channels, channels, norm_cfg),
+        )
+        self.shortcut = _double(in_channels, channels, norm_cfg)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, 2h, 2w) from ``x`` (N, in_channels, h, w)."""
+        x = (x + self.keep(x)).relu()
+        return (self.grow(x) + self.shortcut(x)).relu()
+
+
+@MODELS.register_module()
+class RTFNetBackbone(BaseModule):
+    """RTFNet but for its last stage (Sun et al. 2019, doi:10.1109/LRA.2019.2904733).
+
+    A ResNet per gas. After the first convolution and after each of the four stages, the
+    other gas's map is added into that of the carrying gas, which goes on as the sum,
+    while the other goes on pure (section III). The last sum is enlarged stage by
+    stage, without skips. In RTFNet colour carries and thermal is added; here CO2
+    carries, as it is there in most samples, 69 % of FUME's frames.
+
+    A gas that a sample lacks is not encoded. Without the other gas nothing is added to
+    the carrying one; without the carrying gas the other carries alone, as a sum with
+    zeros.
+
+    Args:
+        encoder: Config of an ``mmseg.ResNet``, built once per gas.
+        carrier: The gas into whose maps the other's are added.
+        norm_cfg: Norm of the decoder; None is ``SingleFrameBN``.
+        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
+
+    Gives the health head's map (N, C, H/32, W/32), C the encoder's channels, and the
+    mask heads' (N, C/16, H/2, W/2), sizes rounded up: a model sets ``fuse_stage=0``.
+    """
+
+    joint = True
+
+    def __init__(
+        self,
+        encoder: dict[str, Any],
+        *,
+        carrier: str = 'co2',
+        norm_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg or _initialisation())
+        if carrier not in GASES:
+            raise UserError(
+                f'backbone.carrier is {carrier!r}; choose one of {", ".join(GASES)}.'
+            )
+        self.carrier = carrier
+        (self.other,) = (gas for gas in GASES if gas != carrier)
+        self.encoders = ModuleDict({gas: MODELS.build(encoder) for gas in GASES})
+        first = self.encoders[carrier]
+        if not isinstance(first, ResNet) or len(first.res_layers) != _DEPTHS - 1:
+            raise UserError(
+                f'backbone.encoder is {type(first).__name__}, whose stages RTFNet '
+                "cannot run one by one; give dict(type='mmseg.ResNet', ...) of four "
+                'stages.'
+            )
+        widths = [first.feat_dim // 2**i for i in range(_DEPTHS)]
+        self.decoder = nn.ModuleList(
+            UpStage(before, after, norm_cfg=norm_cfg)
+            for before, after in zip(widths[:-1], widths[1:], strict=True)
+        )
+
+    def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+        """The two maps of the samples.
+
+        Args:
+            frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
+            present: (N, 2) bool, gases in the order of GASES.
+        """
+        check_sizes(frames)
+        both = present.all(dim=1)
+        # where the paired samples' rows stand among those of each gas
+        rows = {
+            gas: rows_of(both[present[:, index]], next(iter(frames.values())))
+            for index, gas in enumerate(GASES)
+        }
+
+        def add(features: Features) -> Tensor:
+            carrying, other = features[self.carrier], features[self.other]
+            return carrying.index_add(0, rows[self.carrier], other[rows[self.other]])
+
+        features = self._encode(frames, add)
+        return self._decode(scatter_streams(features, present), frames, present)
+
+    def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+        """:meth:`forward` for export: a row per sample, no control flow on the data.
+
+        Args:
+            frames: For every gas (N, 1, H, W); rows of samples that lack the gas may
+                hold anything finite.
+            present: (N, 2) bool on the frames' device.
+        """
+
+        def add(features: Features) -> Tensor:
+            # zeros for what is missing; what the carrying rows hold is their sample's
+            streams = mask_streams(features, present)
+            return features[self.carrier] + streams[self.other]
+
+        features = self._encode(frames, add)
+        return self._decode(mask_streams(features, present), frames, present)
+
+    def _encode(self, frames: Frames, add: Callable[[Features], Tensor]) -> Features:
+        """The deepest maps by gas, the carrying gas's with the other's added."""
+        features = dict(frames)
+        for depth in range(_DEPTHS):
+            features = {
+                gas: _run_depth(self.encoders[gas], depth, x)
+                for gas, x in features.items()
+            }
+            if len(features) == len(GASES):
+                features[self.carrier] = add(features)
+        return features
+
+    def _decode(
+        self, streams: Features, frames: Frames, present: Tensor
+    ) -> dict[str, Stages]:
+        carrying, other = streams[self.carrier], streams[self.other]
+        here = present[:, GASES.index(self.carrier)].to(carrying.device)
+        deep = select(here, carrying, other)
+        x, height, width = deep, *next(iter(frames.values())).shape[2:]
+        for depth, stage in enumerate(self.decoder, start=1):
+            # what was halved, rounded up, and doubled may have grown by a row
+            stride = 2 ** (_DEPTHS - depth)
+            rows, columns = (-(-side // stride) for side in (height, width))
+            x = stage(x)[..., :rows, :columns]
+        return {JOINT: (deep, x)}
+
+
+def _run_depth(encoder: ResNet, depth: int, x: Tensor) -> Tensor:
+    """The stem of a ``mmseg.ResNet``, or one of its stages, the pooling with the first."""
+    if depth == 0:
+        if encoder.deep_stem:
+            return encoder.stem(x)
+        return encoder.relu(encoder.norm1(encoder.conv1(x)))
+    if depth == 1:
+        x = encoder.maxpool(x)
+    return getattr(encoder, encoder.res_layers[depth - 1])(x)
+
+
+@MODELS.register_module()
+class RTFNetHead(BaseDecodeHead):
+    """The last stage of RTFNet's decoder, which gives the classes (Sun et al. 2019).
+
+    As published, a norm and a ReLU follow the last convolutions, so logits are not
+    negative. Each gas has this stage of its own on the decoder that both share.
+
+    Args:
+        in_channels: Channels of the decoder's map.
+        num_classes: Classes.
+        dropout_ratio: Dropout of whole channels before the stage; RTFNet has none.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
+        init_cfg: MMEngine's initialisation; None is PyTorch's.
+        **kwargs: Of mmseg's ``BaseDecodeHead``.
+
+    Shape: the map at ``in_index`` (default: the last), (N, in_channels, h, w), to
+    logits (N, num_classes, 2h, 2w).
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 32,
+        *,
+        num_classes: int = 3,
+        dropout_ratio: float = 0.0,
+        norm_cfg: dict | None = None,
+        loss_decode: dict | Sequence[dict] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            in_channels,
+            num_classes=num_classes,
+            dropout_ratio=dropout_ratio,
+            norm_cfg=norm_or_default(norm_cfg),
+            loss_decode=loss_decode or segmentation_loss(),
+            init_cfg=init_cfg,  # not mmseg's narrow normal
+            **kwargs,
+        )
+        self.conv_seg = UpStage(in_channels, num_classes, norm_cfg=self.norm_cfg)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Logits (N, num_classes, 2h, 2w) from the backbone's maps."""
+        return self.cls_seg(self._transform_inputs(inputs))

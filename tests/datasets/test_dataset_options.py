@@ -1,0 +1,201 @@
+"""The dataset's `gases` and `per_frame`, done on the table's arrays."""
+
+import copy
+import logging
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mmengine.logging import MMLogger
+
+from fume_mm.datasets.annotations import read_annotations
+from fume_mm.datasets.dual_gas_dataset import DualGasDataset
+from fume_mm.datasets.pairing import pair_gases, read_paired, write_paired
+from fume_mm.datasets.samplers import ClassBalancedSampler
+from fume_mm.errors import UserError
+from fume_mm.structures import GASES
+from tests.campaigns import BREAKS, annotations, make_campaign
+from tests.datasets.test_sample_table import large_table
+
+CSV = 'paired_train_annotations.csv'
+# 6 vessels of 2 frames: 8 samples have both gases, 2 CO2 only (vessel 3), 2 CH4 only
+SAMPLES, PAIRED = 12, 8
+
+
+def pair(root: Path, *splits: str) -> None:
+    for split in splits:
+        rows = read_annotations(annotations(root, split))
+        write_paired(pair_gases(rows), root / f'paired_{split}_annotations.csv')
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = make_campaign(
+        tmp_path_factory.mktemp('campaign'), splits=['train'], size=(16, 12)
+    )
+    pair(root, 'train')
+    return root
+
+
+def load(root: Path, **options: Any) -> DualGasDataset:
+    return DualGasDataset(CSV, data_root=str(root), **options)
+
+
+def items(dataset: DualGasDataset) -> list[dict]:
+    return [dataset.get_data_info(i) for i in range(len(dataset))]
+
+
+def frames_of(item: dict, gas: str) -> tuple:
+    return item['frame_paths'].get(gas), item['mask_paths'].get(gas)
+
+
+@pytest.mark.parametrize('gas', GASES)
+def test_one_gas_is_the_rows_that_have_it_without_the_other(
+    root: Path, gas: str
+) -> None:
+    everything = items(load(root))
+    dataset = load(root, gases=(gas,))
+    wanted = [item for item in everything if gas in item['frame_paths']]
+    found = items(dataset)
+    assert len(found) == len(wanted) == 10
+    for item, source in zip(found, wanted, strict=True):
+        assert list(item['frame_paths']) == list(item['mask_paths']) == [gas]
+        assert frames_of(item, gas) == frames_of(source, gas)
+        for key in ('sample_id', 'ph_value', 'class_id'):
+            assert item[key] == source[key]
+    assert dataset.metainfo['gases'] == (gas,)
+    assert dataset.metainfo['left_out'] == 2
+    assert dataset.health_labels.tolist() == [item['class_id'] for item in wanted]
+
+
+def test_both_gases_leave_everything_as_it_is(root: Path) -> None:
+    dataset = load(root, gases=['ch4', 'co2'])
+    assert dataset.metainfo['gases'] == GASES
+    assert dataset.metainfo['left_out'] == 0
+    assert items(dataset) == items(load(root))
+
+
+def test_per_frame_every_frame_is_one_sample(root: Path) -> None:
+    dataset = load(root, per_frame=True)
+    expected = [
+        (f'{item["sample_id"]}_{gas}', frames_of(item, gas), item['class_id'])
+        for item in items(load(root))
+        for gas in item['frame_paths']
+    ]
+    found = [
+        (item['sample_id'], frames_of(item, *item['frame_paths']), item['class_id'])
+        for item in items(dataset)
+    ]
+    assert len(found) == 2 * PAIRED + 4
+    assert found == expected
+    assert len({name for name, *_ in found}) == len(found)
+    assert dataset.health_labels.tolist() == [class_id for *_, class_id in expected]
+    assert dataset.metainfo['gases'] == GASES
+    sampler = ClassBalancedSampler(dataset, seed=0)
+    assert len(sampler) == 20
+    assert max(sampler) < 20
+
+
+def test_a_frame_keeps_its_own_group(root: Path) -> None:
+    # pairs of two vessels of the same pH, as random pairing makes them
+    paired = read_paired(root / CSV)
+    paired['ch4_group'] = [f'other_{row}' for row in range(len(paired))]
+    for gas in GASES:
+        paired.loc[paired[f'{gas}_frame'] == '', f'{gas}_group'] = ''
+    other = root / 'paired_other_annotations.csv'
+    write_paired(paired.drop(columns='groups'), other)
+    dataset = DualGasDataset(other.name, data_root=str(root), per_frame=True)
+    groups = {
+        gas: {
+            g
+            for item in items(dataset)
+            if gas in item['frame_paths']
+            for g in item['groups']
+        }
+        for gas in GASES
+    }
+    assert groups['co2'] == set(paired['co2_group']) - {''}
+    assert groups['ch4'] == set(paired['ch4_group']) - {''}
+    assert all(len(item['groups']) == 1 for item in items(dataset))
+
+
+def test_both_options_together(root: Path) -> None:
+    dataset = load(root, gases=('ch4',), per_frame=True, indices=[0, -1])
+    alone = items(load(root, gases=('ch4',)))
+    assert [item['sample_id'] for item in items(dataset)] == [
+        f'{alone[0]["sample_id"]}_ch4',
+        f'{alone[-1]["sample_id"]}_ch4',
+    ]
+
+
+def test_views_of_views_copies_and_pickles(root: Path) -> None:
+    table = load(root, per_frame=True).data_list
+    names = [item['sample_id'] for item in table]
+    part = table[3:15:2]
+    assert [item['sample_id'] for item in part] == names[3:15:2]
+    assert [item['sample_id'] for item in part.take([-1, 0])] == [names[13], names[3]]
+    assert [part[-1], part[0]] == list(part.take([-1, 0]))
+    for again in (copy.deepcopy(part), pickle.loads(pickle.dumps(part))):
+        assert list(again) == list(part)
+    assert list(table.of_gases(['co2'])) == [
+        item for item in table if 'co2' in item['frame_paths']
+    ]
+
+
+def test_views_share_the_arrays_and_are_made_without_reading_a_row() -> None:
+    table = large_table(200_000)
+    for view in (table.of_gases(['ch4']), table.per_frame()):
+        assert view._store is table._store
+        assert isinstance(view._rows, np.ndarray)
+        # 8 bytes for the row, 1 for its gases
+        assert view._rows.nbytes + view._shown.nbytes == 9 * len(view)
+    assert len(table.per_frame()) == 400_000
+    assert table.per_frame()[399_999]['sample_id'] == 'v000000199999_ch4'
+    assert len(table.of_gases(['ch4'])) == 200_000
+
+
+def test_what_is_left_out_is_logged_once(root: Path, capfd: Any) -> None:
+    MMLogger.get_instance('options', logger_name='options', log_level='INFO')
+    dataset = load(root, gases=('ch4',), lazy_init=True)
+    assert dataset.metainfo['left_out'] == 0  # nothing is read yet
+    for _ in range(2):
+        dataset.full_init()
+        assert len(dataset) == 10
+    assert dataset.metainfo['left_out'] == 2
+    said = capfd.readouterr()
+    assert (said.out + said.err).count('2 of 12 samples have no ch4 frame') == 1
+    logging.getLogger('options').handlers.clear()
+
+
+@pytest.mark.parametrize('gases', [('n2o',), (), 'co2', ('co2', 'co2')])
+def test_gases_that_are_none_are_refused(root: Path, gases: Any) -> None:
+    with pytest.raises(UserError, match=r'dataset\.gases is .* each once'):
+        load(root, gases=gases)
+
+
+def test_a_gas_that_no_sample_has_is_refused(tmp_path: Path) -> None:
+    make_campaign(
+        tmp_path,
+        vessels=2,
+        splits=['train'],
+        size=(16, 12),
+        co2_only=(0, 1),
+        ch4_only=(),
+    )
+    pair(tmp_path, 'train')
+    with pytest.raises(UserError, match=r'none of its 4 samples has a ch4 frame'):
+        load(tmp_path, gases=('ch4',))
+
+
+@pytest.mark.parametrize('options', [{'gases': ('ch4',)}, {'per_frame': True}])
+def test_leaks_are_looked_for_in_all_frames(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    make_campaign(tmp_path, splits=['train', 'val'], size=(16, 12))
+    BREAKS['leak'](tmp_path)
+    pair(tmp_path, 'train', 'val')
+    with pytest.raises(UserError, match='train_v0_f0'):
+        load(tmp_path, **options)
+    assert load(tmp_path, allow_leakage=True, **options).metainfo['leakage']

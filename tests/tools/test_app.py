@@ -1,0 +1,568 @@
+"""The page: what it does without Gradio, through its API, and in a browser."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from demo import app
+from fume_mm.apis import DualGasInferencer
+from fume_mm.apis.page import NOTICE, PREVIEW_RATE, analyse, prune
+from fume_mm.apis.uploads import Limits, check_clips, kind_of
+from fume_mm.deployment.results import DualGasResult
+from fume_mm.errors import UserError
+from fume_mm.structures import SEG_PALETTE
+from tests.campaigns import draw
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser'))), None)
+SIZES = {'co2': (64, 48), 'ch4': (100, 70)}
+
+
+class Threshold:
+    """A predictor: bright is tube, dark is gas."""
+
+    training_data = 'simulated'
+
+    def __init__(self, health: bool = True) -> None:
+        self.scores = np.array([0.2, 0.3, 0.5], np.float32) if health else None
+
+    def predict(self, samples, probabilities=False):
+        return [
+            DualGasResult(
+                sample['name'],
+                {
+                    gas: np.where(sample[gas] > 140, 1, (sample[gas] < 70) * 2).astype(
+                        np.uint8
+                    )
+                    for gas in SIZES
+                    if sample.get(gas) is not None
+                },
+                {},
+                self.scores,
+            )
+            for sample in samples
+        ]
+
+
+@pytest.fixture
+def inferencer():
+    return DualGasInferencer(Threshold())
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """The frame of each gas, as an upload."""
+    (tmp_path / 'uploads').mkdir()
+    paths = {}
+    for seed, (gas, size) in enumerate(SIZES.items()):
+        paths[gas] = tmp_path / f'uploads/v1_{gas}.png'
+        frame, _ = draw(np.random.default_rng(seed), 5.6, size)
+        cv2.imwrite(str(paths[gas]), frame)
+    return paths
+
+
+def make_clip(path, frames=12, rate=30, size=(64, 48), codec='MJPG'):
+    path.parent.mkdir(exist_ok=True)
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate, size)
+    frame, _ = draw(np.random.default_rng(0), 5.6, size)
+    for i in range(frames):
+        video.write(cv2.cvtColor(np.roll(frame, i, 0), cv2.COLOR_GRAY2BGR))
+    video.release()
+    return path
+
+
+@pytest.fixture
+def clips(tmp_path):
+    return {
+        'co2': make_clip(tmp_path / 'uploads/a.avi'),
+        'ch4': make_clip(tmp_path / 'uploads/b.mp4', frames=9, codec='mp4v'),
+    }
+
+
+def unpacked(report):
+    with zipfile.ZipFile(report.archive) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+# --- what was uploaded ---------------------------------------------------------------
+
+
+def test_kinds(frames, clips):
+    kinds = {kind_of(path, Limits()) for path in frames.values()}
+    assert kinds == {'frame'}
+    assert {kind_of(path, Limits()) for path in clips.values()} == {'clip'}
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('notes.txt', b'Rumen 4, Tuesday', 'is no file that this page knows; give an'),
+        ('page.png', b'<html>' * 9, 'is no file that this page knows'),
+        ('empty.png', b'', 'is empty'),
+        ('empty.mp4', b'', 'is empty'),
+        # FFmpeg would open what these name
+        ('list.mp4', b'#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n', 'is no file'),
+        ('list.mkv', b'ffconcat version 1.0\nfile /etc/passwd\n', 'is no file'),
+        ('broken.mp4', b'\0\0\0\x18ftypisom' + b'\0' * 99, 'cannot be opened as a'),
+    ],
+)
+def test_wrong_files(inferencer, tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as raised:
+        analyse(inferencer, {'co2': path, 'ch4': None}, out_dir=tmp_path / 'out')
+    assert str(raised.value).startswith(f'{name}: ')
+    assert str(tmp_path) not in str(raised.value)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_truncated_image(inferencer, frames, tmp_path):
+    content = frames['ch4'].read_bytes()
+    frames['ch4'].write_bytes(content[: len(content) // 3])
+    try:
+        analyse(inferencer, frames, out_dir=tmp_path / 'out')
+    except UserError as error:  # OpenCV may also give the upper part
+        assert str(error).startswith('v1_ch4.png: is not an image')
+
+
+def test_nothing_and_a_mixture(inferencer, frames, clips, tmp_path):
+    with pytest.raises(UserError, match='nothing was uploaded'):
+        analyse(inferencer, {'co2': None, 'ch4': None}, out_dir=tmp_path / 'out')
+    mixed = {'co2': frames['co2'], 'ch4': clips['ch4']}
+    with pytest.raises(UserError, match='CO2 is a frame, CH4 is a clip; give two'):
+        analyse(inferencer, mixed, out_dir=tmp_path / 'out')
+
+
+def test_file_that_is_too_large(frames):
+    with pytest.raises(UserError, match='this page takes up to'):
+        kind_of(frames['co2'], Limits(file_bytes=100))
+
+
+@pytest.mark.parametrize('side', [5000, 60000])  # Pillow itself refuses the latter
+def test_frame_that_is_too_large_is_not_decoded(tmp_path, side):
+    header = side.to_bytes(4, 'big') * 2 + b'\x08\0\0\0\0'
+    parts = [b'\x89PNG\r\n\x1a\n']
+    for kind, data in ((b'IHDR', header), (b'IDAT', b''), (b'IEND', b'')):
+        check = zlib.crc32(kind + data).to_bytes(4, 'big')
+        parts.append(len(data).to_bytes(4, 'big') + kind + data + check)
+    path = tmp_path / 'bomb.png'
+    path.write_bytes(b''.join(parts))
+    with pytest.raises(UserError, match='more than 16 megapixels'):
+        kind_of(path, Limits())
+
+
+def test_clips_that_are_too_long_or_too_large(clips):
+    with pytest.raises(UserError, match='has more than 10 frames'):
+        check_clips(clips, Limits(instants=10), 0.0)
+    check_clips(clips, Limits(instants=12), 0.0)
+    with pytest.raises(UserError, match=r'a\.avi and .*b\.mp4: would make 39 pict'):
+        check_clips(clips, Limits(instants=12), 1.0)
+    check_clips({'co2': clips['co2']}, Limits(instants=12), 1.0)
+    with pytest.raises(UserError, match='is 64x48, and this page'):
+        check_clips(clips, Limits(clip_pixels=3000), 0.0)
+    with pytest.raises(UserError, match='offset is no number'):
+        check_clips(clips, Limits(), float('nan'))
+
+
+@pytest.mark.parametrize(
+    ('told', 'times', 'message'),
+    [
+        # two frames, a day between them
+        ({'rate': 30, 'count': 2}, [0.0, 86400e3], 'would make 2592001 pictures'),
+        ({'rate': 0, 'count': 2}, [0.0, 33.0], 'does not tell its frame rate'),
+        ({'rate': 30, 'count': 90}, [0.0, 33.0], 'breaks off after 2 of 90 frames'),
+        ({'rate': 30, 'count': 2}, [], 'no frame of it can be decoded'),
+    ],
+)
+def test_clips_are_not_believed(monkeypatch, told, times, message):
+    values = {
+        cv2.CAP_PROP_FPS: told['rate'],
+        cv2.CAP_PROP_FRAME_COUNT: told['count'],
+        cv2.CAP_PROP_FRAME_WIDTH: 64,
+        cv2.CAP_PROP_FRAME_HEIGHT: 48,
+    }
+
+    class Capture:
+        def __init__(self, _):
+            self.left = list(times)
+
+        def isOpened(self):  # noqa: N802
+            return True
+
+        def get(self, key):
+            return values[key]
+
+        def grab(self):
+            if self.left:
+                values[cv2.CAP_PROP_POS_MSEC] = self.left.pop(0)
+                return True
+            return False
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr(cv2, 'VideoCapture', Capture)
+    with pytest.raises(UserError, match=message):
+        check_clips({'co2': Path('a.mp4')}, Limits(), 0.0)
+
+
+def test_limits_are_told():
+    assert Limits().text() == (
+        'Files up to 100 MiB; frames up to 16 megapixels; clips up to 2.3 megapixels '
+        'and 1800 frames (a minute at 30 frames/s).'
+    )
+
+
+# --- what comes out ------------------------------------------------------------------
+
+
+def test_frames_of_both_gases(inferencer, frames, tmp_path):
+    report = analyse(inferencer, frames, out_dir=tmp_path / 'out')
+    assert report.headline == 'Acidotic (50%)'
+    assert report.scores == pytest.approx(
+        {'Healthy': 0.2, 'Transitional': 0.3, 'Acidotic': 0.5}
+    )
+    assert report.notes == []
+    files = unpacked(report)
+    assert set(files) == {
+        'masks/v1_co2.png',
+        'masks/v1_ch4.png',
+        'panels/v1.png',
+        'results.json',
+        'results.csv',
+    }
+    rows = {(gas, name): (count, share) for gas, name, count, share in report.areas}
+    assert len(rows) == 4
+    for gas, label in (('co2', 'CO2'), ('ch4', 'CH4')):
+        mask = cv2.imdecode(np.frombuffer(files[f'masks/v1_{gas}.png'], np.uint8), -1)
+        assert mask.shape[::-1] == SIZES[gas]
+        assert (report.masks[gas] == np.array(SEG_PALETTE)[mask]).all()
+        assert report.overlays[gas].shape == (*mask.shape, 3)
+        assert rows[label, 'gas'] == ((mask == 2).sum(), (mask == 2).mean())
+        assert rows[label, 'tube'] == ((mask == 1).sum(), (mask == 1).mean())
+        assert 0 < (mask == 2).mean() < 1
+
+
+def test_tables_tell_names_but_no_folder(inferencer, frames, tmp_path):
+    files = unpacked(analyse(inferencer, frames, out_dir=tmp_path / 'out'))
+    told = json.loads(files['results.json'])
+    assert told['notice'] == NOTICE
+    assert told['training_data'] == 'simulated'
+    assert told['samples'][0]['frames'] == {'co2': 'v1_co2.png', 'ch4': 'v1_ch4.png'}
+    (row,) = csv.DictReader(files['results.csv'].decode().splitlines())
+    assert row['ch4'] == 'v1_ch4.png'
+    assert not any(str(tmp_path).encode() in content for content in files.values())
+
+
+def test_a_gas_that_is_not_given_is_left_out(inferencer, frames, tmp_path):
+    given = {'co2': None, 'ch4': frames['ch4']}
+    report = analyse(inferencer, given, out_dir=tmp_path / 'out')
+    assert list(report.masks) == list(report.overlays) == ['ch4']
+    assert report.notes == ['CO2 was not given and is left out.']
+    assert 'masks/v1_co2.png' not in unpacked(report)
+    assert {gas for gas, *_ in report.areas} == {'CH4'}
+
+
+def test_model_without_health_and_a_frame_of_16_bits(frames, tmp_path):
+    frame = cv2.imread(str(frames['co2']), 0).astype(np.uint16) * 100
+    cv2.imwrite(str(frames['co2']), frame)
+    report = analyse(
+        DualGasInferencer(Threshold(health=False)), frames, out_dir=tmp_path / 'out'
+    )
+    assert report.scores == {}
+    assert report.headline == 'This model does not judge health.'
+    assert report.notes == ['CO2: read as uint16 stretched to 8 bits.']
+
+
+def test_clips(inferencer, clips, tmp_path):
+    report = analyse(inferencer, clips, out_dir=tmp_path / 'out', offset=0.1)
+    assert report.headline == 'Acidotic (50%)'
+    assert report.notes[0].startswith('100% of 12 instants agree.')
+    assert [row[:3] for row in report.areas] == [
+        (gas, name, None) for gas in ('CO2', 'CH4') for name in ('tube', 'gas')
+    ]
+    files = unpacked(report)
+    assert set(files) == {
+        'annotated.mp4',
+        'frames.csv',
+        'timeline.png',
+        'timeline.svg',
+        'verdict.json',
+    }
+    told = json.loads(files['verdict.json'])
+    assert told['notice'] == NOTICE
+    assert [told['gases'][gas]['source'] for gas in clips] == ['a.avi', 'b.mp4']
+    assert told['gases']['ch4']['starts_at'] == pytest.approx(0.1)
+    assert not any(str(tmp_path).encode() in content for content in files.values())
+    assert cv2.imread(str(report.timeline)) is not None
+
+
+def test_preview_is_slower_and_of_the_same_length(inferencer, clips, tmp_path):
+    given = {'ch4': clips['ch4']}
+    report = analyse(inferencer, given, out_dir=tmp_path / 'out')
+    if report.video is None:
+        pytest.skip('OpenCV cannot write VP8 here')
+    assert report.video.suffix == '.webm'
+    capture = cv2.VideoCapture(str(report.video))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(PREVIEW_RATE)
+    count = 0
+    while capture.grab():
+        count += 1
+    assert count == 5  # every second of 9 pictures
+    assert report.notes[1:] == ['CO2 was not given and is left out.']
+
+
+def test_old_results_are_removed(tmp_path):
+    (tmp_path / 'a/b').mkdir(parents=True)
+    (tmp_path / 'c.zip').write_bytes(b'x')
+    now = (tmp_path / 'a').stat().st_mtime
+    prune(tmp_path, older_than=60, now=now + 30)
+    assert len(list(tmp_path.iterdir())) == 2
+    prune(tmp_path, older_than=60, now=now + 90)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- the page's texts and examples ---------------------------------------------------
+
+
+def test_html_is_escaped(inferencer, frames, tmp_path):
+    report = analyse(inferencer, frames, out_dir=tmp_path / 'out')
+    report.notes.append('<script>alert(1)</script>')
+    assert '<script>' not in app.summary(report)
+    assert '<b>' not in app.message('<b>.png: is empty')
+
+
+def test_page_says_what_it_is_not(inferencer):
+    text = app.introduction(inferencer, NOTICE)
+    assert 'no diagnosis' in text
+    assert 'Training data: simulated.' in text
+    inferencer.training_data = None
+    assert 'simulated' not in app.introduction(inferencer, NOTICE)
+
+
+def test_examples_are_small_simulated_frames():
+    paths = sorted(app.EXAMPLES.glob('*.png'))
+    assert len(paths) == 6
+    for path in paths:
+        assert path.name.startswith('simulated_')
+        assert path.stat().st_size < 100_000
+        assert cv2.imread(str(path), -1).shape == (240, 320)
+
+
+def test_examples_are_what_their_readme_says():
+    from fume_mm.simulation import PRESETS, plan_vessels, render_vessel
+
+    parameters = app.example_parameters()
+    assert parameters.name == PRESETS[app.PRESET].name
+    vessel = plan_vessels(parameters, seed=app.SEED)[app.VESSEL]
+    rendered = render_vessel(
+        parameters,
+        seed=app.SEED,
+        vessel=vessel.index,
+        ph=vessel.ph,
+        present=vessel.present,
+    )
+    for frame in rendered:
+        path = app.EXAMPLES / f'simulated_healthy_{frame.gas}.png'
+        assert (cv2.imread(str(path), -1) == frame.image).all()
+
+
+@pytest.mark.slow
+def test_example_clips(tmp_path):
+    rows = app.example_rows(tmp_path)
+    assert all(label.startswith('Simulated: ') for label, _ in rows)
+    assert all(len(files) == 2 and any(files) for _, files in rows)
+    paths = [Path(path) for _, files in rows for path in files if path]
+    assert all(path.is_file() for path in paths)
+    clips = dict(zip(('co2', 'ch4'), map(Path, rows[-1][1]), strict=True))
+    assert {kind_of(path, Limits()) for path in clips.values()} == {'clip'}
+    check_clips(clips, Limits(), 0.0)
+
+
+# --- the server ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope='module')
+def server(tmp_path_factory):
+    """The address of a page with a small limit, served in threads of this process."""
+    pytest.importorskip('gradio')
+    folder = tmp_path_factory.mktemp('page')
+    (folder / 'results').mkdir()
+    limits = Limits(file_bytes=200_000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('GRADIO_TEMP_DIR', str(folder / 'uploads'))
+        patch.setenv('no_proxy', '*')
+        examples = [str(app.EXAMPLES / f'simulated_healthy_{x}.png') for x in SIZES]
+        page = app.build(
+            DualGasInferencer(Threshold()),
+            folder=folder / 'results',
+            limits=limits,
+            examples=[('Simulated: Healthy', [*examples])],
+        )
+        yield app.serve(page, host='127.0.0.1', port=None, limits=limits, block=False)
+        page.close()
+
+
+@pytest.fixture(scope='module')
+def client(server):
+    from gradio_client import Client
+
+    return Client(server, verbose=False)
+
+
+def test_result_through_the_api(client, frames):
+    from gradio_client import handle_file
+
+    given = [handle_file(str(frames['co2'])), None]
+    answer = client.predict(*given, 0, api_name='/analyse')
+    error, hint, _, text, scores, *pictures = answer
+    assert not error['visible']
+    assert not hint['visible']
+    assert 'Acidotic (50%)' in text
+    assert scores['value']['confidences'][0]['label'] == 'Acidotic'
+    visible = [picture['visible'] for picture in pictures]
+    # overlays and masks of CO2, CH4; video, timeline; the ZIP
+    assert visible == [True, False, True, False, False, False, True]
+    assert zipfile.is_zipfile(pictures[-1]['value'])
+
+
+def test_mistake_through_the_api(client, tmp_path):
+    from gradio_client import handle_file
+
+    path = tmp_path / 'notes.txt'
+    path.write_text('Rumen 4')
+    answer = client.predict(None, handle_file(str(path)), 0, api_name='/analyse')
+    assert answer[0]['visible']
+    assert 'notes.txt: is no file that this page knows' in answer[0]['value']
+    assert not any(part['visible'] for part in answer[4:])
+
+
+def test_upload_over_the_limit_is_refused(client, tmp_path):
+    from gradio_client import handle_file
+
+    path = tmp_path / 'large.png'
+    path.write_bytes(b'\x89PNG' + bytes(300_000))
+    with pytest.raises(Exception, match='maximum allowed size'):
+        client.predict(handle_file(str(path)), None, 0, api_name='/analyse')
+
+
+@pytest.mark.parametrize('path', ['/etc/passwd', ROOT / 'setup.py', 'setup.py'])
+def test_no_file_of_the_server_can_be_had(server, client, path):
+    httpx = pytest.importorskip('httpx')
+    answer = httpx.get(f'{server}gradio_api/file={path}', trust_env=False)
+    assert answer.status_code == 403
+    inside = {'path': str(path), 'meta': {'_type': 'gradio.FileData'}}
+    with pytest.raises(Exception, match='(?i)error'):
+        client.predict(inside, None, 0, api_name='/analyse')
+
+
+def test_browser_is_told_to_load_nothing_from_elsewhere(server):
+    httpx = pytest.importorskip('httpx')
+    answer = httpx.get(server, trust_env=False)
+    assert answer.headers['content-security-policy'] == app.POLICY
+    assert 'http' not in app.POLICY
+
+
+def test_port_that_is_taken(server):
+    import gradio as gr
+
+    port = int(server.rstrip('/').rpartition(':')[2])
+    with gr.Blocks(analytics_enabled=False) as page:
+        pass
+    with pytest.raises(UserError, match=f'127.0.0.1:{port}: cannot be listened on'):
+        app.serve(page, host='127.0.0.1', port=port, limits=Limits(), block=False)
+
+
+@pytest.mark.slow
+def test_mistake_on_the_command_line():
+    pytest.importorskip('gradio')
+    done = subprocess.run(
+        [sys.executable, 'demo/app.py', 'nowhere.onnx'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert 'error: nowhere.onnx: there is no such file' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+# --- in a browser --------------------------------------------------------------------
+
+
+@pytest.fixture
+def tab(server):
+    sync_api = pytest.importorskip('playwright.sync_api')
+    if CHROMIUM is None:
+        pytest.skip('there is no Chromium')
+    options = (
+        '--no-sandbox --disable-gpu --disable-background-networking --no-first-run'
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*options.split(), '--no-proxy-server']
+        )
+        tab = browser.new_page(viewport={'width': 1280, 'height': 900})
+        tab.set_default_timeout(60_000)
+        asked: list[str] = []
+        tab.on('request', lambda request: asked.append(request.url))
+        tab.goto(server)
+        yield tab
+        own = (server, 'data:', 'blob:')
+        assert [url for url in asked if not url.startswith(own)] == []
+        browser.close()
+
+
+@pytest.mark.slow
+def test_in_a_browser(tab, frames, clips, tmp_path):
+    """Upload, result, download; an error; an example; a clip."""
+    upload = {gas: tab.locator(f'#upload-{gas} input[type=file]') for gas in SIZES}
+    for gas, path in frames.items():
+        upload[gas].set_input_files(str(path))
+        tab.get_by_text(f'v1_{gas}').first.wait_for()
+    tab.click('#analyse')
+    tab.get_by_text('Acidotic (50%)').wait_for()
+    for name in ('overlay-co2', 'overlay-ch4', 'mask-co2', 'mask-ch4', 'scores'):
+        assert tab.locator(f'#{name}').is_visible(), name
+    assert not tab.locator('#video').is_visible()
+    with tab.expect_download() as download:
+        tab.click('#download')
+    assert download.value.suggested_filename == 'fume_results.zip'
+    assert zipfile.is_zipfile(download.value.path())
+
+    # a text file: the message, and nothing of the last result
+    (tmp_path / 'notes.txt').write_text('Rumen 4')
+    tab.locator('#upload-co2').get_by_label('Clear').click()
+    upload['co2'].set_input_files(str(tmp_path / 'notes.txt'))
+    tab.get_by_text('notes').first.wait_for()
+    tab.click('#analyse')
+    tab.get_by_text('notes.txt: is no file that this page knows').wait_for()
+    assert not tab.locator('#results').is_visible()
+
+    tab.get_by_text('Simulated: Healthy').click()
+    tab.get_by_text('simulated_h').nth(1).wait_for()
+    tab.click('#analyse')
+    tab.locator('#overlay-ch4 img').wait_for()
+    assert not tab.locator('#error .error').is_visible()
+
+    for gas in SIZES:
+        tab.locator(f'#upload-{gas}').get_by_label('Clear').click()
+    upload['ch4'].set_input_files(str(clips['ch4']))
+    tab.get_by_text('b.mp4').or_(tab.get_by_text('.mp4')).first.wait_for()
+    tab.click('#analyse')
+    tab.locator('#timeline img').wait_for()
+    assert not tab.locator('#mask-ch4').is_visible()
+    video = tab.locator('#video video')
+    video.wait_for()
+    tab.wait_for_function('() => document.querySelector("#video video").duration > 0.2')

@@ -1,0 +1,90 @@
+"""Test-time augmentation through the test command line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from fume_mm.datasets.annotations import read_annotations
+from fume_mm.datasets.pairing import pair_gases, write_paired
+from tests.campaigns import make_campaign
+from tests.checkpoints import CONFIG, make_checkpoint
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+def run(folder: Path, work_dir: str, config: str, *flags: str) -> str | Path:
+    """The work dir, or the error line of a test that fails."""
+    out = folder / work_dir
+    done = subprocess.run(
+        [
+            sys.executable,
+            'tools/test.py',
+            config,
+            f'{folder}/model.pth',
+            f'--work-dir={out}',
+            f'--out={out}/masks',
+            f'--show-dir={out}/panels',
+            *flags,
+            '--cfg-options',
+            f'data_root={folder}/campaign',
+            'test_dataloader.batch_size=2',
+            'test_dataloader.num_workers=0',
+            'test_dataloader.dataset.pipeline.1.scale=(64,64)',
+            'tta_pipeline.1.scale=(64,64)',
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 2:
+        return done.stderr.splitlines()[-1]
+    assert done.returncode == 0, done.stderr[-2000:]
+    return out
+
+
+def results(work_dir: str | Path) -> dict:
+    return json.loads((Path(work_dir) / 'test_results.json').read_text('utf-8'))
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('tta')
+    root = make_campaign(
+        folder / 'campaign', vessels=5, frames=1, size=(64, 48), splits=('test',)
+    )
+    annotations = read_annotations(root / 'test_annotations.csv')
+    write_paired(pair_gases(annotations), root / 'paired_test_annotations.csv')
+    make_checkpoint(folder / 'model.pth')
+    return folder
+
+
+def test_the_flag_and_the_ablation_do_the_same_and_say_so(folder: Path) -> None:
+    plain = run(folder, 'plain', str(CONFIG))
+    flag = run(folder, 'flag', str(CONFIG), '--tta')
+    ablation = run(folder, 'ablation', 'configs/ablations/tta.py')
+    assert [results(each)['tta'] for each in (plain, flag, ablation)] == [
+        False,
+        True,
+        True,
+    ]
+    assert results(flag)['metrics'] == results(ablation)['metrics']
+    assert results(flag)['metrics'] != results(plain)['metrics']
+    for key in ('num_samples', 'availability'):
+        assert results(flag)['details'][key] == results(plain)['details'][key]
+    for kind in ('masks', 'panels'):
+        names = {path.name for path in (Path(flag) / kind).iterdir()}
+        assert names == {path.name for path in (Path(plain) / kind).iterdir()}
+    for path in (Path(flag) / 'masks').iterdir():
+        assert cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape == (48, 64)
+
+
+def test_a_config_without_views_is_one_line(folder: Path) -> None:
+    error = run(folder, 'none', 'configs/baselines/random_forest.py', '--tta')
+    assert isinstance(error, str)
+    assert 'random_forest.py: has no tta_model' in error

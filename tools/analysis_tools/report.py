@@ -1,0 +1,54 @@
+r"""Write the report of a tested run: one HTML page that opens offline.
+
+Scores with 95 % intervals, figures, config, data card, environment, and at the top in
+plain words what makes the numbers less than they seem. The page holds its figures and
+needs no other file, font or script. Examples and errors need the predicted masks
+(tools/test.py --out RUN/masks) and the campaign; without them the page says so.
+
+Example:
+    python tools/analysis_tools/report.py work_dirs/fume_r50 --out fume_r50.html
+"""
+
+import argparse
+from pathlib import Path
+
+from fume_mm.errors import UserError, run_cli
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('run', metavar='RUN', help='work dir of a tested run')
+    parser.add_argument(
+        '--out', type=Path, help='the page (default: report.html in the run)'
+    )
+    parser.add_argument(
+        '--data-root',
+        help="the campaign's folder, if it is not where the run's config says",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Write."""
+    args = parse_args()
+    from fume_mm.apis.report import report_html
+    from fume_mm.apis.run_folder import RunFolder
+
+    run = RunFolder(args.run, data_root=args.data_root)
+    page = report_html(run)
+    out = args.out or run.path / 'report.html'
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding='utf-8')
+    except OSError as error:
+        raise UserError(
+            f'{out}: cannot be written ({error.strerror}); name another file.'
+        ) from error
+    print(f'written: {out}')
+
+
+if __name__ == '__main__':
+    run_cli(main)

@@ -1,0 +1,171 @@
+r"""Export a model to a file that runs without torch, and hold it against PyTorch.
+
+One graph with the frames of both gases (uint8) and which of them exist as inputs,
+normalisation inside, any batch size. The file is run on random frames, and on real ones
+if they are given or the config's test set is on disk, with both gases, CO2 only and CH4
+only, and compared with PyTorch; only a file that says the same is kept.
+
+Example:
+    python tools/deployment/export.py configs/fume/fume_fastscnn.py \
+        work_dirs/fume_fastscnn/last.pth --format onnx
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fume_mm.errors import UserError, run_cli
+from fume_mm.structures import GAS_LABELS, GASES
+
+ENDINGS = {'onnx': '.onnx', 'openvino': '.xml', 'exported-program': '.pt2'}
+_SMALLEST = 32
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--format', choices=ENDINGS, default='onnx', help='(default: %(default)s)'
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        metavar='FILE',
+        help='file to write (default: beside the checkpoint, by its name)',
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        metavar=('WIDTH', 'HEIGHT'),
+        help="size of the frames (default: the config's test pipeline's)",
+    )
+    size.add_argument(
+        '--dynamic-size',
+        action='store_true',
+        help='let the graph take frames of any size (not every model can)',
+    )
+    parser.add_argument(
+        '--half',
+        action='store_true',
+        help='store the weights in half precision, half the file; computing stays in '
+        'single precision',
+    )
+    for gas in GASES:
+        parser.add_argument(
+            f'--{gas}',
+            metavar='IMG',
+            help=f'a real {GAS_LABELS[gas]} frame to check with',
+        )
+    return parser.parse_args()
+
+
+def samples_of(
+    model: Any, args: argparse.Namespace, scale: tuple[int, int]
+) -> dict[str, Any]:
+    """By name, inputs to compare on."""
+    from fume_mm.apis.export_check import (
+        found_frames,
+        patterns_of,
+        random_inputs,
+        real_inputs,
+    )
+
+    size = scale[::-1]
+    patterns = patterns_of(model.gases)
+    samples = {
+        'random frames': random_inputs(model, patterns, size),
+        'one random sample': random_inputs(model, patterns[-1:], size, seed=1),
+    }
+    if args.dynamic_size:
+        # no multiple of the strides, as cameras have
+        odd = (size[0] + 13, size[1] - 9)
+        samples['frames of another size'] = random_inputs(model, patterns, odd, seed=2)
+    given = {gas: getattr(args, gas) for gas in GASES if getattr(args, gas)}
+    if given:
+        samples['your frames'] = real_inputs(model, given, size)
+        return samples
+    try:
+        found = found_frames(model.cfg, model.gases)
+        if found:
+            samples["the test set's frames"] = real_inputs(model, found, size)
+    except UserError as error:  # not what the user asked for
+        print(f"the test set's frames are not compared on: {error}")
+    return samples
+
+
+def check_out(out: Path, ending: str) -> None:
+    """Whether ``out`` can be written, before the work."""
+    if out.suffix != ending:
+        raise UserError(f'--out {out}: give the file the ending {ending}.')
+    try:
+        if out.is_dir():
+            raise IsADirectoryError(21, 'it is a folder')
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise UserError(
+            f'{out}: cannot be written ({error.strerror}); name another with --out.'
+        ) from error
+
+
+def main() -> None:
+    """Export and check."""
+    args = parse_args()
+    from fume_mm.apis.config import load_config
+
+    ending = ENDINGS[args.format]
+    out = args.out or Path(args.checkpoint).with_suffix(ending)
+    cfg = load_config(args.config)
+    if args.size and min(args.size) < _SMALLEST:
+        raise UserError(
+            f'--size {args.size[0]} {args.size[1]}: give {_SMALLEST} pixels or more.'
+        )
+    from fume_mm.apis import init_model
+    from fume_mm.apis.export import (
+        export_model,
+        pipeline_scale,
+        require_exportable,
+        with_half_weights,
+    )
+    from fume_mm.apis.export_check import check_export
+
+    require_exportable(cfg, args.format)
+    scale = (args.size[0], args.size[1]) if args.size else pipeline_scale(cfg)
+    model = init_model(cfg, args.checkpoint)
+    samples = samples_of(model, args, scale)
+    check_out(out, ending)
+    size = 'any size' if args.dynamic_size else f'{scale[0]}x{scale[1]}'
+    print(f'{args.config}: to {args.format}, frames of {size} ...', flush=True)
+    # a file that is already there stays what it is until the new one has passed
+    with tempfile.TemporaryDirectory(prefix='.export_', dir=out.parent) as folder:
+        fresh = Path(folder) / out.name
+        info = export_model(
+            model,
+            fresh,
+            form=args.format,
+            scale=scale,
+            dynamic_size=args.dynamic_size,
+            half=args.half,
+            checkpoint=args.checkpoint,
+        )
+        truth = with_half_weights(model) if args.half else model
+        for name, differences in check_export(truth, fresh, info, samples).items():
+            shown = ', '.join(f'{key} {x:.1e}' for key, x in differences.items())
+            print(f'largest difference to PyTorch, {name}: {shown}')
+        parts = sorted(Path(folder).iterdir())  # a .bin before its .xml
+        total = sum(part.stat().st_size for part in parts)
+        for part in parts:
+            part.replace(out.parent / part.name)
+    print(f'written: {out} ({total / 1e6:.1f} MB)')
+
+
+if __name__ == '__main__':
+    run_cli(main)

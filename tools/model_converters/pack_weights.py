@@ -1,0 +1,54 @@
+r"""Pack a checkpoint's weights into a small safetensors file.
+
+Half precision, no optimiser, no Python objects: a quarter of the size and safe to hand
+on. Whatever takes a checkpoint takes the file as well. What the weights are stands in
+it: the config's name, the training data (simulated or not), the versions.
+
+Example:
+    python tools/model_converters/pack_weights.py configs/fume/fume_fastscnn.py \
+        work_dirs/fume_fastscnn/last.pth work_dirs/fume_fastscnn.safetensors
+"""
+
+import argparse
+from pathlib import Path
+
+from fume_mm.errors import UserError, run_cli
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('target', metavar='FILE', help='file to write (.safetensors)')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Pack."""
+    args = parse_args()
+    from fume_mm.apis import init_model
+    from fume_mm.apis.checkpoint import WEIGHTS_ONLY, write_weights
+    from fume_mm.evaluation.provenance import versions
+
+    target = Path(args.target)
+    if target.suffix != WEIGHTS_ONLY:
+        raise UserError(f'{target}: give the file the ending {WEIGHTS_ONLY}.')
+    model = init_model(args.config, args.checkpoint)
+    known = model.dataset_meta
+    meta = {
+        'config': Path(args.config).name,
+        'dataset_meta': {
+            key: known[key] for key in ('simulated', 'leakage') if key in known
+        },
+        'versions': versions(),
+    }
+    write_weights(target, model.state_dict(), meta)
+    init_model(args.config, target)  # what is written can be read
+    print(f'written: {target} ({target.stat().st_size / 1e6:.1f} MB)')
+
+
+if __name__ == '__main__':
+    run_cli(main)
