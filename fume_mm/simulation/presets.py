@@ -144,11 +144,11 @@ def _hard() -> SimulationParameters:
     plain = SimulationParameters()
     common: dict[str, Any] = {
         'clutter_share': 0.25,
-        'tube_length': (9.0, 75.0),
+        'tube_length': (9.0, 60.0),
         'tube_black_gray': (60.0, 330.0),
         'tube_halo': (0.05, 0.25),
         'halo_reach': (1.0, 5.0),
-        'rib_share': 0.5,
+        'rib_share': 0.6,
         'rib_depth': (0.1, 0.7),
         'collar_share': 0.3,
         'glow_share': 0.6,
@@ -198,6 +198,7 @@ def _hard() -> SimulationParameters:
         trickle_decay=(1.0, 5.0),
         trickle_draught=(0.08, 0.60),
         trickle_skirt=(0.0, 0.35),
+        trickle_sigma=(1.8, 4.2),
         idle_share=0.06,
         laminar_share=0.4,
     )
@@ -257,7 +258,7 @@ PRESETS: dict[str, CampaignParameters] = {
     'founding': _owners('founding', _FOUNDING),
     'benchmark': CampaignParameters(
         name='benchmark',
-        vessels=6000,
+        vessels=5000,
         frames_per_vessel=1,
         size=(640, 480),
         simulation=_hard(),
