@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/schedules/demo.py',
     '../_base_/default_runtime.py',
 ]
-max_epochs = 5
+max_epochs = 3
 # Masks first: the health loss of a network that has no masks yet is noise to them.
 model = dict(
     health_weight=0.1,

@@ -25,11 +25,13 @@ class Annotator:
         threshold: Share of the peak contrast at which the outline runs.
         smoothing: Std of the outline's smoothing, px.
         generous: How far beyond the outline goes, relative to sqrt(area).
+        thread_gray: Contrast at which the outline of a thread runs at the latest.
     """
 
     threshold: float
     smoothing: float
     generous: float
+    thread_gray: float = 255.0
 
 
 def draw_annotator(rng: np.random.Generator, parameters: LabelParameters) -> Annotator:
@@ -39,6 +41,7 @@ def draw_annotator(rng: np.random.Generator, parameters: LabelParameters) -> Ann
         threshold=choose(rng, parameters.threshold),
         smoothing=choose(rng, parameters.smoothing),
         generous=generous if rng.random() < parameters.generous_share else 0.0,
+        thread_gray=choose(rng, parameters.trickle_gray),
     )
 
 
@@ -69,8 +72,10 @@ def outline_gas(
     empty = np.zeros(DETECTOR_SHAPE, np.float32)
     visible = cv2.blur(np.abs(contrast), (5, 5))
     peak = _peak(visible)
-    share = annotator.threshold * (parameters.trickle_factor if trickle else 1.0)
-    threshold = max(share * peak, parameters.floor_gray)
+    threshold = annotator.threshold * peak
+    if trickle:
+        threshold = min(parameters.trickle_factor * threshold, annotator.thread_gray)
+    threshold = max(threshold, parameters.floor_gray)
     binary = (visible > threshold).astype(np.uint8)
     kernel = cv2.getStructuringElement(
         cv2.MORPH_ELLIPSE, (parameters.closing, parameters.closing)
@@ -85,7 +90,7 @@ def outline_gas(
     # Who sees a plain edge follows it.
     doubt = min(max(2 - peak / parameters.clear_gray, 0.0), 1.0)
     reach = doubt * annotator.generous * float(np.sqrt(empty.sum()))
-    if reach > 0:
+    if reach > 0 and not trickle:
         outside = cv2.distanceTransform(
             (empty < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3
         )

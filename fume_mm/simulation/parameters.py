@@ -10,7 +10,7 @@ design choices, not facts; [measured] ones bracket published OGI frames of rumen
 from dataclasses import dataclass, field
 
 #: Changes whenever the same seed would give other bytes.
-SIMULATOR_VERSION = '1.2'
+SIMULATOR_VERSION = '1.3'
 #: Height and width of the detector, px.
 DETECTOR_SHAPE = (240, 320)
 #: Frame sizes (width, height) and how many times the detector's they are.
@@ -107,6 +107,14 @@ class PlumeParameters:
     trickle_sccm: Range = (10.0, 100.0)
     #: std of a trickle, px [measured: width at half maximum 9 to 14 px]
     trickle_sigma: Range = (3.0, 5.5)
+    #: how long a thread's gas stays in sight, frames, and over how many e-folds its
+    #: contrast falls on the way [measured: to a tenth after 150 px]
+    trickle_lifetime: Range = (40.0, 110.0)
+    trickle_decay: Range = (1.0, 3.5)
+    #: draught on a thread, relative to that on a jet [choice]
+    trickle_draught: Range = (0.08, 0.25)
+    #: share of a thread's gas in a wide, faint skirt around it [choice]
+    trickle_skirt: Range = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -237,6 +245,9 @@ class LabelParameters:
     clear_gray: float = 45.0
     #: factor on the threshold for a trickle [measured: 0.33 to 0.45 of a thread's peak]
     trickle_factor: float = 1.6
+    #: contrast at which a thread's outline runs at the latest, gray levels [measured:
+    #: 17 to 33, whatever the contrast at its root]
+    trickle_gray: Range = (255.0, 255.0)
     #: smallest outlined patch, share of the frame
     smallest: float = 0.003
 

@@ -145,11 +145,13 @@ def _hard() -> SimulationParameters:
     common: dict[str, Any] = {
         'clutter_share': 0.25,
         'tube_length': (9.0, 60.0),
+        'tube_black_gray': (60.0, 330.0),
         'tube_halo': (0.05, 0.25),
         'halo_reach': (1.0, 5.0),
-        'rib_share': 0.4,
-        'rib_depth': (0.1, 0.6),
-        'collar_share': 0.2,
+        'rib_share': 0.6,
+        'rib_depth': (0.1, 0.7),
+        'collar_share': 0.3,
+        'glow_share': 0.6,
         'tube_height': (7.0, 20.0),
         'tube_slope': (-16.0, 16.0),
         'tube_y': (0.25, 0.75),
@@ -159,9 +161,9 @@ def _hard() -> SimulationParameters:
             plain.scene['co2'],
             **common,
             levels={
-                'near_white': (0.42, (185.0, 225.0)),
-                'mid_gray': (0.26, (70.0, 150.0)),
-                'near_black': (0.32, (10.0, 60.0)),
+                'near_white': (0.36, (185.0, 225.0)),
+                'mid_gray': (0.22, (70.0, 150.0)),
+                'near_black': (0.42, (5.0, 50.0)),
             },
         ),
         'ch4': dataclasses.replace(plain.scene['ch4'], **common),
@@ -171,14 +173,14 @@ def _hard() -> SimulationParameters:
             drawn,
             # Mean contrast over the outline is about 0.6 of the axis's.
             contrast_gray=(26.0, 42.0),
-            contrast_black_gray=(45.0, 230.0),
+            contrast_black_gray=(45.0, 300.0),
             bright_share=0.25,
             warm_share=0.5,
             vignetting=(0.0, 14.0),
             dead_share=2e-5,
             heavy_share=0.15,
-            logo_share=0.25,
-            overlay_share=0.35,
+            logo_share=0.15,
+            overlay_share=0.50,
         )
         for gas, drawn in plain.camera.items()
     }
@@ -191,8 +193,13 @@ def _hard() -> SimulationParameters:
         fall=(-0.10, 0.40),
         draught=(-2.0, 2.0),
         buoyancy={'co2': (0.0, 0.15), 'ch4': (-0.15, 0.0)},
-        trickle_share=0.30,
-        idle_share=0.03,
+        trickle_share=0.40,
+        trickle_lifetime=(16.0, 95.0),
+        trickle_decay=(1.0, 5.0),
+        trickle_draught=(0.08, 0.60),
+        trickle_skirt=(0.0, 0.35),
+        trickle_sigma=(1.8, 4.2),
+        idle_share=0.06,
         laminar_share=0.4,
     )
     # What lies within the mottling of the background nobody outlines.
@@ -201,7 +208,8 @@ def _hard() -> SimulationParameters:
         threshold=(0.14, 0.30),
         floor_gray=4.0,
         smoothing=(1.0, 3.0),
-        smallest=8e-4,
+        trickle_gray=(15.0, 36.0),
+        smallest=5e-4,
     )
     return dataclasses.replace(
         plain, plume=plume, scene=scene, camera=camera, label=label
@@ -250,7 +258,7 @@ PRESETS: dict[str, CampaignParameters] = {
     'founding': _owners('founding', _FOUNDING),
     'benchmark': CampaignParameters(
         name='benchmark',
-        vessels=4000,
+        vessels=5000,
         frames_per_vessel=1,
         size=(640, 480),
         simulation=_hard(),

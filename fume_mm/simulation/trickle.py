@@ -17,6 +17,8 @@ _PUFFS = 220
 # of the detector]: filaments side by side, in std of the thread, and their own std.
 _FILAMENTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _FILAMENT_STD = 0.6
+# Around it gas has mixed with the air: one more filament, so many std wide.
+_SKIRT_STD = 2.5
 
 
 def flow_sccm(log_release: float, parameters: PlumeParameters) -> float:
@@ -50,12 +52,12 @@ def trickle_density(
     exit_velocity = choose(rng, (1.2, 2.4)) * relative**0.3
     stopping = choose(rng, (7.0, 15.0))
     terminal = choose(rng, (0.9, 1.7)) * relative**0.2
-    lifetime = choose(rng, (40.0, 110.0)) * relative**0.3
+    lifetime = choose(rng, parameters.trickle_lifetime) * relative**0.3
     sway, period = choose(rng, (0.02, 0.10)), choose(rng, (24.0, 60.0))
     phases = rng.random(2) * math.tau
-    wind = 0.25 * style.draught[0] * choose(rng, (0.3, 1.0))
+    wind = style.draught[0] * choose(rng, parameters.trickle_draught)
     thin = choose(rng, parameters.trickle_sigma)
-    decay = choose(rng, (1.0, 3.5))
+    decay = choose(rng, parameters.trickle_decay)
 
     age = np.linspace(0, lifetime, _PUFFS)
     slowed = 1 - np.exp(-age / stopping)
@@ -72,15 +74,18 @@ def trickle_density(
     # The thread thins out on its way [measured: a tenth of the contrast after 150 px].
     fade = np.exp(-decay * age / lifetime) * np.clip((lifetime - age) / 8, 0, 1)
     mass = math.sqrt(relative) * terminal * thin * math.sqrt(math.tau)
-    mass *= lifetime / _PUFFS * fade / len(_FILAMENTS)
+    mass *= lifetime / _PUFFS * fade
     dx, dy = np.gradient(x), np.gradient(y)
     length = np.hypot(dx, dy) + 1e-6
-    offsets = np.array(_FILAMENTS)[:, None] * sigma
+    skirt = choose(rng, parameters.trickle_skirt)
+    offsets = np.array([*_FILAMENTS, 0.0])[:, None] * sigma
+    widths = np.array([_FILAMENT_STD] * len(_FILAMENTS) + [_SKIRT_STD])[:, None]
+    shares = np.array([(1 - skirt) / len(_FILAMENTS)] * len(_FILAMENTS) + [skirt])
     x, y = x - offsets * dy / length, y + offsets * dx / length
-    sigma, mass = (np.broadcast_to(value, x.shape) for value in (sigma, mass))
+    sigma, mass = widths * sigma, shares[:, None] * mass
     return splat(
         vent.tip[0] + style.scale * x.ravel(),
         vent.tip[1] + style.scale * y.ravel(),
-        style.scale * _FILAMENT_STD * sigma.ravel(),
+        style.scale * sigma.ravel(),
         style.scale**2 * mass.ravel(),
     ).reshape(DETECTOR_SHAPE)

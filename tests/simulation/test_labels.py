@@ -1,5 +1,7 @@
 """Outlines and masks."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,22 @@ def test_of_a_trickle_only_the_core_is_outlined() -> None:
     level = PARAMETERS.trickle_factor * 0.2 * 0.2**0.1
     radius = 20 * np.sqrt(-2 * np.log(level))
     assert (thread > 0.5).sum() == pytest.approx(np.pi * radius**2, rel=0.05)
+
+
+def test_a_bright_thread_is_outlined_at_a_gray_level_and_tightly() -> None:
+    annotator = dataclasses.replace(ANNOTATOR, thread_gray=20.0, generous=0.5)
+    thread = outline_gas(
+        blob(200.0), annotator=annotator, parameters=PARAMETERS, trickle=True
+    )
+    radius = 20 * np.sqrt(-2 * np.log(20 / 200))
+    assert (thread > 0.5).sum() == pytest.approx(np.pi * radius**2, rel=0.05)
+    # Of a faint one the share of its peak comes first.
+    faint = outline_gas(
+        blob(50.0), annotator=annotator, parameters=PARAMETERS, trickle=True
+    )
+    level = PARAMETERS.trickle_factor * 0.2 * 0.2**0.1
+    radius = 20 * np.sqrt(-2 * np.log(level))
+    assert (faint > 0.5).sum() == pytest.approx(np.pi * radius**2, rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,17 @@ STYLE = dataclasses.replace(
 )
 
 
-def trickle(log_release: float = 0.0, *, sign: int = 1, time: float = 0) -> np.ndarray:
+def trickle(
+    log_release: float = 0.0,
+    *,
+    sign: int = 1,
+    time: float = 0,
+    parameters: PlumeParameters = PARAMETERS,
+) -> np.ndarray:
     return trickle_density(
         Vent(log_release=log_release, phase=1.0, tip=(40.0, 120.0), angle=0.0),
         style=STYLE,
-        parameters=PARAMETERS,
+        parameters=parameters,
         rng=np.random.default_rng(4),
         sign=sign,
         time=time,
@@ -54,6 +60,15 @@ def test_a_thread_thins_out_on_its_way() -> None:
     column = trickle()
     cores = [column[row].max() for row in (122, 135, 150)]
     assert cores[0] > 1.2 * cores[1] > 1.2**2 * cores[2] > 0
+
+
+def test_a_skirt_is_the_same_gas_farther_out() -> None:
+    skirted = dataclasses.replace(PARAMETERS, trickle_skirt=(0.3, 0.3))
+    plain, wide = trickle(), trickle(parameters=skirted)
+    assert wide.sum() == pytest.approx(plain.sum(), rel=0.02)
+    assert 0.6 * plain.max() < wide.max() < 0.9 * plain.max()
+    faint = 0.02 * plain.max()
+    assert (wide > faint).sum() > 1.3 * (plain > faint).sum()
 
 
 def test_more_flow_is_more_gas() -> None:

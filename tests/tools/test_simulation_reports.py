@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 STATISTICS = ROOT / 'tools/analysis_tools/simulation_statistics.py'
@@ -112,6 +114,30 @@ def test_mask_features_follow_the_size_and_not_the_place() -> None:
     assert features(large)[0] == pytest.approx(math.log(900))
     assert (features(large)[:4] > features(small)[:4]).all()
     assert not features(np.zeros((120, 160), np.uint8)).any()
+
+
+def test_a_network_says_the_same_in_batches_and_one_by_one(tmp_path: Path) -> None:
+    from fume_mm.apis import inference_model
+    from fume_mm.apis.config import load_config
+    from fume_mm.registry import MODELS, register_all_modules
+
+    register_all_modules()
+    torch.manual_seed(3)
+    config = load_config(str(ROOT / 'configs/fume/fume_fastscnn_demo.py'))
+    model = MODELS.build(config.model).eval()
+    model.cfg = config
+    rng = np.random.default_rng(0)
+    frames = []
+    for number, gases in enumerate([('co2',), ('co2', 'ch4'), ('ch4',)] * 6):
+        frames.append({gas: str(tmp_path / f'{number}_{gas}.png') for gas in gases})
+        for path in frames[-1].values():
+            noise = rng.integers(0, 40 + 10 * number, (60, 80))
+            assert cv2.imwrite(path, noise.astype(np.uint8))
+    said = runpy.run_path(str(INFORMATION))['network_says'](model, frames)
+    assert said == [
+        int(inference_model(model, **paths).pred_health) for paths in frames
+    ]
+    assert len(set(said)) > 1
 
 
 def test_information_of_a_campaign_and_its_control(

@@ -34,6 +34,8 @@ from fume_mm.structures import GAS, GASES, SPLITS, TUBE
 COLUMNS = {**{gas: (gas,) for gas in GASES}, 'both': GASES}
 THUMBNAIL = (24, 18)
 SEED = 0
+#: Samples that a network is shown at once.
+BATCH = 16
 
 Features = Callable[[str], np.ndarray]
 
@@ -190,11 +192,36 @@ def image_scores(
     return score_columns(samples, by_sample(samples, column, values))
 
 
+def network_says(model: Any, frames: list[dict[str, str]]) -> list[int]:
+    """The health class that a network gives each sample, from its frames' paths."""
+    import torch
+    from mmcv.transforms import Compose
+
+    from fume_mm.datasets.samplers import collate_samples
+    from fume_mm.datasets.transforms import LoadDualGasMasks
+    from fume_mm.registry import TRANSFORMS
+
+    steps = [
+        TRANSFORMS.build(step) for step in model.cfg.test_dataloader.dataset.pipeline
+    ]
+    pipeline = Compose(
+        [step for step in steps if not isinstance(step, LoadDualGasMasks)]
+    )
+    said: list[int] = []
+    for start in tqdm(range(0, len(frames), BATCH), desc='network', disable=None):
+        batch = frames[start : start + BATCH]
+        loaded = [pipeline({'frame_paths': paths}) for paths in batch]
+        with torch.no_grad():
+            samples = model.test_step(collate_samples(loaded))
+        said += [int(sample.pred_health) for sample in samples]
+    return said
+
+
 def network_scores(
     samples: pd.DataFrame, root: Path, config: str, checkpoint: str
 ) -> dict[str, float]:
     """What a network says when it is shown one gas of a test sample, or both."""
-    from fume_mm.apis import inference_model, init_model
+    from fume_mm.apis import init_model
 
     model = init_model(config, checkpoint)
     if model.health_head is None:
@@ -203,11 +230,12 @@ def network_scores(
     scores = {}
     for name, gases in COLUMNS.items():
         has = np.all([tests[f'{gas}_frame'] != '' for gas in gases], axis=0)
-        chosen, said = tests[has], []
-        rows = chosen.to_dict('records')
-        for row in tqdm(rows, desc=f'network, {name}', disable=None):
-            frames = {gas: f'{root}/{row[f"{gas}_frame"]}' for gas in gases}
-            said.append(int(inference_model(model, **frames).pred_health))
+        chosen = tests[has]
+        frames = [
+            {gas: f'{root}/{row[f"{gas}_frame"]}' for gas in gases}
+            for row in chosen.to_dict('records')
+        ]
+        said = network_says(model, frames)
         classes = chosen['class_id'].to_numpy()
         scores[name] = (
             float(balanced_accuracy_score(classes, said)) if said else float('nan')

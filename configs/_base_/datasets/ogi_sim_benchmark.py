@@ -1,12 +1,13 @@
 # The simulator's hard preset (low flow, low contrast, both polarities), for models that
 # shall meet frames of other cameras; docs/simulation.md says how to make it.
-# Training sees crops of 30 to 90 % of a frame, so plumes at 0.5 to 0.9 times their size
-# on disk, and every second frame inverted (a camera of the other polarity); testing
-# sees whole frames at 0.75. Masks are scored at the size on disk.
+# Training sees whole frames at 0.875 times their size on disk, as testing does, so that
+# overlays along the frame's sides are learnt where they are; every second time a crop,
+# at 0.875 to 1.5 times, so that threads are learnt at several sizes. Every second frame
+# is inverted (a camera of the other polarity). Masks are scored at the size on disk.
 _base_ = './ogi_sim.py'
 data_root = 'data/ogi_benchmark'
-scale = (480, 360)  # (width, height)
-crop = (240, 320)  # (height, width)
+scale = (560, 420)  # (width, height)
+size = scale[::-1]  # (height, width)
 train_pipeline = [
     dict(type='ModalityDropout', prob=0.1),
     dict(type='LoadDualGasFrames'),
@@ -15,7 +16,17 @@ train_pipeline = [
         type='DualGasAugment',
         geometric=[
             dict(
-                type='RandomResizedCrop', size=crop, scale=(0.3, 0.9), ratio=(1.2, 1.5)
+                type='OneOf',
+                transforms=[
+                    dict(
+                        type='RandomResizedCrop',
+                        size=size,
+                        scale=(0.35, 1.0),
+                        ratio=(1.2, 1.5),
+                    ),
+                    dict(type='Resize', height=size[0], width=size[1]),
+                ],
+                p=1.0,
             ),
             dict(type='HorizontalFlip', p=0.5),
             dict(type='Rotate', limit=12, p=0.3),
@@ -42,7 +53,9 @@ test_pipeline = [
 ]
 tta_pipeline = [*test_pipeline[:-1], _base_.tta_views]
 train_dataloader = dict(
-    dataset=dict(data_root=data_root, pipeline=train_pipeline), num_workers=1
+    batch_size=4,
+    dataset=dict(data_root=data_root, pipeline=train_pipeline),
+    num_workers=1,
 )
 val_dataloader = dict(
     dataset=dict(data_root=data_root, pipeline=test_pipeline), num_workers=1
