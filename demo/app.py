@@ -2,7 +2,7 @@ r"""A page for the browser: CO2 and CH4 frames or clips in, masks, health and fi
 
 It runs on this machine and sends nothing anywhere. There is no login: with --host
 0.0.0.0 everybody in the network can use it. Uploads and results are removed when the
-page stops, and an hour after their last use. Needs the extra [app].
+page stops; those older than an hour, sooner. Needs the extra [app].
 
 Examples:
     python demo/app.py
@@ -33,13 +33,6 @@ CLIP_SECONDS, CLIP_RATE = 1.0, 30
 KEPT = 3600
 #: Requests that may wait for the model, which works on one at a time.
 WAITING = 8
-#: The browser is to load nothing from any other host, and to show the page in no frame.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
-    "frame-ancestors 'none'"
-)
 FONTS = ('system-ui', 'sans-serif')
 CSS = """
 .gradio-container {max-width: 1240px !important; margin: auto}
@@ -115,7 +108,7 @@ def introduction(inferencer: Any, notice: str) -> str:
     if inferencer.training_data:
         said = f' Training data: {html.escape(inferencer.training_data)}.'
         if 'simulated' in inferencer.training_data:
-            said += ' Its health class is a simulated association, no finding about animals.'
+            said += ' Health is a simulated association, no finding about animals.'
     else:
         said = ''
     return (
@@ -312,28 +305,6 @@ def build(
     return page
 
 
-class OwnHostOnly:
-    """ASGI middleware: tells browsers to load nothing from other hosts.
-
-    Args:
-        app: What it wraps.
-    """
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Handle a request."""
-
-        async def send_with_policy(message: Any) -> None:
-            if message['type'] == 'http.response.start':
-                policy = (b'content-security-policy', POLICY.encode())
-                message['headers'] = [*message.get('headers', ()), policy]
-            await send(message)
-
-        await self.app(scope, receive, send_with_policy)
-
-
 def serve(
     page: Any, *, host: str, port: int | None, limits: Any, block: bool = True
 ) -> str:
@@ -351,6 +322,8 @@ def serve(
     """
     import gradio as gr
     from starlette.middleware import Middleware
+
+    from fume_mm.apis.page import OwnHostOnly
 
     try:
         _, url, _ = page.launch(

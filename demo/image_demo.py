@@ -5,6 +5,8 @@ prediction.json. Of two folders, or a folder or CSV given as --inputs, it writes
 masks/<name>_<gas>.png, panels/<name>.png, results.json and results.csv.
 
 Examples:
+    python demo/image_demo.py --co2 demo/examples/simulated_acidotic_co2.png \
+        --ch4 demo/examples/simulated_acidotic_ch4.png --out-dir work_dirs/demo
     python demo/image_demo.py configs/fume/fume_r50.py work_dirs/fume_r50/last.pth \
         --co2 co2.png --ch4 ch4.png --out-dir work_dirs/demo
     python demo/image_demo.py model.onnx --co2 frames/co2 --ch4 frames/ch4 \
@@ -26,7 +28,10 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        'config', nargs='?', metavar='MODEL', help='config (.py) or exported file'
+        'config',
+        nargs='?',
+        metavar='MODEL',
+        help='config (.py) or exported file (default: the weights in demo/weights)',
     )
     parser.add_argument(
         'checkpoint',
@@ -164,6 +169,11 @@ def main() -> None:
     inferencer = DualGasInferencer(
         args.config, args.checkpoint, device=args.device, batch_size=args.batch_size
     )
+    if args.config is None:
+        print(
+            f'no model given: {inferencer.weights_name}, trained on '
+            f'{inferencer.training_data} frames (demo/weights/MODEL_CARD.md)'
+        )
     (predict_many if many else predict_one)(inferencer, given, args)
 
 

@@ -27,6 +27,13 @@ NOTICE = (
     'Research software: no diagnosis, and no ground for treating or not treating an '
     'animal.'
 )
+#: The browser is to load nothing from any other host, and to show the page in no frame.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
+    "frame-ancestors 'none'"
+)
 #: Browsers do not play the annotated MP4 (OpenCV's wheels write MPEG-4 part 2); this,
 #: small and at most so many pictures a second, they do.
 PREVIEW_WIDTH, PREVIEW_RATE = 800, 15.0
@@ -285,3 +292,25 @@ def _without_paths(text: str, paths: Mapping[str, Path], out_dir: Path) -> str:
     for path in paths.values():
         text = text.replace(str(path), path.name)
     return text.replace(str(out_dir), 'the results')
+
+
+class OwnHostOnly:
+    """ASGI middleware: tells browsers to load nothing from other hosts.
+
+    Args:
+        app: What it wraps.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle a request."""
+
+        async def send_with_policy(message: Any) -> None:
+            if message['type'] == 'http.response.start':
+                policy = (b'content-security-policy', POLICY.encode())
+                message['headers'] = [*message.get('headers', ()), policy]
+            await send(message)
+
+        await self.app(scope, receive, send_with_policy)

@@ -106,13 +106,13 @@ def check_clips(paths: Mapping[str, Path], limits: Limits, offset: float) -> Non
     """Refuse clips that are broken or too long, whatever they say of themselves."""
     if not math.isfinite(offset):
         raise UserError('the offset is no number; give seconds.')
-    lengths, rates = [], []
-    for path in paths.values():
+    starts = {'co2': max(0.0, -offset), 'ch4': max(0.0, offset)}
+    ends, rates = [], []
+    for gas, path in paths.items():
         seconds, rate = _measured(path, limits)
-        lengths.append(seconds)
+        ends.append(seconds + (starts[gas] if len(paths) > 1 else 0.0))
         rates.append(rate)
-    late = abs(offset) if len(paths) > 1 else 0.0
-    instants = (max(lengths) + late) * max(rates)
+    instants = max(ends) * max(rates)
     if instants > limits.instants * (1 + TOLERANCE):
         raise UserError(
             f'{" and ".join(map(str, paths.values()))}: would make {instants:.0f} '

@@ -1,5 +1,6 @@
 import csv
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -292,3 +293,20 @@ def test_config_and_checkpoint_by_path(model, tmp_path):
     assert inferencer.model_name == str(CONFIG)
     assert inferencer.weights_name == str(tmp_path / 'bare.pth')
     assert inferencer.training_data is None
+
+
+def test_without_pillow_and_matplotlib_panels_are_plainer(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'fume_mm.visualization.panel', None)
+    done = DualGasInferencer(Threshold())(
+        co2=frame((320, 240)), out_dir=tmp_path, return_vis=True, pbar=False
+    )
+    # a tile with a head and a foot, and the note in the colour of warnings
+    assert done['visualization'][0].shape == (30 + 240 + 96, 320, 3)
+    assert (tmp_path / 'panels/sample_0001.png').is_file()
+
+
+def test_without_tqdm_there_is_no_bar(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'tqdm', None)
+    done = DualGasInferencer(Threshold())(**folders)
+    assert len(done['predictions']) == 3
+    assert capsys.readouterr().err.startswith('3 samples: 1 with both gases')

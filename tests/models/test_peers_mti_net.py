@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,7 @@ class Pyramid(nn.Module):
         widths = (1, *channels)
         self.convs = nn.ModuleList(
             nn.Conv2d(before, after, 3, stride=2 if i else 4, padding=1)
-            for i, (before, after) in enumerate(
-                zip(widths[:-1], widths[1:], strict=True)
-            )
+            for i, (before, after) in enumerate(pairwise(widths))
         )
 
     def forward(self, x):
@@ -189,7 +188,10 @@ def test_tasks_of_a_sample_meet_at_every_scale():
     changed['ch4'][0] += 1
     with torch.no_grad():
         before, after = (backbone(x, present)['co2'] for x in (frames, changed))
-    moved = [(x - y).abs().amax(dim=(1, 2, 3)) > 1e-6 for x, y in zip(before, after)]
+    moved = [
+        (x - y).abs().amax(dim=(1, 2, 3)) > 1e-6
+        for x, y in zip(before, after, strict=True)
+    ]
     # distilled at each scale; refined but at the coarsest, which none has spoken to yet
     assert [bool(x[0]) for x in moved] == [True] * 3 + [True, True, False] + [False]
     assert not any(bool(x[1]) for x in moved)  # the neighbour

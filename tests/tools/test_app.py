@@ -15,7 +15,7 @@ import pytest
 
 from demo import app
 from fume_mm.apis import DualGasInferencer
-from fume_mm.apis.page import NOTICE, PREVIEW_RATE, analyse, prune
+from fume_mm.apis.page import NOTICE, POLICY, PREVIEW_RATE, analyse, prune
 from fume_mm.apis.uploads import Limits, check_clips, kind_of
 from fume_mm.deployment.results import DualGasResult
 from fume_mm.errors import UserError
@@ -360,7 +360,16 @@ def test_examples_are_small_simulated_frames():
 
 
 def test_examples_are_what_their_readme_says():
-    from fume_mm.simulation import PRESETS, plan_vessels, render_vessel
+    from fume_mm.simulation import (
+        PRESETS,
+        SIMULATOR_VERSION,
+        plan_vessels,
+        render_vessel,
+    )
+
+    told = (app.EXAMPLES / 'README.md').read_text(encoding='utf-8')
+    if f'simulator {SIMULATOR_VERSION}' not in told:
+        pytest.skip('the examples are from another version of the simulator')
 
     parameters = app.example_parameters()
     assert parameters.name == PRESETS[app.PRESET].name
@@ -374,7 +383,8 @@ def test_examples_are_what_their_readme_says():
     )
     for frame in rendered:
         path = app.EXAMPLES / f'simulated_healthy_{frame.gas}.png'
-        assert (cv2.imread(str(path), -1) == frame.image).all()
+        difference = cv2.imread(str(path), -1).astype(int) - frame.image
+        assert np.abs(difference).mean() < 0.5
 
 
 @pytest.mark.slow
@@ -425,7 +435,7 @@ def test_result_through_the_api(client, frames):
 
     given = [handle_file(str(frames['co2'])), None]
     answer = client.predict(*given, 0, api_name='/analyse')
-    error, hint, _, text, scores, *pictures = answer
+    error, hint, text, scores, *pictures = answer
     assert not error['visible']
     assert not hint['visible']
     assert 'Acidotic (50%)' in text
@@ -444,7 +454,8 @@ def test_mistake_through_the_api(client, tmp_path):
     answer = client.predict(None, handle_file(str(path)), 0, api_name='/analyse')
     assert answer[0]['visible']
     assert 'notes.txt: is no file that this page knows' in answer[0]['value']
-    assert not any(part['visible'] for part in answer[4:])
+    assert answer[2] == ''
+    assert not any(part['visible'] for part in answer[3:])
 
 
 def test_upload_over_the_limit_is_refused(client, tmp_path):
@@ -452,25 +463,29 @@ def test_upload_over_the_limit_is_refused(client, tmp_path):
 
     path = tmp_path / 'large.png'
     path.write_bytes(b'\x89PNG' + bytes(300_000))
-    with pytest.raises(Exception, match='maximum allowed size'):
+    with pytest.raises(Exception, match='maximum file size'):
         client.predict(handle_file(str(path)), None, 0, api_name='/analyse')
 
 
 @pytest.mark.parametrize('path', ['/etc/passwd', ROOT / 'setup.py', 'setup.py'])
-def test_no_file_of_the_server_can_be_had(server, client, path):
+def test_no_file_of_the_server_can_be_had(server, path):
     httpx = pytest.importorskip('httpx')
     answer = httpx.get(f'{server}gradio_api/file={path}', trust_env=False)
     assert answer.status_code == 403
+    # nor can the page be told that it was uploaded
+    call = f'{server}gradio_api/call/analyse'
     inside = {'path': str(path), 'meta': {'_type': 'gradio.FileData'}}
-    with pytest.raises(Exception, match='(?i)error'):
-        client.predict(inside, None, 0, api_name='/analyse')
+    asked = httpx.post(call, json={'data': [inside, None, 0]}, trust_env=False)
+    answer = httpx.get(f'{call}/{asked.json()["event_id"]}', trust_env=False)
+    assert answer.text.startswith('event: error')
+    assert 'Rumen' not in answer.text
 
 
 def test_browser_is_told_to_load_nothing_from_elsewhere(server):
     httpx = pytest.importorskip('httpx')
     answer = httpx.get(server, trust_env=False)
-    assert answer.headers['content-security-policy'] == app.POLICY
-    assert 'http' not in app.POLICY
+    assert answer.headers['content-security-policy'] == POLICY
+    assert 'http' not in POLICY
 
 
 def test_port_that_is_taken(server):

@@ -87,6 +87,34 @@ def test_a_pair_of_clips(folder: Path) -> None:
     )
 
 
+def test_an_exported_file(folder: Path) -> None:
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('onnxscript')
+    from fume_mm.apis import init_model
+    from fume_mm.apis.export import export_model
+
+    path = folder / 'model.onnx'
+    model = init_model(CONFIG, folder / 'model.pth')
+    export_model(model, path, form='onnx', scale=(64, 64))
+    out = folder / 'exported'
+    done = run(str(path), f'--ch4={folder}/ch4.mp4', f'--out-dir={out}')
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads((out / 'verdict.json').read_text(encoding='utf-8'))
+    assert told['model'] == str(path)
+    assert told['weights'] is None
+    assert told['instants'] == FRAMES['ch4']
+    assert sum(told['verdict']['probabilities'].values()) == pytest.approx(1, abs=1e-4)
+    frame, _ = draw(np.random.default_rng(0), 5.6, (64, 48))
+    cv2.imwrite(str(folder / 'a.png'), frame)
+    command = [sys.executable, 'demo/image_demo.py', str(path), f'--co2={folder}/a.png']
+    subprocess.run([*command, f'--out-dir={out}/image'], cwd=ROOT, check=True)
+    told = json.loads((out / 'image/prediction.json').read_text(encoding='utf-8'))
+    assert told['config'] == str(path)
+    assert told['checkpoint'] is None
+    assert told['training_data'] == 'simulated'
+    assert told['masks']['co2']['width'] == 64
+
+
 @pytest.mark.parametrize(
     ('words', 'message'),
     [

@@ -23,6 +23,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('target', metavar='FILE', help='file to write (.safetensors)')
+    parser.add_argument(
+        '--leave-out',
+        nargs='+',
+        default=(),
+        metavar='PART',
+        help='parts of the checkpoint that the config lacks, e.g. neck health_head',
+    )
     return parser.parse_args()
 
 
@@ -30,14 +37,16 @@ def main() -> None:
     """Pack."""
     args = parse_args()
     from fume_mm.apis import init_model
-    from fume_mm.apis.checkpoint import WEIGHTS_ONLY, write_weights
+    from fume_mm.apis.checkpoint import WEIGHTS_ONLY, read_checkpoint, write_weights
     from fume_mm.evaluation.provenance import versions
 
     target = Path(args.target)
     if target.suffix != WEIGHTS_ONLY:
         raise UserError(f'{target}: give the file the ending {WEIGHTS_ONLY}.')
-    model = init_model(args.config, args.checkpoint)
-    known = model.dataset_meta
+    content = read_checkpoint(args.checkpoint)
+    state = content.get('state_dict', content)
+    known = content.get('meta', {}).get('dataset_meta', {})
+    state = {k: x for k, x in state.items() if k.split('.')[0] not in args.leave_out}
     meta = {
         'config': Path(args.config).name,
         'dataset_meta': {
@@ -45,8 +54,12 @@ def main() -> None:
         },
         'versions': versions(),
     }
-    write_weights(target, model.state_dict(), meta)
-    init_model(args.config, target)  # what is written can be read
+    write_weights(target, state, meta)
+    try:
+        init_model(args.config, target)  # it must be the config's
+    except UserError:
+        target.unlink()
+        raise
     print(f'written: {target} ({target.stat().st_size / 1e6:.1f} MB)')
 
 

@@ -206,7 +206,7 @@ class UpBottleneck(nn.Module):
     ) -> None:
         super().__init__()
         inner = in_channels // _RATIO
-        convs = [
+        convs: list[nn.Conv2d | nn.ConvTranspose2d] = [
             nn.Conv2d(in_channels, inner, 1, bias=False),
             nn.ConvTranspose2d(inner, inner, 2, stride=2, bias=False),
             nn.Conv2d(inner, channels, 1, bias=False),

@@ -4,6 +4,7 @@ N samples, N_g of them with gas g, frames of H×W.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from mmcv.cnn import build_norm_layer
@@ -124,7 +125,7 @@ class RTFNetBackbone(BaseModule):
         widths = [first.feat_dim // 2**i for i in range(_DEPTHS)]
         self.decoder = nn.ModuleList(
             UpStage(before, after, norm_cfg=norm_cfg)
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in pairwise(widths)
         )
 
     def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
@@ -194,7 +195,7 @@ class RTFNetBackbone(BaseModule):
 
 
 def _run_depth(encoder: ResNet, depth: int, x: Tensor) -> Tensor:
-    """The stem of a ``mmseg.ResNet``, or one of its stages, the pooling with the first."""
+    """The stem of a ``mmseg.ResNet``, or a stage of it, the pooling with the first."""
     if depth == 0:
         if encoder.deep_stem:
             return encoder.stem(x)
