@@ -43,6 +43,8 @@ EXTRAS = {
         'openvino>=2025.0',
     ],
     'runtime': ['onnxruntime>=1.20', 'tqdm>=4.66'],
+    # The page in the browser.
+    'app': ['gradio>=6.0,<7'],
     # Trackers beside TensorBoard; all of MLflow would hold pandas back.
     'wandb': ['wandb>=0.20'],
     'mlflow': ['mlflow-skinny>=3.1'],
@@ -59,8 +61,8 @@ EXTRAS = {
         'ruff',
     ],
 }
-# The tests build the site, export models, run notebooks and track runs, too.
-for _name in ('docs', 'export', 'mlflow', 'notebooks', 'wandb'):
+# The tests open the page, build the site, export models, run notebooks, track runs.
+for _name in ('app', 'docs', 'export', 'mlflow', 'notebooks', 'wandb'):
     EXTRAS['dev'] += EXTRAS[_name]
 
 setup(
