@@ -58,6 +58,7 @@ EXTRAS = {
         'pytest',
         'pytest-xdist',
         'pandas-stubs',
+        'playwright',  # drives Chromium, if there is one, to test the page
         'ruff',
     ],
 }

@@ -41,9 +41,11 @@ CSS = """
 .verdict {font-size: 1.5rem; font-weight: 700}
 .areas {margin: 8px 0 !important}
 .areas, .areas tr {border: none !important}
-.areas td, .areas th {border: none !important; padding: 3px 20px 3px 0 !important}
+.areas td, .areas th {border: none !important; padding: 3px 18px 3px 0 !important;
+    white-space: nowrap}
 .areas th {font-weight: 400; color: #666; text-align: left}
 .areas .number {text-align: right !important; font-variant-numeric: tabular-nums}
+#status {min-height: 64px}
 /* room for label and buttons, which would cover the picture */
 .picture img, .picture video {box-sizing: border-box; padding-top: 38px}
 .swatch {display: inline-block; width: 12px; height: 12px; margin-right: 7px}
@@ -104,13 +106,10 @@ def summary(report: Any) -> str:
 
 def introduction(inferencer: Any, notice: str) -> str:
     """What stands above the page, as HTML: what it is, of what, and what it is not."""
-    name = html.escape(Path(inferencer.model_name).name)
-    if inferencer.training_data:
-        said = f' Training data: {html.escape(inferencer.training_data)}.'
-        if 'simulated' in inferencer.training_data:
-            said += ' Health is a simulated association, no finding about animals.'
-    else:
-        said = ''
+    given = (inferencer.model_name, inferencer.weights_name)
+    name = html.escape(', '.join(Path(path).name for path in given if path))
+    said = inferencer.training_data
+    said = f' Training data: {html.escape(said)}.' if said else ''
     return (
         '<h1>Rumen gas in infrared frames</h1>'
         '<p>Drop a CO2 frame or clip, a CH4 one, or both of the same vessel. A gas '
@@ -266,13 +265,14 @@ def build(
                     )
             with gr.Column(scale=5, min_width=480):
                 error = gr.HTML(visible=False, elem_id='error')
-                hint = gr.HTML('<p>Results appear here.</p>', elem_id='hint')
+                status = gr.HTML('Results appear here.', elem_id='status')
                 with gr.Column(visible=False, elem_id='results') as results:
                     with gr.Row():
-                        text = gr.HTML(elem_id='summary')
+                        text = gr.HTML(elem_id='summary', scale=3, min_width=330)
                         scores = gr.Label(
                             label='Health, probabilities',
                             show_heading=False,
+                            scale=2,
                             elem_id='scores',
                         )
                     pictures = []
@@ -298,9 +298,23 @@ def build(
                     archive = gr.DownloadButton(
                         'Download results (ZIP)', visible=False, elem_id='download'
                     )
-        outputs = [error, hint, results, text, scores, *pictures]
+        outputs = [error, status, results, text, scores, *pictures]
         outputs += [video, timeline, archive]
-        button.click(run, [*inputs, offset], outputs, api_name='analyse')
+        # else the results of the last run would stand beside other uploads
+        hidden = button.click(
+            lambda: (gr.update(value='', visible=True), gr.update(visible=False)),
+            None,
+            [status, results],
+            queue=False,
+            api_visibility='private',
+        )
+        hidden.then(
+            run,
+            [*inputs, offset],
+            outputs,
+            api_name='analyse',
+            show_progress_on=status,
+        )
     page.queue(max_size=WAITING, default_concurrency_limit=1)
     return page
 

@@ -1,6 +1,6 @@
 # default_runtime with MLflow beside TensorBoard; put it in its place among a config's
-# bases. Runs are kept in the run's own folder; tracking_uri='http://...' sends them to a
-# server. Needs pip install 'fume_mm[mlflow]'.
+# bases. Runs are kept in the run's own folder; with tracking_uri they go to a server.
+# Needs pip install 'fume_mm[mlflow]'.
 _base_ = './default_runtime.py'
 vis_backends = [
     *_base_.vis_backends,

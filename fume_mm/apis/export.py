@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import tempfile
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -264,15 +265,14 @@ def _write_onnx(program: Any, path: Path, info: GraphInfo) -> None:
 def _write_openvino(program: Any, path: Path, info: GraphInfo) -> None:
     import openvino
 
-    temporary = path.with_suffix('.tmp.onnx')
-    try:
-        _write_onnx(program, temporary, info)
-        model = openvino.convert_model(str(temporary))
-    finally:
-        temporary.unlink(missing_ok=True)
-    model.set_rt_info(info.to_json(), METADATA_KEY)
-    # the weights are half already, the rest is small
-    openvino.save_model(model, str(path), compress_to_fp16=False)
+    with tempfile.TemporaryDirectory(prefix='fume_mm_') as folder:
+        onnx = Path(folder) / 'model.onnx'
+        _write_onnx(program, onnx, info)
+        # not convert_model, which would make float32 of half weights
+        model = openvino.Core().read_model(str(onnx))
+        model.set_rt_info(info.to_json(), METADATA_KEY)
+        openvino.save_model(model, str(path), compress_to_fp16=False)
+        del model  # its weights are those of the temporary file
 
 
 def _write_program(program: Any, path: Path, info: GraphInfo) -> None:

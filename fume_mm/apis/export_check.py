@@ -17,10 +17,12 @@ from fume_mm.deployment.samples import gather
 from fume_mm.errors import UserError
 from fume_mm.structures import GASES
 
-#: Largest difference that is let pass, relative to the largest value (at least 1).
+#: Largest difference that is let pass, relative to the largest value.
 TOLERANCE = 1e-3
 #: Share of a mask's pixels that may differ: those where two classes are all but equal.
 MASK_TOLERANCE = 1e-3
+#: Of zeros: what their difference is relative to.
+_SMALLEST = 1e-2
 
 Inputs = tuple[Tensor, ...]
 
@@ -164,8 +166,8 @@ def check_export(
         samples: By name, inputs as the graph takes them.
 
     Returns:
-        By name and output the largest difference, relative to the largest value (at
-        least 1); of masks, the share of pixels that differ.
+        By name and output the largest difference, relative to the largest value; of
+        masks, the share of pixels that differ.
 
     Raises:
         UserError: If one is beyond what rounding explains.
@@ -211,6 +213,6 @@ def compare(
                 align_corners=False,
             )
             value = enlarged.numpy()
-        scale = max(float(np.abs(truth).max()), 1.0)
+        scale = max(float(np.abs(truth).max()), _SMALLEST)
         differences[output] = float(np.abs(truth - value).max()) / scale
     return differences

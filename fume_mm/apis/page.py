@@ -45,7 +45,7 @@ class Report:
 
     Attributes:
         clip: Whether it is of clips.
-        headline: The class and its probability, or that there is none.
+        headline: The class and its probability, or what else the model looks for.
         scores: Probability by health class; empty for a model without health.
         areas: Gas, class, pixels (None for a clip), share of the frame.
         notes: What is to be said besides.
@@ -158,7 +158,7 @@ def _of_frames(
         headline=_headline(result.health_class, result.confidence),
         scores=scores,
         areas=areas,
-        notes=_frame_notes(prediction),
+        notes=[*_health_notes(inferencer, scores), *_frame_notes(prediction)],
         archive=_packed(out_dir),
         overlays={
             gas: overlay(frame, result.masks[gas])
@@ -195,8 +195,13 @@ def _of_clips(
     text = json.dumps(content, indent=2) + '\n'
     (out_dir / video.VERDICT).write_text(text, encoding='utf-8')
     archive = _packed(out_dir)
-    notes = [*content['remarks'], *_absent(paths)]
     verdict = content['verdict'] or {}
+    scores = verdict.get('probabilities', {})
+    notes = [
+        *_health_notes(inferencer, scores),
+        *content['remarks'],
+        *_absent(paths),
+    ]
     if verdict:
         notes.insert(
             0,
@@ -211,7 +216,7 @@ def _of_clips(
     return Report(
         clip=True,
         headline=_headline(verdict.get('class'), verdict.get('confidence')),
-        scores=verdict.get('probabilities', {}),
+        scores=scores,
         areas=[
             (GAS_LABELS[gas], name, None, share)
             for gas, told in content['gases'].items()
@@ -256,8 +261,16 @@ def write_preview(source: Path, target: Path) -> Path | None:
 
 def _headline(name: str | None, probability: float | None) -> str:
     if name is None or probability is None:
-        return 'This model does not judge health.'
+        return 'Tube and gas'
     return f'{name} ({probability:.0%})'
+
+
+def _health_notes(inferencer: DualGasInferencer, scores: Mapping[str, float]) -> list:
+    if not scores:
+        return ['This model does not judge health.']
+    if 'simulated' in (inferencer.training_data or ''):
+        return ['Health: a simulated association, no finding about animals.']
+    return []
 
 
 def _absent(given: Mapping[str, Any]) -> list[str]:

@@ -165,6 +165,7 @@ class _Run:
         self.tally = Tally()
         self._said: set[str] = set()
         self._slots = 0
+        self._picture: np.ndarray | None = None
         self._last: tuple[Any, DualGasResult | None] = (None, None)
         self.bar = progress_bar(total=pairs.count, unit='frame', show=pbar)
         self.video, self.video_path = self._open_video()
@@ -260,12 +261,12 @@ class _Run:
             row |= result.row()
             del row['name']
             values = values_of(result)
-        minutes, seconds = divmod(instant.time, 60)
+        minutes, hundredths = divmod(round(100 * instant.time), 6000)
         picture = self.drawing.draw(
             frames,
             {} if result is None else result.masks,
             None if result is None else result.health_scores,
-            title=f'{int(minutes):02d}:{seconds:05.2f}',
+            title=f'{minutes:02d}:{hundredths / 100:05.2f}',
             areas=None if result is None else result.areas(),
         )
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
@@ -285,12 +286,14 @@ class _Run:
 
     def _encode(self, picture: np.ndarray, time_: float) -> None:
         """Put a picture at its time: a live one stays until the next one comes."""
-        count = 1
-        if self.pairs.live:
-            count = int(time_ * self.pairs.rate) + 1 - self._slots
-        for _ in range(count):
+        slot = int(time_ * self.pairs.rate) if self.pairs.live else self._slots
+        while self._slots < slot:
+            self.video.write(picture if self._picture is None else self._picture)
+            self._slots += 1
+        if self._slots == slot:
             self.video.write(picture)
-        self._slots += max(count, 0)
+            self._slots += 1
+        self._picture = picture
 
     def close(self) -> None:
         """Close the files: they are complete."""

@@ -13,7 +13,7 @@ from fume_mm.deployment.clips import ClipPairs
 from fume_mm.deployment.streams import LivePairs, LiveStream
 from fume_mm.deployment.video import run_video
 from fume_mm.errors import UserError
-from tests.clips import Reader, uniform, write_clip
+from tests.clips import PERIOD, Reader, number_of, uniform, write_clip
 
 
 def rows(out):
@@ -264,6 +264,18 @@ def test_a_live_recording_keeps_time(camera, tmp_path):
     # the camera says 20 a second, whatever it sends
     assert 12 <= len(frames(out / 'annotated.mp4')) <= 21
     assert content['latency_seconds']['median'] < 0.5
+    # a slot shows the first frame that came in it, else the last one before it
+    came: dict[int, list[int]] = {}
+    for row in rows(out):
+        came.setdefault(int(20 * float(row['time_s'])), []).append(
+            int(row['co2_frame']) % PERIOD
+        )
+    last = came[min(came)][0]
+    for slot, picture in enumerate(frames(out / 'annotated.mp4')):
+        here = came.get(slot, [last])
+        # in the tile, below no mask: the reader's masks reach from the top down
+        assert number_of(picture[250:268, 50:250]) == here[0]
+        last = here[-1]
     assert content['gases']['co2']['frames_read'] >= content['instants']
 
 

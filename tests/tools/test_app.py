@@ -232,7 +232,9 @@ def test_frames_of_both_gases(inferencer, frames, tmp_path):
     assert report.scores == pytest.approx(
         {'Healthy': 0.2, 'Transitional': 0.3, 'Acidotic': 0.5}
     )
-    assert report.notes == []
+    assert report.notes == [
+        'Health: a simulated association, no finding about animals.'
+    ]
     files = unpacked(report)
     assert set(files) == {
         'masks/v1_co2.png',
@@ -268,7 +270,7 @@ def test_a_gas_that_is_not_given_is_left_out(inferencer, frames, tmp_path):
     given = {'co2': None, 'ch4': frames['ch4']}
     report = analyse(inferencer, given, out_dir=tmp_path / 'out')
     assert list(report.masks) == list(report.overlays) == ['ch4']
-    assert report.notes == ['CO2 was not given and is left out.']
+    assert report.notes[1:] == ['CO2 was not given and is left out.']
     assert 'masks/v1_co2.png' not in unpacked(report)
     assert {gas for gas, *_ in report.areas} == {'CH4'}
 
@@ -280,8 +282,11 @@ def test_model_without_health_and_a_frame_of_16_bits(frames, tmp_path):
         DualGasInferencer(Threshold(health=False)), frames, out_dir=tmp_path / 'out'
     )
     assert report.scores == {}
-    assert report.headline == 'This model does not judge health.'
-    assert report.notes == ['CO2: read as uint16 stretched to 8 bits.']
+    assert report.headline == 'Tube and gas'
+    assert report.notes == [
+        'This model does not judge health.',
+        'CO2: read as uint16 stretched to 8 bits.',
+    ]
 
 
 def test_clips(inferencer, clips, tmp_path):
@@ -319,7 +324,7 @@ def test_preview_is_slower_and_of_the_same_length(inferencer, clips, tmp_path):
     while capture.grab():
         count += 1
     assert count == 5  # every second of 9 pictures
-    assert report.notes[1:] == ['CO2 was not given and is left out.']
+    assert report.notes[2:] == ['CO2 was not given and is left out.']
 
 
 def test_old_results_are_removed(tmp_path):
@@ -435,9 +440,9 @@ def test_result_through_the_api(client, frames):
 
     given = [handle_file(str(frames['co2'])), None]
     answer = client.predict(*given, 0, api_name='/analyse')
-    error, hint, text, scores, *pictures = answer
+    error, status, text, scores, *pictures = answer
     assert not error['visible']
-    assert not hint['visible']
+    assert not status['visible']
     assert 'Acidotic (50%)' in text
     assert scores['value']['confidences'][0]['label'] == 'Acidotic'
     visible = [picture['visible'] for picture in pictures]

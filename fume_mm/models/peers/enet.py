@@ -237,9 +237,9 @@ class ENetEncoder(BaseModule):
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
         init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
 
-    Shape: frames (N, in_channels, H, W) to themselves, which tell the decoder their
-    size; the places of two poolings, (N, 16, H/4, W/4) and (N, 64, H/8, W/8); and the
-    map (N, 128, H/8, W/8); sizes rounded up.
+    Shape: frames (N, in_channels, H, W) to a blank one (N, 1, H, W), which tells the
+    decoder their size; the places of two poolings, (N, 16, h/4, w/4) and
+    (N, 64, h/8, w/8); and the map (N, 128, h/8, w/8), where h, w are the enlarged H, W.
     """
 
     def __init__(
@@ -277,14 +277,16 @@ class ENetEncoder(BaseModule):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encode frames ``x`` (N, in_channels, H, W)."""
-        frames = x
-        height, width = x.shape[2:]
-        beyond = (0, -width % _STRIDE, 0, -height % _STRIDE)
-        x = F.pad(x, beyond, mode='replicate')
+        blank = torch.zeros_like(x[:, :1])
+        # written so that graphs of frames of any size understand it
+        down, right = (
+            (side + _STRIDE - 1) // _STRIDE * _STRIDE - side for side in x.shape[2:]
+        )
+        x = F.pad(x, (0, right, 0, down), mode='replicate')
         x = self.norm(torch.cat([self.conv(x), F.max_pool2d(x, 2)], dim=1))
         x, places1 = self.down1(x)
         x, places2 = self.down2(self.stage1(x))
-        return frames, places1, places2, self.stage3(self.stage2(x))
+        return blank, places1, places2, self.stage3(self.stage2(x))
 
 
 @MODELS.register_module()
@@ -295,7 +297,7 @@ class ENetHead(BaseDecodeHead):
     transposed convolution to the classes at the size of the frame.
 
     Args:
-        in_channels: Channels of the frame, of the places and of the map that
+        in_channels: Channels of the blank frame, of the places and of the map that
             :class:`ENetEncoder` gives.
         in_index: Which of the encoder's maps these are.
         num_classes: Classes.
@@ -347,8 +349,8 @@ class ENetHead(BaseDecodeHead):
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Logits (N, num_classes, H, W) from the encoder's maps."""
-        frames, places1, places2, x = self._transform_inputs(inputs)
+        blank, places1, places2, x = self._transform_inputs(inputs)
         x = self.stage1(self.up1(x, places2))
         x = self.stage2(self.up2(x, places1))
-        height, width = frames.shape[2:]
+        height, width = blank.shape[2:]
         return self.cls_seg(x)[..., :height, :width]

@@ -189,7 +189,7 @@ class RTFNetBackbone(BaseModule):
         for depth, stage in enumerate(self.decoder, start=1):
             # what was halved, rounded up, and doubled may have grown by a row
             stride = 2 ** (_DEPTHS - depth)
-            rows, columns = (-(-side // stride) for side in (height, width))
+            rows, columns = ((side + stride - 1) // stride for side in (height, width))
             x = stage(x)[..., :rows, :columns]
         return {JOINT: (deep, x)}
 
