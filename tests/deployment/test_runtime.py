@@ -113,9 +113,7 @@ def test_samples_of_a_batch_do_not_touch_each_other(model: ExportedModel) -> Non
             np.testing.assert_allclose(
                 result.probabilities[gas], alone.probabilities[gas], atol=1e-6
             )
-        np.testing.assert_allclose(
-            result.health_scores, alone.health_scores, atol=1e-6
-        )
+        np.testing.assert_allclose(result.health_scores, alone.health_scores, atol=1e-6)
 
 
 def test_only_what_is_needed_is_asked_of_the_engine(

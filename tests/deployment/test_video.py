@@ -256,13 +256,15 @@ def camera(monkeypatch):
     return give
 
 
-def test_a_live_recording_keeps_time(camera, tmp_path):
+def test_a_live_recording_keeps_time(camera, tmp_path, monkeypatch):
     camera(10_000)
+    # MPEG-4 keeps a picture's gray levels only roughly from one to the next
+    monkeypatch.setattr(video, 'CODECS', (('MJPG', '.avi'),))
     out = tmp_path / 'out'
     content = run_video(Reader(), co2=0, out_dir=out, duration=1.0, pbar=False)
     assert 5 < content['instants'] < 60
     # the camera says 20 a second, whatever it sends
-    assert 12 <= len(frames(out / 'annotated.mp4')) <= 21
+    assert 12 <= len(frames(out / 'annotated.avi')) <= 21
     assert content['latency_seconds']['median'] < 0.5
     # a slot shows the first frame that came in it, else the last one before it
     came: dict[int, list[int]] = {}
@@ -271,7 +273,7 @@ def test_a_live_recording_keeps_time(camera, tmp_path):
             int(row['co2_frame']) % PERIOD
         )
     last = came[min(came)][0]
-    for slot, picture in enumerate(frames(out / 'annotated.mp4')):
+    for slot, picture in enumerate(frames(out / 'annotated.avi')):
         here = came.get(slot, [last])
         # in the tile, below no mask: the reader's masks reach from the top down
         assert number_of(picture[250:268, 50:250]) == here[0]

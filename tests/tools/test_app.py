@@ -554,8 +554,8 @@ def test_in_a_browser(tab, frames, clips, tmp_path):
     tab.click('#analyse')
     tab.get_by_text('Acidotic (50%)').wait_for()
     for name in ('overlay-co2', 'overlay-ch4', 'mask-co2', 'mask-ch4', 'scores'):
-        assert tab.locator(f'#{name}').is_visible(), name
-    assert not tab.locator('#video').is_visible()
+        tab.locator(f'#{name}').wait_for()
+    tab.locator('#video').wait_for(state='hidden')
     with tab.expect_download() as download:
         tab.click('#download')
     assert download.value.suggested_filename == 'fume_results.zip'
@@ -568,13 +568,13 @@ def test_in_a_browser(tab, frames, clips, tmp_path):
     tab.get_by_text('notes').first.wait_for()
     tab.click('#analyse')
     tab.get_by_text('notes.txt: is no file that this page knows').wait_for()
-    assert not tab.locator('#results').is_visible()
+    tab.locator('#results').wait_for(state='hidden')
 
     tab.get_by_text('Simulated: Healthy').click()
     tab.get_by_text('simulated_h').nth(1).wait_for()
     tab.click('#analyse')
     tab.locator('#overlay-ch4 img').wait_for()
-    assert not tab.locator('#error .error').is_visible()
+    tab.locator('#error .error').wait_for(state='hidden')
 
     for gas in SIZES:
         tab.locator(f'#upload-{gas}').get_by_label('Clear').click()
@@ -582,7 +582,7 @@ def test_in_a_browser(tab, frames, clips, tmp_path):
     tab.get_by_text('b.mp4').or_(tab.get_by_text('.mp4')).first.wait_for()
     tab.click('#analyse')
     tab.locator('#timeline img').wait_for()
-    assert not tab.locator('#mask-ch4').is_visible()
+    tab.locator('#mask-ch4').wait_for(state='hidden')
     video = tab.locator('#video video')
     video.wait_for()
     tab.wait_for_function('() => document.querySelector("#video video").duration > 0.2')

@@ -107,9 +107,9 @@ def time_config(path: str, args: argparse.Namespace) -> list[dict[str, Any]]:
 def time_exported(path: str, args: argparse.Namespace) -> list[dict[str, Any]]:
     """A row for an exported file, frames to masks."""
     import numpy as np
-    from fume_mm.deployment.runtime import ExportedModel
 
     from fume_mm.apis.latency import time_calls
+    from fume_mm.deployment.runtime import ExportedModel
 
     model = ExportedModel(path, threads=args.threads)
     generator = np.random.default_rng(0)
