@@ -125,14 +125,14 @@ def _write_clip(job: Job, frame: int, gas: Any) -> Iterator[dict[str, Any]]:
     for part in ('frames', 'masks'):
         (out / folder / part).mkdir(parents=True, exist_ok=True)
     video = out / f'{folder}.avi'
-    # Motion JPEG in AVI needs no codec beyond OpenCV's own, and has no time stamp.
+    # Motion JPEG in AVI needs no codec beyond OpenCV's own, and has no time stamp. In
+    # colour: OpenCV 5.0 garbles the gray pictures that it writes itself.
     writer = cv2.VideoWriter(
         str(video),
         cv2.CAP_OPENCV_MJPEG,
         cv2.VideoWriter.fourcc(*'MJPG'),
         FRAMES_PER_SECOND,
         parameters.size,
-        isColor=False,
     )
     if not writer.isOpened():
         raise UserError(
@@ -148,7 +148,7 @@ def _write_clip(job: Job, frame: int, gas: Any) -> Iterator[dict[str, Any]]:
                 f'{folder}/frames/{number:05d}.png',
                 f'{folder}/masks/{number:05d}.png',
             )
-            writer.write(taken.image)
+            writer.write(cv2.cvtColor(taken.image, cv2.COLOR_GRAY2BGR))
             write_png(out / paths[0], taken.image)
             if number % parameters.label_every:
                 continue

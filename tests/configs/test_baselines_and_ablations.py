@@ -264,7 +264,10 @@ def test_what_is_best_is_something_that_is_scored(
         for split in ('val', 'test'):
             evaluator = EVALUATOR.build(cfg[f'{split}_evaluator'])
             prefixes = {metric.prefix for metric in evaluator.metrics}
-            assert prefixes == set(metrics.split()), path
+            expected = set(metrics.split())
+            if split == 'test' and 'seg' in expected:
+                expected.add('boundary')  # takes too long for each validation
+            assert prefixes == expected, path
 
 
 def test_the_gas_aware_head_tells_the_gases_apart() -> None:

@@ -29,15 +29,11 @@ from fume_mm.apis.export_check import (
 )
 from fume_mm.apis.inference import TorchPredictor
 from fume_mm.deployment.graph import GraphInfo, output_names
+from fume_mm.deployment.runtime import ExportedModel
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
-
-for package in NEEDS['onnx']:
-    pytest.importorskip(package)
-
-from fume_mm.deployment.runtime import ExportedModel
 from tests.deployment.exports import ROOT, SCALE, small_model
 
 pytestmark = pytest.mark.slow
@@ -75,8 +71,6 @@ def test_every_availability_batch_and_size_agrees(
 def test_other_formats_agree_with_weights_stored_in_half(
     form: str, tmp_path: Path
 ) -> None:
-    for package in NEEDS[form]:
-        pytest.importorskip(package)
     model = small_model()
     path = tmp_path / f'small{FORMATS[form]}'
     info = export_model(model, path, form=form, scale=SCALE, half=True)
@@ -136,7 +130,10 @@ def test_the_runtime_is_the_inferencer(
     assert list(ours.masks) == list(theirs.masks) == list(gases)
     for gas in gases:
         assert len(np.unique(ours.masks[gas])) == 3
-        np.testing.assert_array_equal(ours.masks[gas], theirs.masks[gas])
+        wrong = ours.masks[gas] != theirs.masks[gas]
+        # only where two classes are as good as equal
+        second, first = np.sort(theirs.probabilities[gas][:, wrong], axis=0)[1:]
+        assert (first - second < 1e-5).all() and wrong.mean() < 1e-3
         np.testing.assert_allclose(
             ours.probabilities[gas], theirs.probabilities[gas], atol=1e-5
         )

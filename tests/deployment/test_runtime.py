@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino
 import pytest
-
-pytest.importorskip('onnx')
-pytest.importorskip('onnxruntime')
 
 from fume_mm.deployment.graph import METADATA_KEY, GraphInfo
 from fume_mm.deployment.runtime import ExportedModel, open_engine
@@ -234,7 +232,6 @@ def test_broken_and_absent_files_are_refused(tmp_path: Path, path: Path) -> None
 
 
 def test_openvino_says_the_same(tmp_path: Path, path: Path) -> None:
-    openvino = pytest.importorskip('openvino')
     graph = openvino.Core().read_model(str(path))
     description = open_engine(path).description
     graph.set_rt_info(description, METADATA_KEY)

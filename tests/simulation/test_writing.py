@@ -84,6 +84,12 @@ def test_clips_have_frames_a_video_and_masks_for_every_nth_frame(
         reader = cv2.VideoCapture(str(video))
         assert reader.get(cv2.CAP_PROP_FRAME_COUNT) == 12
         assert reader.get(cv2.CAP_PROP_FPS) == 30
+        for number in range(12):
+            frame = cv2.imread(
+                str(folder / f'frames/{number:05d}.png'), cv2.IMREAD_GRAYSCALE
+            )
+            shown = reader.read()[1][:, :, 0].astype(int)
+            assert np.abs(shown - frame).mean() < 3  # JPEG's own loss
     samples = {row['original_sample_id'] for row in rows}
     assert samples >= {'v0001_f00_t00000', 'v0001_f00_t00005'}
 

@@ -11,6 +11,7 @@ Example:
 """
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def samples_of(
-    model: Any, args: argparse.Namespace, scale: tuple[int, int]
+    model: Any, given: dict[str, Any], scale: tuple[int, int], *, dynamic_size: bool
 ) -> dict[str, Any]:
-    """By name, inputs to compare on."""
+    """By name, inputs to compare on; ``given`` are the user's frames."""
     from fume_mm.apis.export_check import (
         found_frames,
         patterns_of,
@@ -83,11 +84,10 @@ def samples_of(
         'random frames': random_inputs(model, patterns, size),
         'one random sample': random_inputs(model, patterns[-1:], size, seed=1),
     }
-    if args.dynamic_size:
+    if dynamic_size:
         # no multiple of the strides, as cameras have
         odd = (size[0] + 13, size[1] - 9)
         samples['frames of another size'] = random_inputs(model, patterns, odd, seed=2)
-    given = {gas: getattr(args, gas) for gas in GASES if getattr(args, gas)}
     if given:
         samples['your frames'] = real_inputs(model, given, size)
         return samples
@@ -104,30 +104,37 @@ def check_out(out: Path, ending: str) -> None:
     """Whether ``out`` can be written, before the work."""
     if out.suffix != ending:
         raise UserError(f'--out {out}: give the file the ending {ending}.')
-    try:
-        if out.is_dir():
-            raise IsADirectoryError(21, 'it is a folder')
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out.parent):
-            pass
-    except OSError as error:
-        raise UserError(
-            f'{out}: cannot be written ({error.strerror}); name another with --out.'
-        ) from error
+    there = next(path for path in out.absolute().parents if path.exists())
+    reason = None
+    if out.is_dir():
+        reason = 'it is a folder'
+    elif not there.is_dir():
+        reason = f'{there} is a file'
+    elif not os.access(there, os.W_OK):
+        reason = f'{there} is read-only'
+    if reason:
+        raise UserError(f'{out}: cannot be written, {reason}; name another with --out.')
 
 
 def main() -> None:
     """Export and check."""
     args = parse_args()
-    from fume_mm.apis.config import load_config
+    from fume_mm.deployment.frames import read_gray
 
     ending = ENDINGS[args.format]
     out = args.out or Path(args.checkpoint).with_suffix(ending)
-    cfg = load_config(args.config)
+    check_out(out, ending)
     if args.size and min(args.size) < _SMALLEST:
         raise UserError(
             f'--size {args.size[0]} {args.size[1]}: give {_SMALLEST} pixels or more.'
         )
+    paths = {gas: getattr(args, gas) for gas in GASES if getattr(args, gas)}
+    frames = {
+        gas: read_gray(path, what=f'the {gas} frame') for gas, path in paths.items()
+    }
+    from fume_mm.apis.config import load_config
+
+    cfg = load_config(args.config)
     from fume_mm.apis import init_model
     from fume_mm.apis.export import (
         export_model,
@@ -140,8 +147,8 @@ def main() -> None:
     require_exportable(cfg, args.format)
     scale = (args.size[0], args.size[1]) if args.size else pipeline_scale(cfg)
     model = init_model(cfg, args.checkpoint)
-    samples = samples_of(model, args, scale)
-    check_out(out, ending)
+    samples = samples_of(model, frames, scale, dynamic_size=args.dynamic_size)
+    out.parent.mkdir(parents=True, exist_ok=True)
     size = 'any size' if args.dynamic_size else f'{scale[0]}x{scale[1]}'
     print(f'{args.config}: to {args.format}, frames of {size} ...', flush=True)
     # a file that is already there stays what it is until the new one has passed

@@ -74,7 +74,9 @@ def crop_masks_map(maps: Stages, frames: Frames) -> Stages:
     those of the frame.
     """
     height, width = next(iter(frames.values())).shape[2:]
-    rows, columns = -(-height // MASK_STRIDE), -(-width // MASK_STRIDE)
+    # rounded up; -(-a // b) would be rounded towards zero where sizes are exported
+    rows = (height + MASK_STRIDE - 1) // MASK_STRIDE
+    columns = (width + MASK_STRIDE - 1) // MASK_STRIDE
     return (*maps[:-1], maps[-1][..., :rows, :columns])
 
 
