@@ -75,6 +75,14 @@ class DualStreamBackbone(BaseModule):
             return {
                 gas: self._encode(self.encoders[gas], x) for gas, x in frames.items()
             }
+        if torch.compiler.is_exporting():
+            # gases have as many rows, but as these are any number none may be counted
+            together = torch.stack(list(frames.values())).flatten(0, 1)
+            by_gas = [
+                stage.unflatten(0, (len(frames), -1))
+                for stage in self._encode(self.encoder, together)
+            ]
+            return {gas: tuple(x[i] for x in by_gas) for i, gas in enumerate(frames)}
         if len({x.shape[1:] for x in frames.values()}) > 1:
             # cameras of different resolution cannot share a batch
             return {gas: self._encode(self.encoder, x) for gas, x in frames.items()}
@@ -89,15 +97,7 @@ class DualStreamBackbone(BaseModule):
         self, frames: dict[str, Tensor], present: Tensor
     ) -> dict[str, Stages]:
         """For export: (N, 1, H, W), a row per sample; missing ones are encoded too."""
-        if not self.shared:
-            return self.forward(frames, present)
-        # a batch of any length is exported, so nothing here may count its rows
-        together = torch.stack(list(frames.values())).flatten(0, 1)
-        stages = [
-            stage.unflatten(0, (len(frames), -1))
-            for stage in self._encode(self.encoder, together)
-        ]
-        return {gas: tuple(x[i] for x in stages) for i, gas in enumerate(frames)}
+        return self.forward(frames, present)
 
     def _encode(self, encoder: nn.Module, x: Tensor) -> Stages:
         wanted = self.recompute == 'always' or (
