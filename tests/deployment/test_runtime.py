@@ -270,13 +270,12 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages,) = folder.glob('lib/python*/site-packages')
     (packages / 'fume_mm').symlink_to(ROOT / 'fume_mm')
     for name in NEEDED:
-        parts = metadata.files(name)
-        assert parts is not None
-        for top in {part.parts[0] for part in parts} - {'..', '__pycache__'}:
-            if not (packages / top).exists():
-                (packages / top).symlink_to(
-                    Path(str(parts[0].locate())).parents[1] / top
-                )
+        package = metadata.distribution(name)
+        tops = {part.parts[0] for part in package.files or ()}
+        for top in tops - {'..', '__pycache__'}:
+            link = packages / top
+            if not link.exists():
+                link.symlink_to(Path(str(package.locate_file(top))))
     return folder / 'bin/python'
 
 

@@ -98,7 +98,7 @@ class TensorboardHook(Hook):
 def hyper_parameters(runner: Any) -> dict[str, str | int | float]:
     """What runs are usually compared by."""
     cfg = runner.cfg
-    optimizer = cfg.optim_wrapper.optimizer
+    optimizer = cfg.optim_wrapper.get('optimizer') or {}  # the forest has none
     return {
         'config': Path(runner.cfg.filename or 'config').stem,
         'seed': int(runner.seed),
