@@ -164,6 +164,8 @@ def test_a_stopped_command_leaves_no_process_and_no_complete_campaign(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a shell's background job, as CI may be, hands on that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.rglob('*.png')) and time.monotonic() < deadline:

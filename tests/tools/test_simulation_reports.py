@@ -125,7 +125,7 @@ def test_a_network_says_the_same_in_batches_and_one_by_one(tmp_path: Path) -> No
     torch.manual_seed(3)
     config = load_config(str(ROOT / 'configs/fume/fume_fastscnn_demo.py'))
     model = MODELS.build(config.model).eval()
-    model.cfg = config
+    model.cfg, model.dataset_meta = config, {}
     rng = np.random.default_rng(0)
     frames = []
     for number, gases in enumerate([('co2',), ('co2', 'ch4'), ('ch4',)] * 6):
