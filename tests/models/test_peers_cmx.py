@@ -5,6 +5,7 @@ from mmseg.models.decode_heads import SegformerHead
 from fume_mm.errors import UserError
 from fume_mm.models.backbones import JOINT
 from fume_mm.models.losses import FocalDiceLoss
+from fume_mm.models.necks.streams import Pairs
 from fume_mm.models.peers import cmx
 from fume_mm.registry import register_all_modules
 from fume_mm.structures import GASES
@@ -171,7 +172,7 @@ def test_fusion_of_one_gas_has_zeros_for_the_other():
     fusion = cmx.FeatureFusion(4, heads=1).eval()
     present = torch.tensor([[False, True]])
     x = torch.randn(1, 4, 5, 6)
-    found = fusion({'ch4': x}, cmx._Pairs(present))
+    found = fusion({'ch4': x}, Pairs(present))
     path = fusion.paths['ch4']
     tokens = x.permute(0, 2, 3, 1)
     kept = path.split(tokens).relu()[..., :4]

@@ -16,7 +16,7 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
-from ..necks.streams import mask_streams, scatter_streams
+from ..necks.streams import mask_streams, mean_of_present, scatter_streams
 
 Stages = tuple[Tensor, ...]
 Frames = dict[str, Tensor]
@@ -131,8 +131,8 @@ class EarlyFusionBackbone(BaseModule):
         return self._encode(mask_streams(frames, present), present)
 
     def _encode(self, streams: Frames, present: Tensor) -> dict[str, Stages]:
-        x = torch.cat([streams[gas] for gas in GASES], dim=1)
         if self.fusion == 'mean':
-            count = present.to(x.device).sum(dim=1).to(x.dtype)
-            x = x.sum(dim=1, keepdim=True) / count[:, None, None, None]
+            x = mean_of_present(streams, present)
+        else:
+            x = torch.cat([streams[gas] for gas in GASES], dim=1)
         return {JOINT: tuple(self.encoder(x))}

@@ -20,7 +20,7 @@ from ..layers import (
     CrossModalAttention,
     SpatialSelfAttention,
 )
-from .streams import Features, mask_streams, rows_of, scatter_streams, select
+from .streams import DensePairs, Features, Pairs, mask_streams, scatter_streams
 
 
 class FusionNeck(BaseModule, metaclass=ABCMeta):
@@ -227,12 +227,14 @@ class AttentionFusion(FusionNeck):
         features = {
             gas: self._within(gas, self._project(gas, x)) for gas, x in features.items()
         }
-        features = self._across(features, present)
+        pairs = Pairs(present)
+        if self.cross_attention is not None:
+            features = pairs.exchange(self.cross_attention, features)
         filling = {
             gas: attention.of_zeros()  # type: ignore[operator]
             for gas, attention in self.self_attention.items()
         }
-        return scatter_streams(features, present, filling)
+        return pairs.spread(features, filling)
 
     def spread_dense(self, features: Features, present: Tensor) -> Features:
         """:meth:`spread` from a row per sample."""
@@ -241,30 +243,7 @@ class AttentionFusion(FusionNeck):
         features = {gas: self._within(gas, x) for gas, x in features.items()}
         if self.cross_attention is None:
             return features
-        both = present.all(dim=1)
-        crossed = self.cross_attention(*(features[gas] for gas in GASES))
-        return {
-            gas: select(both, x, features[gas])
-            for gas, x in zip(GASES, crossed, strict=True)
-        }
-
-    def _across(self, features: Features, present: Tensor) -> Features:
-        if self.cross_attention is None or len(features) < len(GASES):
-            return features
-        both = present.all(dim=1)
-        # Where the paired samples' rows stand among those of each gas.
-        rows = [
-            rows_of(both[present[:, index]], features[gas])
-            for index, gas in enumerate(GASES)
-        ]
-        if len(rows[0]) == 0:
-            return features
-        a, b = (features[gas][where] for gas, where in zip(GASES, rows, strict=True))
-        crossed = self.cross_attention(a, b)
-        return {
-            gas: features[gas].index_copy(0, where, x)
-            for gas, where, x in zip(GASES, rows, crossed, strict=True)
-        }
+        return DensePairs(present).exchange(self.cross_attention, features)
 
     def _project(self, gas: str, x: Tensor) -> Tensor:
         return self.project[gas](x) if gas in self.project else x

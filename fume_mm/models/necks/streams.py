@@ -6,12 +6,16 @@ filling) where the sample does not have the gas. ``present`` (N, 2) bool says wh
 what, gases in the order of :data:`fume_mm.structures.GASES`.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from fume_mm.structures import GASES
 
 Features = dict[str, Tensor]
+#: Two gases' maps (M, ...), in the order of GASES, to as many.
+Exchange = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def scatter_streams(
@@ -70,3 +74,93 @@ def mask_streams(streams: Features, present: Tensor) -> Features:
 def select(mask: Tensor, x: Tensor, other: Tensor) -> Tensor:
     """Rows of ``x`` where ``mask`` (N,) is set, of ``other`` elsewhere."""
     return torch.where(mask[:, None, None, None], x, other)
+
+
+def mean_of_present(streams: Features, present: Tensor) -> Tensor:
+    """The mean over the gases that a sample has, (N, C, h, w).
+
+    Args:
+        streams: Of every gas, (N, C, h, w), zeros where it is missing.
+        present: (N, 2) bool; each sample has a gas.
+    """
+    total = torch.stack([streams[gas] for gas in GASES]).sum(dim=0)
+    count = present.to(total.device).sum(dim=1).to(total.dtype)
+    return total / count[:, None, None, None]
+
+
+class Pairs:
+    """Lets the gases of samples that have both meet; maps hold the rows that exist.
+
+    What joins two gases by attention or exchange goes through here, so that a sample
+    with one gas keeps what it has and no sample depends on its neighbours.
+
+    Args:
+        present: (N, 2) bool, gases in the order of GASES.
+    """
+
+    def __init__(self, present: Tensor) -> None:
+        self.present = present
+        self.both = present.all(dim=1)
+
+    def exchange(
+        self,
+        function: Exchange,
+        features: Features,
+        otherwise: Features | None = None,
+    ) -> Features:
+        """``function`` of both gases' rows where there are both, else ``otherwise``.
+
+        Args:
+            function: The exchange.
+            features: By gas, maps of four axes with N_g rows; a gas that no sample has
+                is not a key.
+            otherwise: By gas, what stands in the rows of samples with one gas; None is
+                ``features``.
+        """
+        otherwise = features if otherwise is None else otherwise
+        if not bool(self.both.any()):
+            return otherwise
+        # where the paired samples' rows stand among those of each gas
+        rows = [
+            rows_of(self.both[self.present[:, index]], features[gas])
+            for index, gas in enumerate(GASES)
+        ]
+        met = zip(GASES, rows, strict=True)
+        found = function(*(features[gas][where] for gas, where in met))
+        return {
+            gas: otherwise[gas].index_copy(0, where, x.to(otherwise[gas].dtype))
+            for gas, where, x in zip(GASES, rows, found, strict=True)
+        }
+
+    def spread(self, features: Features, filling: Features | None = None) -> Features:
+        """A stream (N, C, h, w) of every gas; see :func:`scatter_streams`."""
+        return scatter_streams(features, self.present, filling)
+
+
+class DensePairs(Pairs):
+    """:class:`Pairs` for export: maps hold a row for each of the N samples."""
+
+    def exchange(
+        self,
+        function: Exchange,
+        features: Features,
+        otherwise: Features | None = None,
+    ) -> Features:
+        """As :meth:`Pairs.exchange`; ``function`` sees rows without a gas, too."""
+        otherwise = features if otherwise is None else otherwise
+        if len(features) < len(GASES):
+            return otherwise
+        found = function(*(features[gas] for gas in GASES))
+        return {
+            gas: select(self.both, x.to(otherwise[gas].dtype), otherwise[gas])
+            for gas, x in zip(GASES, found, strict=True)
+        }
+
+    def spread(self, features: Features, filling: Features | None = None) -> Features:
+        """A stream of every gas, zeros where it is missing.
+
+        Args:
+            features: By gas, (N, C, h, w).
+            filling: Not used: what stands for a missing gas is in the rows.
+        """
+        return mask_streams(features, self.present)

@@ -3,7 +3,6 @@
 N samples, N_g of them with gas g; C, h, w channels and size of a stage's maps.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,73 +19,8 @@ from fume_mm.structures import GASES
 
 from ..backbones.joint import JOINT, Frames, Stages, check_sizes
 from ..layers import norm_or_default
-from ..necks.streams import (
-    Features,
-    mask_streams,
-    rows_of,
-    scatter_streams,
-    select,
-)
+from ..necks.streams import DensePairs, Features, Pairs
 from .precision import full_precision
-
-Exchange = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-class _Pairs:
-    """Lets the gases of samples that have both meet; maps hold the rows that exist.
-
-    Args:
-        present: (N, 2) bool, gases in the order of GASES.
-    """
-
-    def __init__(self, present: Tensor) -> None:
-        self.present = present
-        both = present.all(dim=1)
-        # where the paired samples' rows stand among those of each gas
-        self.paired = [both[present[:, index]] for index in range(len(GASES))]
-
-    def exchange(
-        self, function: Exchange, features: Features, otherwise: Features
-    ) -> Features:
-        """``function`` of both gases' rows where there are both, else ``otherwise``.
-
-        Args:
-            function: Two maps (M, ...) in the order of GASES to as many.
-            features: By gas, (N_g, ...).
-            otherwise: By gas, what stands in the rows of samples with one gas.
-        """
-        rows = [rows_of(mask, next(iter(features.values()))) for mask in self.paired]
-        if len(rows[0]) == 0:
-            return otherwise
-        pairs = zip(GASES, rows, strict=True)
-        found = function(*(features[gas][where] for gas, where in pairs))
-        return {
-            gas: otherwise[gas].index_copy(0, where, x.to(otherwise[gas].dtype))
-            for gas, where, x in zip(GASES, rows, found, strict=True)
-        }
-
-    def spread(self, features: Features) -> Features:
-        """A stream (N, C, h, w) of every gas, zeros where it is missing."""
-        return scatter_streams(features, self.present)
-
-
-class _DensePairs(_Pairs):
-    """:class:`_Pairs` for export: maps hold a row for each of the N samples."""
-
-    def exchange(
-        self, function: Exchange, features: Features, otherwise: Features
-    ) -> Features:
-        """As :meth:`_Pairs.exchange`; ``function`` sees rows without a gas too."""
-        both = self.present.all(dim=1)
-        found = function(*(features[gas] for gas in GASES))
-        return {
-            gas: select(both, x.to(otherwise[gas].dtype), otherwise[gas])
-            for gas, x in zip(GASES, found, strict=True)
-        }
-
-    def spread(self, features: Features) -> Features:
-        """As :meth:`_Pairs.spread`."""
-        return mask_streams(features, self.present)
 
 
 class FeatureRectification(BaseModule):
@@ -221,7 +155,7 @@ class FeatureFusion(BaseModule):
         )
         self.norm = build_norm_layer(norm_cfg, channels)[1]
 
-    def forward(self, features: Features, pairs: _Pairs) -> Tensor:
+    def forward(self, features: Features, pairs: Pairs) -> Tensor:
         """(N, C, h, w) from maps by gas, (N_g, C, h, w)."""
         maps = {gas: x.permute(0, 2, 3, 1) for gas, x in features.items()}
         kept: Features = {}
@@ -301,7 +235,7 @@ class CMXBackbone(BaseModule):
             Under ``JOINT`` a map (N, C_i, h_i, w_i) of each stage.
         """
         check_sizes(frames)
-        return self._run(frames, _Pairs(present))
+        return self._run(frames, Pairs(present))
 
     def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
         """:meth:`forward` for export: a row per sample, no control flow on the data.
@@ -311,9 +245,9 @@ class CMXBackbone(BaseModule):
                 hold anything finite.
             present: (N, 2) bool on the frames' device.
         """
-        return self._run(frames, _DensePairs(present))
+        return self._run(frames, DensePairs(present))
 
-    def _run(self, frames: Frames, pairs: _Pairs) -> dict[str, Stages]:
+    def _run(self, frames: Frames, pairs: Pairs) -> dict[str, Stages]:
         features = dict(frames)
         fused = []
         for i, (rectify, fuse) in enumerate(zip(self.rectify, self.fuse, strict=True)):
@@ -321,7 +255,7 @@ class CMXBackbone(BaseModule):
                 gas: _run_stage(self.encoders[gas].layers[i], x)
                 for gas, x in features.items()
             }
-            features = pairs.exchange(rectify, features, features)
+            features = pairs.exchange(rectify, features)
             fused.append(fuse(features, pairs))
         return {JOINT: tuple(fused)}
 

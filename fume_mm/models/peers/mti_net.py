@@ -4,7 +4,7 @@ N samples, N_g of them with gas g; C_i, h_i, w_i channels and size of scale i's 
 scales from fine to coarse.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,50 +20,7 @@ from fume_mm.structures import GASES
 from ..backbones import DualStreamBackbone
 from ..backbones.joint import Frames, Stages, check_sizes
 from ..layers import ChannelAttention, norm_or_default
-from ..necks.streams import Features, rows_of, select
-
-Exchange = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-#: Changes the maps of samples with both gases, (N_g, C, h, w) by gas, by an exchange.
-Meet = Callable[[Exchange, Features], Features]
-
-
-def _meet(present: Tensor) -> Meet:
-    """Maps hold the rows that exist; those of samples with both gases meet."""
-    both = present.all(dim=1)
-    # where the paired samples' rows stand among those of each gas
-    paired = [both[present[:, index]] for index in range(len(GASES))]
-
-    def meet(exchange: Exchange, features: Features) -> Features:
-        if not bool(both.any()):
-            return features
-        rows = [
-            rows_of(mask, features[gas])
-            for gas, mask in zip(GASES, paired, strict=True)
-        ]
-        pairs = zip(GASES, rows, strict=True)
-        found = exchange(*(features[gas][where] for gas, where in pairs))
-        return {
-            gas: features[gas].index_copy(0, where, x.to(features[gas].dtype))
-            for gas, where, x in zip(GASES, rows, found, strict=True)
-        }
-
-    return meet
-
-
-def _meet_dense(present: Tensor) -> Meet:
-    """:func:`_meet` for export: maps hold a row for each of the N samples."""
-    both = present.all(dim=1)
-
-    def meet(exchange: Exchange, features: Features) -> Features:
-        if len(features) < len(GASES):
-            return features
-        found = exchange(*(features[gas] for gas in GASES))
-        return {
-            gas: select(both, x.to(features[gas].dtype), features[gas])
-            for gas, x in zip(GASES, found, strict=True)
-        }
-
-    return meet
+from ..necks.streams import DensePairs, Features, Pairs
 
 
 def _block(in_channels: int, channels: int, norm_cfg: dict | None) -> BasicBlock:
@@ -219,7 +176,7 @@ class MTINetBackbone(BaseModule):
             By gas, the maps that the class names.
         """
         check_sizes(frames)
-        return self._run(self.streams(frames), _meet(present))
+        return self._run(self.streams(frames), Pairs(present))
 
     def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
         """:meth:`forward` for export: a row per sample, no control flow on the data.
@@ -230,12 +187,12 @@ class MTINetBackbone(BaseModule):
             present: (N, 2) bool on the frames' device.
         """
         maps = self.streams.forward_dense(frames, present)
-        return self._run(maps, _meet_dense(present))
+        return self._run(maps, DensePairs(present))
 
-    def _run(self, maps: dict[str, Stages], meet: Meet) -> dict[str, Stages]:
-        refined = self._refine(maps, meet)
+    def _run(self, maps: dict[str, Stages], pairs: Pairs) -> dict[str, Stages]:
+        refined = self._refine(maps, pairs)
         distilled = [
-            meet(distil, features)
+            pairs.exchange(distil, features)
             for distil, features in zip(self.distil, refined, strict=True)
         ]
         return {
@@ -247,7 +204,7 @@ class MTINetBackbone(BaseModule):
             for gas, stages in maps.items()
         }
 
-    def _refine(self, maps: dict[str, Stages], meet: Meet) -> list[Features]:
+    def _refine(self, maps: dict[str, Stages], pairs: Pairs) -> list[Features]:
         """The tasks' features, by gas, at every scale from fine to coarse."""
         refined: list[Features] = []
         handed: Features = {}
@@ -266,5 +223,5 @@ class MTINetBackbone(BaseModule):
                 features[gas] = self.refine[gas][scale](x)
             refined.insert(0, features)
             if scale > 0:
-                handed = meet(self.propagate[scale - 1], features)
+                handed = pairs.exchange(self.propagate[scale - 1], features)
         return refined

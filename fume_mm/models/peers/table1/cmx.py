@@ -11,7 +11,7 @@ from fume_mm.structures import GASES
 from ...backbones import JOINT, DualStreamBackbone
 from ...backbones.joint import Frames, Stages, check_sizes
 from ...layers import ConvNormAct
-from ...necks.streams import mask_streams, rows_of, scatter_streams, select
+from ...necks.streams import DensePairs, Pairs, mean_of_present
 from .parts import conv_init, crop_masks_map, norm_layer, twice
 
 
@@ -117,6 +117,14 @@ class CrossBlock(nn.Module):
         """``x`` (N, C, h, w) with what it gathers from ``other``, alike in shape."""
         return x + self.attention(self.attention_norm(x), self.attention_norm(other))
 
+    def first(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """The first gas attends to the second."""
+        return self.attend(a, b), b
+
+    def second(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """The second gas attends to the first."""
+        return a, self.attend(b, a)
+
     def digest(self, x: Tensor) -> Tensor:
         """``x`` (N, C, h, w) with what the MLP makes of it."""
         return x + self.mlp(x)
@@ -170,43 +178,22 @@ class CMXT1(BaseModule):
     def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
         """Joint features; see :meth:`JointBackbone.forward`."""
         check_sizes(frames)
-        features = {gas: maps[0] for gas, maps in self.streams(frames).items()}
-        both = present.all(dim=1)
-        # Where the paired samples' rows stand among those of each gas.
-        rows = {
-            gas: rows_of(both[present[:, index]], features[gas])
-            for index, gas in enumerate(GASES)
-            if gas in features
-        }
-        for block in self.blocks:
-            assert isinstance(block, CrossBlock)
-            for gas, other in zip(GASES, GASES[::-1], strict=True):
-                if gas not in features:
-                    continue
-                x = features[gas]
-                if len(rows[gas]):
-                    paired = block.attend(x[rows[gas]], features[other][rows[other]])
-                    x = x.index_copy(0, rows[gas], paired)
-                features[gas] = block.digest(x)
-        return self._decode(scatter_streams(features, present), present, frames)
+        return self._run(self.streams(frames), Pairs(present), frames)
 
     def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
         """:meth:`forward` for export; see :meth:`JointBackbone.forward_dense`."""
-        features = {gas: maps[0] for gas, maps in self.streams(frames).items()}
-        features = mask_streams(features, present)
-        both = present.all(dim=1)
+        maps = self.streams.forward_dense(frames, present)
+        return self._run(maps, DensePairs(present), frames)
+
+    def _run(
+        self, maps: dict[str, Stages], pairs: Pairs, frames: Frames
+    ) -> dict[str, Stages]:
+        features = {gas: stages[0] for gas, stages in maps.items()}
         for block in self.blocks:
             assert isinstance(block, CrossBlock)
-            for gas, other in zip(GASES, GASES[::-1], strict=True):
-                x = features[gas]
-                x = select(both, block.attend(x, features[other]), x)
-                features[gas] = block.digest(x)
-        return self._decode(mask_streams(features, present), present, frames)
-
-    def _decode(
-        self, streams: dict[str, Tensor], present: Tensor, frames: Frames
-    ) -> dict[str, Stages]:
-        total = torch.stack([streams[gas] for gas in GASES]).sum(dim=0)
-        count = present.to(total.device).sum(dim=1).to(total.dtype)
-        mean = total / count[:, None, None, None]
+            for gas, attend in zip(GASES, (block.first, block.second), strict=True):
+                features = pairs.exchange(attend, features)
+                if gas in features:
+                    features[gas] = block.digest(features[gas])
+        mean = mean_of_present(pairs.spread(features), pairs.present)
         return {JOINT: crop_masks_map((mean, self.decoder(mean)), frames)}
