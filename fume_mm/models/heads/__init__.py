@@ -4,6 +4,7 @@ from .deeplabv3plus_head import DeepLabV3PlusHead
 from .fast_scnn_head import FastSCNNHead
 from .gas_aware_head import GasAwareHealthHead
 from .health_head import HealthHead
+from .mask_head import MaskHead
 from .plume_health_head import PlumeHealthHead
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     'FastSCNNHead',
     'GasAwareHealthHead',
     'HealthHead',
+    'MaskHead',
     'PlumeHealthHead',
 ]

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
 
-from ..layers import ConvNormAct, norm_or_default
-from .defaults import segmentation_loss
+from ..layers import ConvNormAct
+from .mask_head import MaskHead
 
 
 class ASPP(nn.Module):
@@ -65,7 +64,7 @@ class ASPP(nn.Module):
 
 
 @MODELS.register_module()
-class DeepLabV3PlusHead(BaseDecodeHead):
+class DeepLabV3PlusHead(MaskHead):
     """DeepLabV3+'s decoder as FUME has it (Chen et al. 2018, arXiv:1802.02611).
 
     ASPP on the high-level features, enlarged to the low-level size, joined with the
@@ -80,13 +79,9 @@ class DeepLabV3PlusHead(BaseDecodeHead):
         channels: Channels within the decoder.
         low_channels: Channels that the low-level features are brought to.
         dilations: Dilations of ASPP.
-        num_classes: Classes.
         dropout_ratio: Dropout of whole channels: after ASPP, between the last two
             convolutions and before the classes.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
-        init_cfg: MMEngine's initialisation; None is PyTorch's, as in FUME's code.
-        **kwargs: Of mmseg's ``BaseDecodeHead``.
+        **kwargs: Of :class:`MaskHead`.
 
     Shape: features to logits (N, num_classes, h, w), h and w of the low-level features.
     """
@@ -99,24 +94,15 @@ class DeepLabV3PlusHead(BaseDecodeHead):
         channels: int = 256,
         low_channels: int = 48,
         dilations: Sequence[int] = (6, 12, 18),
-        num_classes: int = 3,
         dropout_ratio: float = 0.1,
-        norm_cfg: dict | None = None,
-        loss_decode: dict | Sequence[dict] | None = None,
-        init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             in_channels,
             channels,
             in_index=in_index,
-            num_classes=num_classes,
             dropout_ratio=dropout_ratio,
             input_transform='multiple_select',
-            norm_cfg=norm_or_default(norm_cfg),
-            loss_decode=loss_decode or segmentation_loss(),
-            # not mmseg's narrow normal, which is slow to leave where it starts
-            init_cfg=init_cfg,
             **kwargs,
         )
         low, high = in_channels

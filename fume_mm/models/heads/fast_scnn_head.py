@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch.nn.functional as F
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
@@ -14,13 +13,12 @@ from ..layers import (
     ChannelAttention,
     ConvNormAct,
     DepthwiseSeparableConv,
-    norm_or_default,
 )
-from .defaults import segmentation_loss
+from .mask_head import MaskHead
 
 
 @MODELS.register_module()
-class FastSCNNHead(BaseDecodeHead):
+class FastSCNNHead(MaskHead):
     """Fast-SCNN's feature fusion and classifier (Poudel et al. 2019, arXiv:1902.04502).
 
     The low-level features through a depthwise-separable convolution, the high-level
@@ -32,11 +30,7 @@ class FastSCNNHead(BaseDecodeHead):
         in_index: Which of the encoder's features these are.
         channels: Channels within the decoder.
         reduction: Of the channel attention.
-        num_classes: Classes.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
-        init_cfg: MMEngine's initialisation; None is PyTorch's, as in FUME's code.
-        **kwargs: Of mmseg's ``BaseDecodeHead``.
+        **kwargs: Of :class:`MaskHead`.
 
     Shape: features to logits (N, num_classes, h, w), h and w of the low-level features.
     """
@@ -48,22 +42,13 @@ class FastSCNNHead(BaseDecodeHead):
         in_index: Sequence[int] = (0, 1),
         channels: int = 128,
         reduction: int = 4,
-        num_classes: int = 3,
-        norm_cfg: dict | None = None,
-        loss_decode: dict | Sequence[dict] | None = None,
-        init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             in_channels,
             channels,
             in_index=in_index,
-            num_classes=num_classes,
             input_transform='multiple_select',
-            norm_cfg=norm_or_default(norm_cfg),
-            loss_decode=loss_decode or segmentation_loss(),
-            # not mmseg's narrow normal, which is slow to leave where it starts
-            init_cfg=init_cfg,
             **kwargs,
         )
         low, high = in_channels

@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
 
-from ..heads.defaults import segmentation_loss
+from ..heads.mask_head import MaskHead
 from ..layers import norm_or_default
 
 #: The encoder halves the frame three times.
@@ -290,23 +289,20 @@ class ENetEncoder(BaseModule):
 
 
 @MODELS.register_module()
-class ENetHead(BaseDecodeHead):
+class ENetHead(MaskHead):
     """The decoder of ENet (Paszke et al. 2016, arXiv:1606.02147, table 1).
 
     An unpooling and two bottlenecks, an unpooling and one bottleneck, then a 3×3
-    transposed convolution to the classes at the size of the frame.
+    transposed convolution to the classes at the size of the frame. ENet trains with
+    cross entropy, classes weighted by how rare they are; here the loss is the project's
+    unless another is given.
 
     Args:
         in_channels: Channels of the blank frame, of the places and of the map that
             :class:`ENetEncoder` gives.
         in_index: Which of the encoder's maps these are.
-        num_classes: Classes.
         dropout_ratio: Dropout of whole channels before the classes; ENet has none.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``. (ENet trains
-            with cross entropy, classes weighted by how rare they are.)
-        init_cfg: MMEngine's initialisation; None is PyTorch's.
-        **kwargs: Of mmseg's ``BaseDecodeHead``.
+        **kwargs: Of :class:`MaskHead`.
 
     Shape: the encoder's maps to logits (N, num_classes, H, W).
     """
@@ -316,11 +312,7 @@ class ENetHead(BaseDecodeHead):
         in_channels: Sequence[int] = (1, *_WIDTHS),
         *,
         in_index: Sequence[int] = (0, 1, 2, 3),
-        num_classes: int = 3,
         dropout_ratio: float = 0.0,
-        norm_cfg: dict | None = None,
-        loss_decode: dict | Sequence[dict] | None = None,
-        init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
         _, first, second, third = in_channels
@@ -328,12 +320,8 @@ class ENetHead(BaseDecodeHead):
             in_channels,
             first,  # what the last convolution sees
             in_index=in_index,
-            num_classes=num_classes,
             dropout_ratio=dropout_ratio,
             input_transform='multiple_select',
-            norm_cfg=norm_or_default(norm_cfg),
-            loss_decode=loss_decode or segmentation_loss(),
-            init_cfg=init_cfg,  # not mmseg's narrow normal
             **kwargs,
         )
         norm = self.norm_cfg
@@ -344,7 +332,7 @@ class ENetHead(BaseDecodeHead):
         self.up2 = UpBottleneck(second, first, norm_cfg=norm)
         self.stage2 = Bottleneck(first, act=nn.ReLU, norm_cfg=norm)
         self.conv_seg = nn.ConvTranspose2d(
-            first, num_classes, 3, stride=2, padding=1, output_padding=1
+            first, self.num_classes, 3, stride=2, padding=1, output_padding=1
         )
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:

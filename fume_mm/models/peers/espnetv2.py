@@ -8,13 +8,12 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 
-from ..heads.defaults import segmentation_loss
+from ..heads.mask_head import MaskHead
 from ..layers import norm_or_default
 
 Stages = tuple[Tensor, ...]
@@ -293,7 +292,7 @@ class DepthwisePyramid(nn.Module):
 
 
 @MODELS.register_module()
-class ESPNetv2Head(BaseDecodeHead):
+class ESPNetv2Head(MaskHead):
     """The decoder of ESPNetv2 (Mehta et al. 2019, section 4.2 on segmentation).
 
     Level 4, narrowed and enlarged, joins level 3 in an EESP unit and a pyramid; their
@@ -309,10 +308,8 @@ class ESPNetv2Head(BaseDecodeHead):
         dropout_ratio: Dropout of whole channels before the logits of levels 3 and 1;
             the authors' code has 0.1 at a scale of 0.5.
         auxiliary_weight: Weight of the losses of level 3's logits.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
         init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
-        **kwargs: Of mmseg's ``BaseDecodeHead``.
+        **kwargs: Of :class:`MaskHead`.
 
     Shape: features to logits (N, num_classes, h, w), h and w of level 1; in training a
     pair, level 3's at its size behind them.
@@ -326,8 +323,6 @@ class ESPNetv2Head(BaseDecodeHead):
         num_classes: int = 3,
         dropout_ratio: float = 0.2,
         auxiliary_weight: float = 1.0,
-        norm_cfg: dict | None = None,
-        loss_decode: dict | Sequence[dict] | None = None,
         init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -339,8 +334,6 @@ class ESPNetv2Head(BaseDecodeHead):
             num_classes=num_classes,
             dropout_ratio=dropout_ratio,
             input_transform='multiple_select',
-            norm_cfg=norm_or_default(norm_cfg),
-            loss_decode=loss_decode or segmentation_loss(),
             init_cfg=init_cfg or _initialisation(),
             **kwargs,
         )

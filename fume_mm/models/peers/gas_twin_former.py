@@ -9,14 +9,13 @@ from mmcv.cnn.bricks.drop import build_dropout
 from mmengine.model import BaseModule
 from mmseg.models.backbones import MixVisionTransformer
 from mmseg.models.backbones.mit import MixFFN
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
 
-from ..heads.defaults import segmentation_loss
-from ..layers import ConvNormAct, norm_or_default
+from ..heads.mask_head import MaskHead
+from ..layers import ConvNormAct
 
 #: LayerNorm's ε in all of the encoder.
 _EPS = 1e-6
@@ -186,25 +185,21 @@ class GasTwinFormerEncoder(MixVisionTransformer):
 
 
 @MODELS.register_module()
-class AdaptiveLRASPPHead(BaseDecodeHead):
+class AdaptiveLRASPPHead(MaskHead):
     """LR-ASPP over all stages, with a global mean at every size of frame.
 
     After MobileNetV3's decoder (Howard et al. 2019, arXiv:1905.02244, section 6.4): the
     deepest map, gated by its global mean, then joined with the others from deep to
     shallow. mmseg's ``LRASPPHead`` pools 49×49 positions, more than a 480×640 frame has
-    at stride 32.
+    at stride 32. GasTwinFormer trains with a Dice loss that a Gaussian map of the plume
+    weights, and half a cross entropy; here the loss is the project's unless another is
+    given.
 
     Args:
         in_channels: Channels of the encoder's maps, shallow to deep.
         in_index: Which of the encoder's maps these are.
         channels: Channels within the decoder.
-        num_classes: Classes.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``. (GasTwinFormer
-            trains with a Dice loss that a Gaussian map of the plume weights, and half a
-            cross entropy.)
-        init_cfg: MMEngine's initialisation.
-        **kwargs: Of mmseg's ``BaseDecodeHead``.
+        **kwargs: Of :class:`MaskHead`.
 
     Shape: features to logits (N, num_classes, h, w), h and w of the shallowest map.
     """
@@ -215,21 +210,13 @@ class AdaptiveLRASPPHead(BaseDecodeHead):
         *,
         in_index: Sequence[int] = (0, 1, 2, 3),
         channels: int = 128,
-        num_classes: int = 3,
-        norm_cfg: dict | None = None,
-        loss_decode: dict | Sequence[dict] | None = None,
-        init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             in_channels,
             channels,
             in_index=in_index,
-            num_classes=num_classes,
             input_transform='multiple_select',
-            norm_cfg=norm_or_default(norm_cfg),
-            loss_decode=loss_decode or segmentation_loss(),
-            init_cfg=init_cfg,
             **kwargs,
         )
         *skips, deepest = in_channels

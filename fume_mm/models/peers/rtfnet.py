@@ -10,7 +10,6 @@ from typing import Any
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, ModuleDict
 from mmseg.models.backbones import ResNet
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
 from fume_mm.errors import UserError
@@ -18,7 +17,7 @@ from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
 from ..backbones.joint import JOINT, Frames, Stages, check_sizes
-from ..heads.defaults import segmentation_loss
+from ..heads.mask_head import MaskHead
 from ..layers import ConvNormAct, norm_or_default
 from ..necks.streams import Features, mask_streams, rows_of, scatter_streams, select
 
@@ -206,7 +205,7 @@ def _run_depth(encoder: ResNet, depth: int, x: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class RTFNetHead(BaseDecodeHead):
+class RTFNetHead(MaskHead):
     """The last stage of RTFNet's decoder, which gives the classes (Sun et al. 2019).
 
     As published, a norm and a ReLU follow the last convolutions, so logits are not
@@ -214,12 +213,8 @@ class RTFNetHead(BaseDecodeHead):
 
     Args:
         in_channels: Channels of the decoder's map.
-        num_classes: Classes.
         dropout_ratio: Dropout of whole channels before the stage; RTFNet has none.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
-        init_cfg: MMEngine's initialisation; None is PyTorch's.
-        **kwargs: Of mmseg's ``BaseDecodeHead``.
+        **kwargs: Of :class:`MaskHead`.
 
     Shape: the map at ``in_index`` (default: the last), (N, in_channels, h, w), to
     logits (N, num_classes, 2h, 2w).
@@ -229,24 +224,13 @@ class RTFNetHead(BaseDecodeHead):
         self,
         in_channels: int = 32,
         *,
-        num_classes: int = 3,
         dropout_ratio: float = 0.0,
-        norm_cfg: dict | None = None,
-        loss_decode: dict | Sequence[dict] | None = None,
-        init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            in_channels,
-            in_channels,
-            num_classes=num_classes,
-            dropout_ratio=dropout_ratio,
-            norm_cfg=norm_or_default(norm_cfg),
-            loss_decode=loss_decode or segmentation_loss(),
-            init_cfg=init_cfg,  # not mmseg's narrow normal
-            **kwargs,
+            in_channels, in_channels, dropout_ratio=dropout_ratio, **kwargs
         )
-        self.conv_seg = UpStage(in_channels, num_classes, norm_cfg=self.norm_cfg)
+        self.conv_seg = UpStage(in_channels, self.num_classes, norm_cfg=self.norm_cfg)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Logits (N, num_classes, 2h, 2w) from the backbone's maps."""

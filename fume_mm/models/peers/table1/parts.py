@@ -14,7 +14,6 @@ from typing import Any
 
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import InvertedResidual
 from torch import Tensor, nn
 
@@ -22,7 +21,7 @@ from fume_mm.registry import MODELS
 
 from ...backbones import DualStreamBackbone, JointBackbone
 from ...backbones.joint import Frames, Stages
-from ...heads.defaults import segmentation_loss
+from ...heads.mask_head import MaskHead
 from ...layers import ConvNormAct, norm_or_default
 from ...necks import FusionNeck
 from ...necks.fusion import concatenate
@@ -200,7 +199,7 @@ class StackedConvFusion(FusionNeck):
 
 
 @MODELS.register_module()
-class T1MaskHead(BaseDecodeHead):
+class T1MaskHead(MaskHead):
     """The mask heads of the T1 nets: enlarge, a 3×3 convolution, classes.
 
     Args:
@@ -208,12 +207,8 @@ class T1MaskHead(BaseDecodeHead):
         channels: Channels of the 3×3 convolution (with norm and ReLU); None is a head
             without one.
         scale: How much larger the map becomes before the convolution, bilinearly.
-        num_classes: Classes.
         dropout_ratio: Dropout of whole channels before the classes.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
-        init_cfg: MMEngine's initialisation.
-        **kwargs: Of mmseg's ``BaseDecodeHead``.
+        **kwargs: Of :class:`MaskHead`.
 
     Shape: the map at ``in_index`` (default: the last), (N, in_channels, h, w), to
     logits (N, num_classes, scale·h, scale·w).
@@ -225,21 +220,13 @@ class T1MaskHead(BaseDecodeHead):
         *,
         channels: int | None = None,
         scale: int = 1,
-        num_classes: int = 3,
         dropout_ratio: float = 0.0,
-        norm_cfg: dict | None = None,
-        loss_decode: dict | Sequence[dict] | None = None,
-        init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             in_channels,
             channels or in_channels,
-            num_classes=num_classes,
             dropout_ratio=dropout_ratio,
-            norm_cfg=norm_or_default(norm_cfg),
-            loss_decode=loss_decode or segmentation_loss(),
-            init_cfg=init_cfg,
             **kwargs,
         )
         self.scale = scale
