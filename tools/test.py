@@ -112,7 +112,7 @@ def leave_out_unpredicted(evaluator: Any, model: Any) -> None:
 
 def dataset_identity(dataset: Any, details: dict[str, Any]) -> dict[str, Any]:
     """What was tested on, so that two results can be told to be of the same data."""
-    from fume_mm.evaluation.provenance import file_sha256
+    from fume_mm.provenance import file_sha256
 
     meta = dataset.metainfo
     return {
@@ -131,10 +131,10 @@ def main() -> None:
     args = parse_args()
     from mmengine.dist import is_main_process
 
+    from fume_mm import provenance
     from fume_mm.apis.checkpoint import require_match
     from fume_mm.apis.config import config_errors, load_config
     from fume_mm.apis.runner import build_runner
-    from fume_mm.evaluation import provenance
     from fume_mm.evaluation.predictions import check_path, write_predictions
     from fume_mm.evaluation.results import (
         figures_content,

@@ -14,10 +14,8 @@ import gc
 import json
 import multiprocessing
 import os
-import platform
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,15 +27,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import mmengine
 import numpy as np
 import pandas as pd
-import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.datasets.pairing import EXTRA_COLUMNS, PAIRED_COLUMNS
 from fume_mm.errors import UserError, run_cli
+from fume_mm.provenance import commit, machine, versions
 from fume_mm.structures import HEALTH_CLASSES, health_class
 
 CSV = 'paired_train_annotations.csv'
@@ -279,38 +276,12 @@ def environment() -> dict[str, Any]:
     """What the numbers depend on."""
     pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     return {
-        'cpu': _cpu_name(),
-        'cores': os.cpu_count(),
+        **machine(),
+        **versions(),
         'memory_gib': round(pages / 2**30, 1),
-        'load_average': round(os.getloadavg()[0], 2),
-        'system': platform.platform(),
-        'python': platform.python_version(),
-        'numpy': np.__version__,
         'pandas': pd.__version__,
-        'torch': torch.__version__,
-        'mmengine': mmengine.__version__,
-        'commit': _commit(),
+        'commit': commit(),
     }
-
-
-def _cpu_name() -> str:
-    text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
-    name = re.search(r'^model name\s*:\s*(.+)$', text, re.MULTILINE)
-    return name[1] if name else platform.processor()
-
-
-def _commit() -> str | None:
-    command = ['git', 'describe', '--always', '--dirty', '--abbrev=12']
-    try:
-        return subprocess.run(
-            command,
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def print_tables(report: dict[str, Any]) -> None:

@@ -220,12 +220,12 @@ def main() -> None:
     args = parse_args()
     import torch
 
+    from fume_mm import provenance
     from fume_mm.evaluation import (
         BoundaryMetric,
         DualGasEvaluator,
         HealthMetric,
         SegmentationMetric,
-        provenance,
     )
 
     cv2.setNumThreads(1)

@@ -6,10 +6,8 @@ renders every vessel of a small campaign once, both gases.
 
 import argparse
 import json
-import os
 import platform
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ import cv2
 import numpy as np
 
 from fume_mm.errors import UserError, run_cli
+from fume_mm.provenance import commit, machine
 from fume_mm.simulation import (
     SIMULATOR_VERSION,
     SIZES,
@@ -91,39 +90,13 @@ def measure(work: Callable[[], None], *, frames: int, repeats: int) -> dict[str,
 def environment() -> dict[str, Any]:
     """What a speed depends on."""
     return {
-        'cpu': _cpu_name(),
-        'cores': os.cpu_count(),
-        'load_average': round(os.getloadavg()[0], 2),
-        'system': platform.platform(),
+        **machine(),
         'python': platform.python_version(),
         'numpy': np.__version__,
         'opencv': cv2.__version__,
         'simulator': SIMULATOR_VERSION,
-        'commit': _commit(),
+        'commit': commit(),
     }
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(':')[2] for line in lines if line.startswith('model name')]
-    return names[0].strip() if names else platform.processor()
-
-
-def _commit() -> str | None:
-    command = ['git', 'describe', '--always', '--dirty', '--abbrev=12']
-    try:
-        return subprocess.run(
-            command,
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def main() -> None:

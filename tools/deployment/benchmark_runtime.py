@@ -64,7 +64,7 @@ def main() -> None:
     """Time."""
     args = parse_args()
     from fume_mm.deployment.runtime import ExportedModel
-    from fume_mm.evaluation.provenance import commit, machine, versions
+    from fume_mm.provenance import commit, machine, versions
 
     model = ExportedModel(args.model, threads=args.threads)
     width, height = model.scale

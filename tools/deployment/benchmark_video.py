@@ -19,7 +19,6 @@ import os
 import platform
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +33,7 @@ import numpy as np
 from fume_mm.deployment.results import DualGasResult
 from fume_mm.deployment.video import run_video
 from fume_mm.errors import UserError, run_cli
+from fume_mm.provenance import commit, machine
 from fume_mm.structures import GASES
 
 PACKAGES = ('numpy', 'opencv-python', 'onnxruntime', 'openvino', 'torch')
@@ -129,9 +129,6 @@ def summary(values: Sequence[float]) -> dict[str, float]:
 
 def environment() -> dict[str, Any]:
     """What the numbers depend on."""
-    text = Path('/proc/cpuinfo')
-    lines = text.read_text(encoding='utf-8') if text.exists() else ''
-    name = re.search(r'^model name\s*:\s*(.+)$', lines, re.MULTILINE)
     versions = {}
     for package in PACKAGES:
         try:
@@ -139,25 +136,13 @@ def environment() -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             continue
     return {
-        'cpu': name[1] if name else platform.processor(),
-        'cores': os.cpu_count(),
-        'load_average': round(os.getloadavg()[0], 2),
+        **machine(),
         'omp_num_threads': os.environ.get('OMP_NUM_THREADS'),
         'opencv_threads': cv2.getNumThreads(),
-        'system': platform.platform(),
         'python': platform.python_version(),
         'packages': versions,
-        'commit': _commit(),
+        'commit': commit(),
     }
-
-
-def _commit() -> str | None:
-    command = ['git', 'describe', '--always', '--dirty', '--abbrev=12']
-    here = Path(__file__).parent
-    done = subprocess.run(
-        command, cwd=here, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or None
 
 
 def measure(predictor: Any, args: argparse.Namespace, size: tuple[int, int]) -> dict:

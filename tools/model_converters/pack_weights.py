@@ -38,7 +38,7 @@ def main() -> None:
     args = parse_args()
     from fume_mm.apis import init_model
     from fume_mm.apis.checkpoint import WEIGHTS_ONLY, read_checkpoint, write_weights
-    from fume_mm.evaluation.provenance import versions
+    from fume_mm.provenance import versions
 
     target = Path(args.target)
     if target.suffix != WEIGHTS_ONLY:
