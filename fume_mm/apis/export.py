@@ -11,13 +11,11 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from fume_mm.deployment.graph import METADATA_KEY, GraphInfo, output_names
 from fume_mm.errors import UserError
-from fume_mm.evaluation.provenance import file_sha256
-from fume_mm.models.dual_gas_model import main_logits
-from fume_mm.structures import GASES
+from fume_mm.models.dual_gas_model import resize_logits
+from fume_mm.provenance import file_sha256
 from fume_mm.version import __version__
 from fume_mm.visualization import dataset_note
 
@@ -63,25 +61,16 @@ class ExportGraph(nn.Module):
             gas: (x.float() - self.mean) / self.std
             for gas, x in zip(self.model.gases, frames, strict=True)
         }
-        # forward_dense in its parts: what is missing is set to zero before the logits
-        # are enlarged, which says the same for less
-        logits, fused = self.model._run_dense(normal, present)
-        logits = {gas: main_logits(x) for gas, x in logits.items()}
+        # forward_dense in its parts, for masks are wanted before and after enlarging
+        masks, fused = self.model.run_dense(normal, present)
         found: dict[str, Tensor] = {}
-        for gas, x in logits.items():
-            here = present[:, GASES.index(gas), None, None, None]
-            coarse = torch.where(here, x, torch.zeros_like(x))
-            full = F.interpolate(
-                coarse,
-                size=normal[gas].shape[2:],
-                mode='bilinear',
-                align_corners=False,
-            )
+        for gas, coarse in masks.items():
+            full = resize_logits(coarse, tuple(normal[gas].shape[2:]))
             found[f'{gas}_logits'] = full
             found[f'{gas}_mask'] = _classes(full)
             found[f'{gas}_coarse'] = coarse
         if self.model.health_head is not None:
-            health = self.model.health_head(fused, logits, present)
+            health = self.model.health_head(fused, masks, present)
             found['health'] = health.softmax(dim=1)
         return tuple(found[name] for name in self.names)
 

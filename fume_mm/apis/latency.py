@@ -73,21 +73,3 @@ def sample_inputs(
     inputs = {gas: torch.randn(1, 1, *size, device=device) for gas in gases}
     inputs['present'] = torch.tensor([[gas in gases for gas in GASES]])
     return inputs
-
-
-class Forward(torch.nn.Module):
-    """A model's dense path on tensors alone, which is what can be compiled.
-
-    Args:
-        model: A DualGasModel in eval mode.
-    """
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(
-        self, frames: dict[str, torch.Tensor], present: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """Mode 'tensor' of the model; see ``DualGasModel.forward_dense``."""
-        return self.model.forward_dense(frames, present)

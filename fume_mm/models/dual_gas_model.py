@@ -14,6 +14,7 @@ from fume_mm.registry import MODELS
 from fume_mm.structures import GASES, DualGasDataSample
 
 from .backbones.joint import JOINT
+from .necks.streams import select
 
 Stages = tuple[Tensor, ...]
 Samples = list[DualGasDataSample]
@@ -155,16 +156,31 @@ class DualGasModel(BaseModel):
         Returns:
             As mode 'tensor' does.
         """
-        logits, fused = self._run_dense(frames, present)
-        out: dict[str, Tensor] = {}
-        for gas, seg_logits in logits.items():
-            here = present[:, GASES.index(gas), None, None, None]
-            full = _resize(main_logits(seg_logits), tuple(frames[gas].shape[2:]))
-            out[gas] = torch.where(here, full, torch.zeros_like(full))
+        masks, fused = self.run_dense(frames, present)
+        out = {
+            gas: resize_logits(logits, tuple(frames[gas].shape[2:]))
+            for gas, logits in masks.items()
+        }
         if self.health_head is not None:
-            masks = {gas: main_logits(x) for gas, x in logits.items()}
             out['health'] = self.health_head(fused, masks, present)
         return out
+
+    def run_dense(
+        self, frames: dict[str, Tensor], present: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        """Of :meth:`forward_dense`, the part before masks are enlarged.
+
+        Returns:
+            Mask logits by gas (N, 3, h, w), zero where the gas is missing (which costs
+            less here than after enlarging); and the map that the health head reads, if
+            there is one.
+        """
+        features, fused = self._features(frames, present, dense=True)
+        masks = {}
+        for gas, logits in self._masks(self._decode(features)).items():
+            here = present[:, GASES.index(gas)]
+            masks[gas] = select(here, logits, torch.zeros_like(logits))
+        return masks, fused
 
     def _compact(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """``present`` and, by gas, the frames that exist."""
@@ -194,21 +210,28 @@ class DualGasModel(BaseModel):
         return present, frames
 
     def _features(
-        self, frames: dict[str, Tensor], present: Tensor
+        self, frames: dict[str, Tensor], present: Tensor, *, dense: bool = False
     ) -> tuple[dict[str, Stages], Tensor | None]:
-        """What the decode heads read, by gas, and the health head's map."""
-        features = self.backbone(frames, present)
+        """What the decode heads read, by gas, and the health head's map.
+
+        Args:
+            frames: By gas, the frames that exist; if ``dense``, a row per sample.
+            present: (N, 2) bool.
+            dense: Keep a row per sample throughout.
+        """
+        backbone: Any = self.backbone
+        neck: Any = self.neck
+        features = (backbone.forward_dense if dense else backbone)(frames, present)
         joint = features.pop(JOINT, None)
         fused = None if joint is None else joint[self.fuse_stage]
-        if self.neck is not None:
+        if neck is not None:
             deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
-            fused = self.neck(deep, present)
+            fused = (neck.forward_dense if dense else neck)(deep, present)
         for i, gas in enumerate(GASES):
             if gas not in frames:
                 continue
-            here = present[:, i]
+            here = None if dense else present[:, i]
             if gas not in features:
-                assert joint is not None
                 features[gas] = tuple(_rows(stage, here) for stage in joint)
             if self.decode_fused:
                 assert fused is not None
@@ -217,14 +240,8 @@ class DualGasModel(BaseModel):
                 features[gas] = tuple(own)
         return features, fused
 
-    def _run(
-        self, frames: dict[str, Tensor], present: Tensor
-    ) -> tuple[dict[str, Any], Tensor | None]:
-        """Mask logits by gas at the decoder's resolution, and the fused features."""
-        features, fused = self._features(frames, present)
-        return self._decode(features), fused
-
     def _decode(self, features: dict[str, Stages]) -> dict[str, Any]:
+        """What the decode heads give, by gas; some give several logits."""
         if self.decode_head is None:
             return {}
         return {
@@ -233,34 +250,30 @@ class DualGasModel(BaseModel):
             if gas in features
         }
 
-    def _run_dense(
+    @staticmethod
+    def _masks(decoded: dict[str, Any]) -> dict[str, Tensor]:
+        """Of what the decode heads give, the logits of the masks."""
+        return {
+            gas: logits if isinstance(logits, Tensor) else logits[0]
+            for gas, logits in decoded.items()
+        }
+
+    def _run(
         self, frames: dict[str, Tensor], present: Tensor
-    ) -> tuple[dict[str, Any], Tensor | None]:
-        """:meth:`_run` with a row per sample."""
-        features = self.backbone.forward_dense(frames, present)  # type: ignore[operator]
-        joint = features.pop(JOINT, None)
-        fused = None if joint is None else joint[self.fuse_stage]
-        if self.neck is not None:
-            deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
-            fused = self.neck.forward_dense(deep, present)  # type: ignore[operator]
-        for gas in self.gases:
-            if gas not in features:
-                features[gas] = joint
-            if self.decode_fused:
-                own = list(features[gas])
-                own[self.fuse_stage] = fused
-                features[gas] = tuple(own)
-        return self._decode(features), fused
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        """Mask logits by gas at the decoder's resolution, and the fused features."""
+        features, fused = self._features(frames, present)
+        return self._masks(self._decode(features)), fused
 
     def loss(
         self, frames: dict[str, Tensor], present: Tensor, samples: Samples
     ) -> dict[str, Tensor]:
         """Losses by task and gas, weighted as they are summed, and pixel accuracies."""
         features, fused = self._features(frames, present)
-        logits = self._decode(features)
-        weight = self.seg_weight / max(len(logits), 1)
+        decoded = self._decode(features)
+        weight = self.seg_weight / max(len(decoded), 1)
         losses: dict[str, Tensor] = {}
-        for gas, seg_logits in logits.items():
+        for gas, seg_logits in decoded.items():
             own = [sample.get(gas) for sample in samples if gas in sample]
             parts = self.decode_head[gas].loss_by_feat(seg_logits, own)
             for name, value in parts.items():
@@ -273,7 +286,7 @@ class DualGasModel(BaseModel):
                     if 'loss' in name:
                         losses[f'{gas}.aux_{i}.{name}'] = value * weight
         if self.health_head is not None:
-            masks = {gas: main_logits(x) for gas, x in logits.items()}
+            masks = self._masks(decoded)
             health = self.health_head.loss(fused, samples, masks, present)
             for name, value in health.items():
                 losses[name] = value * self.health_weight
@@ -286,29 +299,27 @@ class DualGasModel(BaseModel):
         samples: Samples | None = None,
     ) -> Samples:
         """The samples with ``pred_sem_seg`` and ``seg_logits`` at the size on disk."""
-        logits, fused = self._run(frames, present)
+        masks, fused = self._run(frames, present)
         if samples is None:
             samples = _blank_samples(frames, present)
-        for gas, seg_logits in logits.items():
+        for gas, seg_logits in masks.items():
             own = [sample.get(gas) for sample in samples if gas in sample]
             size = frames[gas].shape[2:]
-            for part, row in zip(own, main_logits(seg_logits), strict=True):
-                full = _resize(row[None], part.get('ori_shape', tuple(size)))[0]
+            for part, row in zip(own, seg_logits, strict=True):
+                full = resize_logits(row[None], part.get('ori_shape', tuple(size)))[0]
                 part.seg_logits = PixelData(data=full)
                 part.pred_sem_seg = PixelData(data=full.argmax(dim=0, keepdim=True))
         if self.health_head is not None:
-            masks = {gas: main_logits(x) for gas, x in logits.items()}
             scores = self.health_head.predict(self.health_head(fused, masks, present))
             for sample, row in zip(samples, scores, strict=True):
                 sample.set_health_scores(row)
         return samples
 
     def _tensor(self, frames: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
-        logits, fused = self._run(frames, present)
-        masks = {gas: main_logits(x) for gas, x in logits.items()}
+        masks, fused = self._run(frames, present)
         out: dict[str, Tensor] = {}
         for gas, seg_logits in masks.items():
-            full = _resize(seg_logits, tuple(frames[gas].shape[2:]))
+            full = resize_logits(seg_logits, tuple(frames[gas].shape[2:]))
             dense = full.new_zeros(len(present), *full.shape[1:])
             dense[present[:, GASES.index(gas)].to(full.device)] = full
             out[gas] = dense
@@ -317,13 +328,32 @@ class DualGasModel(BaseModel):
         return out
 
 
-def main_logits(logits: Tensor | Sequence[Tensor]) -> Tensor:
-    """The logits that count of what a head gives; DANet's and DDRNet's give several."""
-    return logits if isinstance(logits, Tensor) else logits[0]
+class DenseForward(nn.Module):
+    """A model's dense path on tensors in a row, for what traces or compiles it.
+
+    Args:
+        model: In eval mode.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The values of :meth:`DualGasModel.forward_dense`.
+
+        Args:
+            *inputs: The frames of each of the model's gases, then ``present``.
+        """
+        *rows, present = inputs
+        frames = dict(zip(self.model.gases, rows, strict=True))
+        return tuple(self.model.forward_dense(frames, present).values())
 
 
-def _rows(stage: Tensor, here: Tensor) -> Tensor:
-    return stage if bool(here.all()) else stage[here.to(stage.device)]
+def _rows(stage: Tensor, here: Tensor | None) -> Tensor:
+    """The rows of samples that have a gas; all of them for None."""
+    whole = here is None or bool(here.all())
+    return stage if whole else stage[here.to(stage.device)]  # type: ignore[union-attr]
 
 
 def _checked_gases(gases: Sequence[str]) -> tuple[str, ...]:
@@ -348,7 +378,8 @@ def _per_gas(
     return {gas: one or build() for gas in gases}
 
 
-def _resize(logits: Tensor, size: Sequence[int]) -> Tensor:
+def resize_logits(logits: Tensor, size: Sequence[int]) -> Tensor:
+    """Logits (N, C, h, w) at ``size``, float32, bilinear."""
     return F.interpolate(
         logits.float(), size=tuple(size), mode='bilinear', align_corners=False
     )

@@ -75,7 +75,8 @@ def time_config(path: str, args: argparse.Namespace) -> list[dict[str, Any]]:
     import torch
 
     from fume_mm.apis import init_model
-    from fume_mm.apis.latency import Forward, sample_inputs, time_calls
+    from fume_mm.apis.latency import sample_inputs, time_calls
+    from fume_mm.models.dual_gas_model import DenseForward
 
     model = init_model(path, device=args.device)
     if not hasattr(model, 'forward_dense'):
@@ -94,10 +95,9 @@ def time_config(path: str, args: argparse.Namespace) -> list[dict[str, Any]]:
         latency = time_calls(lambda: model(inputs), **options)
         rows.append({'model': path, 'how': 'eager', 'gases': gases, 'latency': latency})
         if args.compile and len(gases) == len(model.gases):
-            frames = {gas: inputs[gas] for gas in gases}
-            present = inputs['present'].to(device)
-            forward = torch.compile(Forward(model))
-            latency = time_calls(lambda: forward(frames, present), **options)
+            row = [*(inputs[gas] for gas in gases), inputs['present'].to(device)]
+            forward = torch.compile(DenseForward(model))
+            latency = time_calls(lambda: forward(*row), **options)
             rows.append(
                 {'model': path, 'how': 'compiled', 'gases': gases, 'latency': latency}
             )
@@ -127,7 +127,7 @@ def main() -> None:
     args = parse_args()
     import torch
 
-    from fume_mm.evaluation.provenance import commit, machine, versions
+    from fume_mm.provenance import commit, machine, versions
 
     for path in args.models:
         if not Path(path).is_file():

@@ -9,8 +9,9 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.visualization import TensorboardVisBackend
-from torch import Tensor, nn
+from torch import nn
 
+from fume_mm.models.dual_gas_model import DenseForward
 from fume_mm.registry import HOOKS
 from fume_mm.structures import HEALTH_CLASSES
 
@@ -55,7 +56,7 @@ class TensorboardHook(Hook):
         try:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter('ignore')  # tracing's, about shapes
-                writer.add_graph(_Traced(model), (*frames, present))
+                writer.add_graph(DenseForward(model), (*frames, present))
         except (RuntimeError, TypeError, ValueError) as error:
             # a picture of the model is not worth a run
             reason = (str(error).strip().splitlines() or ['unknown'])[0]
@@ -110,19 +111,6 @@ def hyper_parameters(runner: Any) -> dict[str, str | int | float]:
         'neck': str((cfg.model.get('neck') or {}).get('type')),
         'parameters': sum(p.numel() for p in runner.model.parameters()),
     }
-
-
-class _Traced(nn.Module):
-    """The dense path on tensors in a row, as tracing wants them."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        *rows, present = inputs
-        frames = dict(zip(self.model.gases, rows, strict=True))
-        return tuple(self.model.forward_dense(frames, present).values())
 
 
 def _bare(model: nn.Module) -> Any:
