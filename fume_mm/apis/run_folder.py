@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from mmengine.config import Config
 from fume_mm.datasets.annotations import is_simulated
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.datasets.transforms import LoadDualGasFrames
+from fume_mm.deployment.writing import file_name
 from fume_mm.errors import UserError
 from fume_mm.evaluation.predictions import marks_of, read_predictions
 from fume_mm.evaluation.results import read_results
@@ -212,7 +212,7 @@ class RunFolder:
         sample = self.samples[sample_id]
         paths = [Path(sample[f'{part}_paths'][gas]) for part in ('frame', 'mask')]
         if self.has_masks:
-            name = quote(sample_id, safe='+ ,=@()')  # as MaskHook writes it
+            name = file_name(sample_id)  # as MaskHook writes it
             paths.append(self.path / MASKS / f'{name}_{gas}.png')
             if not paths[-1].is_file():
                 raise self._missing(

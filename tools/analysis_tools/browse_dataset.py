@@ -12,7 +12,6 @@ import random
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 from tqdm import tqdm
@@ -174,6 +173,7 @@ def main() -> None:
     if args.seed < 0:
         raise UserError(f'--seed {args.seed} is negative; choose 0 or more.')
     from fume_mm.apis.config import load_config
+    from fume_mm.deployment.writing import file_name
     from fume_mm.visualization import dataset_note, write_png
 
     cfg = load_config(args.config, args.cfg_options)
@@ -196,7 +196,7 @@ def main() -> None:
         info = dataset.get_data_info(index)
         item = seeded_item(dataset, index, args.seed)
         panel = draw_item(item, set(info['frame_paths']), note)
-        name = quote(info['sample_id'][:NAME_LENGTH], safe='+ ,=@()')
+        name = file_name(info['sample_id'][:NAME_LENGTH])
         write_png(out / f'{number:03}_{name}.png', panel)
         if len(panels) < SHEET:
             panels.append(panel)

@@ -13,7 +13,6 @@ Example:
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from fume_mm.errors import UserError, run_cli
 
@@ -107,11 +106,12 @@ def shares_groups(root: Path, ann: str) -> bool:
 
 def with_masks(row: dict[str, Any], folder: Path, root: Path) -> dict[str, Any]:
     """A sample as the evaluator wants it, of a row of the paired annotations."""
+    from fume_mm.deployment.writing import file_name
     from fume_mm.structures import GASES
 
     sample = {key: row[key] for key in ('sample_id', 'groups', 'ph_value')}
     for gas in (gas for gas in GASES if row[f'{gas}_frame']):
-        name = quote(str(row['sample_id']), safe='+ ,=@()')  # as MaskHook writes it
+        name = file_name(str(row['sample_id']))  # as MaskHook writes it
         sample[gas] = {
             'gt_sem_seg': {'data': read_mask(root / row[f'{gas}_mask'])},
             'pred_sem_seg': {'data': read_mask(folder / f'{name}_{gas}.png')},

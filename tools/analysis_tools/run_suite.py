@@ -12,6 +12,7 @@ Example:
 
 import argparse
 import json
+import math
 import os
 import queue
 import subprocess
@@ -151,6 +152,8 @@ def plan(args: argparse.Namespace) -> list[Run]:
 
 def execute(run: Run, *, gpu: int | None) -> None:
     """Train and test; the note says how it went."""
+    from fume_mm.apis.run_folder import RunFolder  # seconds to import
+
     folder = run.folder
     options = ['--cfg-options', f'randomness.seed={run.seed}', *run.options]
     if run.state != 'testing':
@@ -160,7 +163,7 @@ def execute(run: Run, *, gpu: int | None) -> None:
         if not call(run, [*words, *options], gpu=gpu):
             return
     run.state = 'testing'
-    words = ['tools/test.py', run.config, str(best_checkpoint(folder))]
+    words = ['tools/test.py', run.config, str(RunFolder(folder).checkpoint())]
     if call(run, [*words, f'--work-dir={folder}', *options], gpu=gpu):
         run.state = 'done'
         run.save()
@@ -203,12 +206,6 @@ def last_line(log: Path) -> str:
     return lines[-1].partition(' - INFO - ')[2] or lines[-1] if lines else 'starting'
 
 
-def best_checkpoint(folder: Path) -> Path:
-    """The best checkpoint of a run, or its last one where validation never ranked."""
-    best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
-    return best[-1] if best else folder / 'last.pth'
-
-
 def last_error(log: str) -> str:
     """The line that says why a tool ended."""
     lines = [line for line in log.splitlines() if line.strip()]
@@ -218,10 +215,10 @@ def last_error(log: str) -> str:
 
 def figures(run: Run) -> dict[str, Any]:
     """The metrics that the run's test left."""
-    path = run.folder / 'test_results.json'
-    if run.state != 'done' or not path.is_file():
-        return {}
-    return json.loads(path.read_text(encoding='utf-8'))['metrics']
+    from fume_mm.apis.run_folder import RunFolder
+
+    folder = RunFolder(run.folder) if run.state == 'done' else None
+    return folder.results['metrics'] if folder and folder.is_tested else {}
 
 
 def table(runs: list[Run]) -> str:
@@ -230,8 +227,8 @@ def table(runs: list[Run]) -> str:
     rows = [head]
     for run in runs:
         values = figures(run)
-        cells = [values.get(key) for key in COLUMNS]
-        shown = ['-' if cell is None else f'{100 * cell:.1f}' for cell in cells]
+        cells = [values.get(key, math.nan) for key in COLUMNS]
+        shown = ['-' if math.isnan(cell) else f'{100 * cell:.1f}' for cell in cells]
         minutes = f'{run.seconds / 60:.1f}'
         rows.append([Path(run.config).stem, str(run.seed), run.state, minutes, *shown])
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from fume_mm.deployment.writing import write_mask
 from fume_mm.errors import UserError
 from fume_mm.registry import HOOKS
 from fume_mm.structures import GASES, DualGasDataSample
 
-from .panel_hook import _file_name
+from .panel_hook import sample_file_name
 
 
 @HOOKS.register_module()
@@ -39,7 +39,8 @@ class MaskHook(Hook):
         self._position = 0
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Start counting the samples."""
+        """Make the folder, and start counting the samples."""
+        self.out_dir.mkdir(parents=True, exist_ok=True)
         self._position = 0
 
     def after_test_iter(
@@ -56,7 +57,9 @@ class MaskHook(Hook):
             # Samples that fill up the last round are another process's.
             if position * get_world_size() + get_rank() < total:
                 for gas, mask in predicted_masks(sample).items():
-                    write_mask(self.out_dir / f'{_file_name(sample)}_{gas}.png', mask)
+                    write_mask(
+                        self.out_dir / f'{sample_file_name(sample)}_{gas}.png', mask
+                    )
         self._position += len(outputs)
 
 
@@ -76,9 +79,3 @@ def predicted_masks(sample: DualGasDataSample) -> dict[str, np.ndarray]:
         mask = sample.get(gas).pred_sem_seg.data[0]
         masks[gas] = mask.to('cpu').numpy().astype(np.uint8)
     return masks
-
-
-def write_mask(path: Path, mask: np.ndarray) -> None:
-    """Write (H, W) uint8 class ids as PNG; makes the folder it goes to."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode('.png', mask)[1].tobytes())

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -11,6 +10,7 @@ from mmengine.dist import get_rank, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from fume_mm.deployment.writing import file_name
 from fume_mm.errors import UserError
 from fume_mm.registry import HOOKS
 from fume_mm.structures import DualGasDataSample
@@ -111,7 +111,7 @@ class PanelHook(Hook):
             # MMEngine's sampler deals the dataset out to the processes like cards.
             if position * get_world_size() + get_rank() in chosen:
                 panel = draw_panel(read_frames(sample), sample, note=note)
-                write_png(folder / f'{_file_name(sample)}.png', panel)
+                write_png(folder / f'{sample_file_name(sample)}.png', panel)
         self._position += len(outputs)
 
 
@@ -153,8 +153,9 @@ def read_frames(sample: DualGasDataSample) -> dict[str, np.ndarray]:
     return frames
 
 
-def _file_name(sample: DualGasDataSample) -> str:
-    return quote(str(sample.get('sample_id')), safe='+ ,=@()')
+def sample_file_name(sample: DualGasDataSample) -> str:
+    """What a sample's files are called."""
+    return file_name(str(sample.get('sample_id')))
 
 
 def _note(dataloader: Any) -> str | None:
