@@ -33,6 +33,20 @@ VESSELS = (
 Rows = list[dict[str, str]]
 
 
+def pair_campaign(
+    root: Path, *, splits: Sequence[str] = ('train', 'val', 'test')
+) -> Path:
+    """Write the paired CSVs of a campaign, as pair_gases.py does; returns its root."""
+    # the campaign itself needs no pandas
+    from fume_mm.datasets.annotations import read_annotations
+    from fume_mm.datasets.pairing import pair_gases, write_paired
+
+    for split in splits:
+        paired = pair_gases(read_annotations(annotations(root, split)))
+        write_paired(paired, root / f'paired_{split}_annotations.csv')
+    return root
+
+
 def make_campaign(
     root: str | Path,
     *,

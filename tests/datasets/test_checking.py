@@ -3,9 +3,7 @@ import shutil
 import cv2
 import pytest
 
-from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.checking import check_campaign
-from fume_mm.datasets.pairing import pair_gases, write_paired
 from fume_mm.errors import UserError
 from fume_mm.structures import SPLITS
 from tests.campaigns import (
@@ -13,6 +11,7 @@ from tests.campaigns import (
     annotations,
     edit,
     make_campaign,
+    pair_campaign,
     read_rows,
     write_rows,
 )
@@ -48,12 +47,6 @@ FOUND = {
     'mask_values': (3, FRAME.replace('images', 'masks'), 'mask values 100, 200 are no'),
     'leak': (None, 'train_v0_f0 (train, val)', 'a group is in more than one split'),
 }
-
-
-def pair(root):
-    for split in SPLITS:
-        samples = pair_gases(read_annotations(annotations(root, split)))
-        write_paired(samples, root / f'paired_{split}_annotations.csv')
 
 
 def problems(root, **options):
@@ -102,7 +95,7 @@ def test_a_missing_column_hides_nothing_else(tmp_path):
 
 def test_an_intact_campaign_has_no_defect_and_all_its_frames(tmp_path):
     root = make_campaign(tmp_path, prefix='mmseg_dataset\\', vessel_id=True)
-    pair(root)
+    pair_campaign(root)
     report = check_campaign(root)
     assert report.defects == []
     assert report.notes == []
@@ -143,7 +136,7 @@ def test_a_copy_in_the_same_split_is_a_note(tmp_path):
 )
 def test_paired_rows_are_checked(tmp_path, column, value, problem):
     root = make_campaign(tmp_path)
-    pair(root)
+    pair_campaign(root)
     path = root / 'paired_train_annotations.csv'
     rows = read_rows(path)
     rows[0][column] = value
@@ -154,7 +147,7 @@ def test_paired_rows_are_checked(tmp_path, column, value, problem):
 
 def test_paired_rows_of_another_split_are_found(tmp_path):
     root = make_campaign(tmp_path)
-    pair(root)
+    pair_campaign(root)
     paths = [root / f'paired_{split}_annotations.csv' for split in SPLITS]
     shutil.copy(paths[0], paths[1])
     found = problems(root)
@@ -164,7 +157,7 @@ def test_paired_rows_of_another_split_are_found(tmp_path):
 
 def test_frames_that_no_sample_uses_are_a_note(tmp_path):
     root = make_campaign(tmp_path)
-    pair(root)
+    pair_campaign(root)
     path = root / 'paired_val_annotations.csv'
     write_rows(path, read_rows(path)[1:])
     report = check_campaign(root)

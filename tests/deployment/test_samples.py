@@ -4,11 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
 from fume_mm.deployment.samples import describe, gather
 from fume_mm.errors import UserError
-from tests.campaigns import make_campaign
+from tests.campaigns import make_campaign, pair_campaign
 
 PIXELS = cv2.imencode('.png', np.zeros((20, 24), np.uint8))[1].tobytes()
 
@@ -103,10 +101,7 @@ def test_csv_of_any_make(tmp_path):
 
 def campaign(root: Path) -> Path:
     make_campaign(root, vessels=2, frames=1, co2_only=(1,), ch4_only=())
-    for split in ('val', 'test'):
-        paired = pair_gases(read_annotations(root / f'{split}_annotations.csv'))
-        write_paired(paired, root / f'paired_{split}_annotations.csv')
-    return root
+    return pair_campaign(root, splits=('val', 'test'))
 
 
 def test_a_campaign_is_read_by_its_paired_csvs(tmp_path):

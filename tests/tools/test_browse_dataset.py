@@ -12,11 +12,15 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
 from fume_mm.structures import GASES, SPLITS, DualGasDataSample
 from fume_mm.visualization import draw_panel
-from tests.campaigns import annotations, make_campaign, read_rows, write_rows
+from tests.campaigns import (
+    annotations,
+    make_campaign,
+    pair_campaign,
+    read_rows,
+    write_rows,
+)
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/analysis_tools/browse_dataset.py'
@@ -53,17 +57,10 @@ def browse(
     return run
 
 
-def pair(root: Path) -> Path:
-    for split in SPLITS:
-        samples = pair_gases(read_annotations(annotations(root, split)))
-        write_paired(samples, root / f'paired_{split}_annotations.csv')
-    return root
-
-
 @pytest.fixture(scope='module')
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six vessels a split, one frame each: 4 samples of both gases, 2 of one."""
-    return pair(make_campaign(tmp_path_factory.mktemp('campaign'), frames=1))
+    return pair_campaign(make_campaign(tmp_path_factory.mktemp('campaign'), frames=1))
 
 
 def read(path: Path) -> np.ndarray:
@@ -184,7 +181,7 @@ def test_each_sample_is_augmented_in_its_own_way(
 def test_the_contact_sheet_has_up_to_twelve_panels(
     browse: Tool, tmp_path: Path
 ) -> None:
-    root = pair(
+    root = pair_campaign(
         make_campaign(
             tmp_path / 'data', vessels=7, frames=2, co2_only=[], ch4_only=range(7)
         )
@@ -208,7 +205,8 @@ def test_samples_without_a_health_label_have_no_caption(
         path = annotations(root, split)
         empty = {'ph_value': '', 'class_id': '', 'class_name': ''}
         write_rows(path, [row | empty for row in read_rows(path)])
-    assert browse('--split=val', '--out', tmp_path / 'out', root=pair(root))[0] == 0
+    pair_campaign(root)
+    assert browse('--split=val', '--out', tmp_path / 'out', root=root)[0] == 0
     (panel,) = panels(tmp_path / 'out').values()
     (row,) = read_rows(root / 'paired_val_annotations.csv')
     assert row['class_id'] == ''
@@ -223,7 +221,8 @@ def test_a_class_without_a_ph_is_shown_without_one(
     for split in SPLITS:
         path = annotations(root, split)
         write_rows(path, [row | {'ph_value': ''} for row in read_rows(path)])
-    assert browse('--split=val', '--out', tmp_path / 'out', root=pair(root))[0] == 0
+    pair_campaign(root)
+    assert browse('--split=val', '--out', tmp_path / 'out', root=root)[0] == 0
     (panel,) = panels(tmp_path / 'out').values()
     (row,) = read_rows(root / 'paired_val_annotations.csv')
     assert (row['class_id'], row['ph_value']) == ('0', '')

@@ -10,10 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
-from fume_mm.structures import SPLITS
-from tests.campaigns import annotations, make_campaign, read_rows, write_rows
+from tests.campaigns import (
+    annotations,
+    make_campaign,
+    pair_campaign,
+    read_rows,
+    write_rows,
+)
 
 TOOL = Path(__file__).parents[2] / 'tools/analysis_tools/dataset_stats.py'
 CSVS = ('counts_by_class', 'counts_by_ph', 'availability', 'measures')
@@ -35,12 +38,6 @@ def stats(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     return run
 
 
-def pair(root: Path) -> None:
-    for split in SPLITS:
-        samples = pair_gases(read_annotations(annotations(root, split)))
-        write_paired(samples, root / f'paired_{split}_annotations.csv')
-
-
 def names(folder: Path, kind: str) -> list[str]:
     return sorted(path.stem for path in folder.glob(f'*.{kind}'))
 
@@ -55,7 +52,7 @@ def test_tables_and_figures_of_a_campaign(
     stats: Tool, tmp_path: Path, simulated: bool
 ) -> None:
     root = make_campaign(tmp_path / 'data')
-    pair(root)
+    pair_campaign(root)
     if simulated:
         (root / 'campaign.json').write_text(json.dumps({'simulated': True}))
     out = tmp_path / 'new/out'

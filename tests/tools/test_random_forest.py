@@ -13,13 +13,11 @@ import torch
 from fume_mm.apis import init_model
 from fume_mm.apis.checkpoint import read_checkpoint, require_match
 from fume_mm.apis.config import load_config
-from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
 from fume_mm.datasets.samplers import collate_samples
 from fume_mm.errors import UserError
 from fume_mm.registry import DATASETS, EVALUATOR, LOOPS, MODELS, register_all_modules
 from fume_mm.structures import SPLITS
-from tests.campaigns import annotations, make_campaign, read_rows
+from tests.campaigns import annotations, make_campaign, pair_campaign, read_rows
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/baselines/random_forest.py'
@@ -53,10 +51,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # a frame of the test split shows no gas at all
     empty = root / read_rows(annotations(root, 'test'))[0]['mask_path']
     cv2.imwrite(str(empty), np.zeros((48, 64), np.uint8))
-    for split in SPLITS:
-        paired = pair_gases(read_annotations(annotations(root, split)))
-        write_paired(paired, root / f'paired_{split}_annotations.csv')
-    return root
+    return pair_campaign(root)
 
 
 @pytest.fixture(scope='module')

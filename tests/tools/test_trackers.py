@@ -10,10 +10,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
-from fume_mm.structures import SPLITS
-from tests.campaigns import make_campaign
+from tests.campaigns import make_campaign, pair_campaign
 
 ROOT = Path(__file__).parents[2]
 BASES = ('datasets/ogi_sim', 'models/fume_fastscnn', 'schedules/fume')
@@ -25,10 +22,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope='module')
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = make_campaign(tmp_path_factory.mktemp('campaign'), size=(64, 64))
-    for split in SPLITS:
-        paired = pair_gases(read_annotations(root / f'{split}_annotations.csv'))
-        write_paired(paired, root / f'paired_{split}_annotations.csv')
-    return root
+    return pair_campaign(root)
 
 
 def train(campaign: Path, folder: Path, runtime: str) -> Path:

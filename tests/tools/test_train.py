@@ -11,10 +11,7 @@ import pytest
 import torch
 
 from fume_mm.apis.checkpoint import read_checkpoint
-from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
-from fume_mm.structures import SPLITS
-from tests.campaigns import make_campaign
+from tests.campaigns import make_campaign, pair_campaign
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -23,10 +20,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope='module')
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = make_campaign(tmp_path_factory.mktemp('campaign'), size=(64, 64))
-    for split in SPLITS:
-        paired = pair_gases(read_annotations(root / f'{split}_annotations.csv'))
-        write_paired(paired, root / f'paired_{split}_annotations.csv')
-    return root
+    return pair_campaign(root)
 
 
 def command(campaign: Path, work_dir: Path, *options: str, epochs: int) -> list[str]:
