@@ -170,12 +170,20 @@ def check_export(
         masks, the share of pixels that differ.
 
     Raises:
-        UserError: If one is beyond what rounding explains.
+        UserError: If one is beyond what rounding explains, or the file cannot be run.
     """
     run = open_exported(path, info)
     differences = {}
     for name, inputs in samples.items():
-        differences[name] = compare(reference(model, inputs), run(inputs))
+        expected = reference(model, inputs)
+        try:
+            found = run(inputs)
+        except Exception as error:  # each engine has kinds of its own
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UserError(
+                f'{path}: cannot be run on {name} ({reason}); the file is not kept.'
+            ) from error
+        differences[name] = compare(expected, found)
         for output, value in differences[name].items():
             limit = MASK_TOLERANCE if output.endswith('_mask') else TOLERANCE
             if not value <= limit:  # also NaN

@@ -35,7 +35,7 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
-from tests.deployment.exports import ROOT, SCALE, small_model
+from tests.deployment.exports import ROOT, SCALE, small_model, write_graph
 
 pytestmark = pytest.mark.slow
 SIZE = SCALE[::-1]
@@ -174,6 +174,14 @@ def test_a_file_that_differs_is_not_let_pass(
     monkeypatch.setattr(bias, 'data', bias.data + 0.05)
     with pytest.raises(UserError, match='on noise, co2_logits differs from PyTorch by'):
         check_export(model, *onnx_file, inputs)
+
+
+def test_a_file_that_cannot_be_run_is_not_let_pass(tmp_path: Path) -> None:
+    model = small_model(gases=('ch4',))
+    path = write_graph(tmp_path / 'fixed.onnx', gases=('ch4',))
+    inputs = {'larger frames': random_inputs(model, ['ch4'], (SIZE[0] * 2, SIZE[1]))}
+    with pytest.raises(UserError, match='cannot be run on larger frames'):
+        check_export(model, path, ExportedModel(path).info, inputs)
 
 
 def test_real_frames_are_compared_in_every_pattern() -> None:

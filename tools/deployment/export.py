@@ -85,9 +85,11 @@ def samples_of(
         'one random sample': random_inputs(model, patterns[-1:], size, seed=1),
     }
     if dynamic_size:
-        # no multiple of the strides, as cameras have
-        odd = (size[0] + 13, size[1] - 9)
-        samples['frames of another size'] = random_inputs(model, patterns, odd, seed=2)
+        # no multiples of the strides
+        larger = (size[0] * 3 // 2 + 5, size[1] * 3 // 2 + 3)
+        smaller = (size[0] * 2 // 3 + 1, size[1] * 2 // 3 + 3)
+        samples['larger frames'] = random_inputs(model, patterns, larger, seed=2)
+        samples['smaller frames'] = random_inputs(model, patterns, smaller, seed=3)
     if given:
         samples['your frames'] = real_inputs(model, given, size)
         return samples

@@ -57,12 +57,14 @@ class WindowAttention(BaseModule):
         mask = None
         if down or right:
             mask = self._real_positions(x, down, right)
+            mask = mask.expand(x.shape[0], -1, -1, -1, -1).flatten(0, 1)
             x = F.pad(x, (0, 0, 0, right, 0, down))
         windows = self._to_windows(x)
-        qkv = self.qkv(windows).unflatten(-1, (3, self.heads, -1))
-        query, key, value = qkv.permute(3, 0, 1, 4, 2, 5)
+        # windows join the batch: ONNX has no attention in more than four dimensions
+        qkv = self.qkv(windows.flatten(0, 1)).unflatten(-1, (3, self.heads, -1))
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
         found = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        found = found.transpose(2, 3).flatten(3)
+        found = found.transpose(1, 2).flatten(2).unflatten(0, windows.shape[:2])
         x = self._from_windows(found, height + down, width + right)
         return self.proj(x[:, :height, :width].flatten(1, 2))
 
@@ -82,8 +84,10 @@ class WindowAttention(BaseModule):
     def _from_windows(self, x: Tensor, height: int, width: int) -> Tensor:
         """(N, windows, positions, C) to (N, H, W, C)."""
         side = self.window_size
-        x = x.reshape(len(x), height // side, width // side, side, side, -1)
-        return x.transpose(2, 3).reshape(len(x), height, width, -1)
+        # len(x) would fix the batch of an exported graph
+        n = x.shape[0]
+        x = x.reshape(n, height // side, width // side, side, side, -1)
+        return x.transpose(2, 3).reshape(n, height, width, -1)
 
 
 class WindowLayer(BaseModule):
