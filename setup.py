@@ -29,6 +29,7 @@ REQUIRES = [
     'safetensors>=0.4',
     'scikit-learn>=1.4',
     'skops>=0.15',
+    'threadpoolctl>=3.1',
     'tqdm>=4.66',
 ]
 EXTRAS = {

@@ -3,7 +3,7 @@
 NumPy and OpenCV only; importing it loads neither torch nor any mm package.
 """
 
-from .campaign import holds_campaign, write_campaign
+from .campaign import holds_campaign, use_one_thread, write_campaign
 from .parameters import (
     SIMULATOR_VERSION,
     SIZES,
@@ -38,6 +38,7 @@ __all__ = [
     'plan_vessels',
     'render_clip',
     'render_vessel',
+    'use_one_thread',
     'with_copies',
     'write_campaign',
 ]

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from threadpoolctl import threadpool_limits
 
 from fume_mm.errors import UserError
 from fume_mm.structures import GASES, SPLITS
@@ -248,10 +249,19 @@ def _run(jobs: list[Job], *, workers: int) -> Generator[tuple[int, Rows], None, 
         ) from error
 
 
+def use_one_thread() -> None:
+    """Keep this process to one thread: its matrices are too small to share out.
+
+    OpenBLAS would wait for them on every core, which other workers need.
+    """
+    cv2.setNumThreads(1)
+    threadpool_limits(1, 'blas')
+
+
 def _start_worker() -> None:
     """Leave Ctrl-C to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
+    use_one_thread()
     parent = multiprocessing.parent_process()
     assert parent is not None
 

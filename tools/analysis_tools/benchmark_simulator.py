@@ -25,6 +25,7 @@ from fume_mm.simulation import (
     CampaignParameters,
     plan_vessels,
     render_vessel,
+    use_one_thread,
     write_campaign,
 )
 
@@ -104,7 +105,7 @@ def main() -> None:
     args = parse_args()
     if args.repeats < 1:
         raise UserError(f'--repeats is {args.repeats}; choose 1 or more.')
-    cv2.setNumThreads(1)
+    use_one_thread()
     about = environment()
     results = []
     print(

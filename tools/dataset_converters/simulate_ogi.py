@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cv2
 from tqdm import tqdm
 
 from fume_mm.errors import UserError, run_cli
@@ -24,6 +23,7 @@ from fume_mm.simulation import (
     frames_of,
     holds_campaign,
     plan_vessels,
+    use_one_thread,
     with_copies,
     write_campaign,
 )
@@ -159,7 +159,7 @@ def main() -> None:
     if not args.force and holds_campaign(out, parameters=parameters, seed=args.seed):
         print(f'{out} already holds this campaign, complete; nothing to do.')
         return
-    cv2.setNumThreads(1)
+    use_one_thread()
     plan = plan_vessels(parameters, seed=args.seed)
     frames = sum(frames_of(vessel, parameters) for vessel in plan)
     with tqdm(total=frames, unit='frame', disable=None, file=sys.stderr) as bar:
