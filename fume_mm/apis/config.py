@@ -26,6 +26,8 @@ OTHER_KEYS = (
     'tta_model',
     'tta_pipeline',
 )
+#: Variables of a config that options may set: they reach what was made of them.
+VARIABLES = {'data_root', 'max_epochs', 'scale'}
 _KEYS_NAMED = 3
 _NAMED = ('POSITIONAL_OR_KEYWORD', 'KEYWORD_ONLY')
 
@@ -52,8 +54,9 @@ class CfgOptions(DictAction):
 def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     """The resolved config of ``path`` with ``--cfg-options`` merged.
 
-    ``data_root`` given as an option reaches every dataset, although the file has
-    already written its own value into them.
+    The variables ``data_root``, ``scale`` and ``max_epochs`` given as options reach
+    every dataset, every ``ResizeDualGas``, or the training and its cosine schedules,
+    although the file has already written its own values into them.
 
     Raises:
         UserError: If the file is not there or is not a config, or an option names a
@@ -72,14 +75,40 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
             f'{first_line(error)}; correct the file.'
         ) from error
     if options:
+        for variable in VARIABLES & set(options):
+            spread = dict.fromkeys(_places(cfg, variable), options[variable])
+            options = {**spread, **options}  # what is said of a place itself goes first
         _check_options(cfg, options)
         with config_errors(cfg):
             cfg.merge_from_dict(options)
-        if 'data_root' in options:
-            for loader in LOADERS:
-                if cfg.get(loader):
-                    cfg[loader].dataset.data_root = options['data_root']
     return cfg
+
+
+def _places(cfg: Config, variable: str) -> list[str]:
+    """Dotted keys that hold a variable's value; none if it is of more than them."""
+    loaders = [loader for loader in LOADERS if cfg.get(loader)]
+    if variable == 'data_root':
+        return [f'{loader}.dataset.data_root' for loader in loaders]
+    if variable not in cfg:
+        return []
+    if variable == 'scale':
+        found = [
+            [
+                f'{loader}.dataset.pipeline.{i}.scale'
+                for i, step in enumerate(cfg[loader].dataset.pipeline)
+                if step['type'] == 'ResizeDualGas'
+            ]
+            for loader in loaders
+        ]
+        return [key for keys in found for key in keys] if all(found) else []
+    return [
+        'train_cfg.max_epochs',
+        *(
+            f'param_scheduler.{i}.T_max'
+            for i, step in enumerate(cfg.get('param_scheduler', []))
+            if step.get('T_max') == cfg.max_epochs
+        ),
+    ]
 
 
 def _check_options(cfg: Config, options: dict[str, Any]) -> None:
@@ -89,7 +118,7 @@ def _check_options(cfg: Config, options: dict[str, Any]) -> None:
     read = {*inspect.signature(Runner.__init__).parameters, *OTHER_KEYS}
     for option in options:
         key = option.split('.')[0]
-        if key in read:
+        if key in read or (option in VARIABLES and _places(cfg, option)):
             continue
         if key not in cfg:
             known = sorted(read & set(cfg))

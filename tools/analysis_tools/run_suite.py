@@ -1,5 +1,8 @@
 r"""Train and test a list of configs with one or several seeds, one after another.
 
+On a machine with GPUs, --gpus runs one on each; without, --jobs runs some side by side,
+which share out the cores and use them better than one run with all of them.
+
 Each run has the folder WORK_DIR/<config>/seed_<seed>. What is finished is not run
 again, what was stopped goes on, a run that fails or diverges is noted and the next one
 begins; so the same command takes a suite up where it was left. A table of all runs is
@@ -94,6 +97,13 @@ def parse_args() -> argparse.Namespace:
         'whatever a single training would use)',
     )
     parser.add_argument(
+        '--jobs',
+        type=int,
+        default=1,
+        metavar='N',
+        help='without --gpus: runs side by side (default: %(default)s)',
+    )
+    parser.add_argument(
         '--again',
         action='store_true',
         help='also repeat runs that failed or diverged',
@@ -106,6 +116,8 @@ def parse_args() -> argparse.Namespace:
         help='override keys of every config, e.g. data_root=data/fume',
     )
     args = parser.parse_args()
+    if args.jobs < 1 or (args.gpus and args.jobs > 1):
+        parser.error('--jobs takes 1 or more, and goes without --gpus')
     # only to refuse what is no key=value; the tools get the words as they are
     CfgOptions([], 'cfg_options')(parser, argparse.Namespace(), args.cfg_options)
     return args
@@ -150,7 +162,7 @@ def plan(args: argparse.Namespace) -> list[Run]:
     return runs
 
 
-def execute(run: Run, *, gpu: int | None) -> None:
+def execute(run: Run, environment: dict[str, str]) -> None:
     """Train and test; the note says how it went."""
     from fume_mm.apis.run_folder import RunFolder  # seconds to import
 
@@ -160,20 +172,17 @@ def execute(run: Run, *, gpu: int | None) -> None:
         run.state = 'training'
         resume = ['--resume'] if (folder / 'last.pth').is_file() else []
         words = ['tools/train.py', run.config, f'--work-dir={folder}', *resume]
-        if not call(run, [*words, *options], gpu=gpu):
+        if not call(run, [*words, *options], environment):
             return
     run.state = 'testing'
     words = ['tools/test.py', run.config, str(RunFolder(folder).checkpoint())]
-    if call(run, [*words, f'--work-dir={folder}', *options], gpu=gpu):
+    if call(run, [*words, f'--work-dir={folder}', *options], environment):
         run.state = 'done'
         run.save()
 
 
-def call(run: Run, words: list[str], *, gpu: int | None) -> bool:
+def call(run: Run, words: list[str], environment: dict[str, str]) -> bool:
     """Run a tool, its output going to the run's log; whether it ended well."""
-    environment = dict(os.environ)
-    if gpu is not None:
-        environment['CUDA_VISIBLE_DEVICES'] = str(gpu)
     run.save()
     path = run.folder / f'{run.state}.log'
     start = time.monotonic()
@@ -181,7 +190,7 @@ def call(run: Run, words: list[str], *, gpu: int | None) -> bool:
         process = subprocess.Popen(
             [sys.executable, *words],
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -258,20 +267,24 @@ def main() -> int:
             (args.work_dir / 'suite.json').write_text(text, encoding='utf-8')
             print(f'\n{table(runs)}', flush=True)
 
-    def worker(gpu: int | None) -> None:
+    def worker(environment: dict[str, str]) -> None:
         while True:
             try:
                 run = work.get_nowait()
             except queue.Empty:
                 return
-            where = '' if gpu is None else f' on GPU {gpu}'
+            where = ''.join(f', {key}={value}' for key, value in environment.items())
             print(f'{run.config}, seed {run.seed}{where}: {run.folder}', flush=True)
-            execute(run, gpu=gpu)
+            execute(run, environment)
             report()
 
+    environments = [{'CUDA_VISIBLE_DEVICES': str(gpu)} for gpu in args.gpus or ()]
+    if args.jobs > 1:
+        share = max(1, (os.cpu_count() or 1) // args.jobs)
+        environments = [{'OMP_NUM_THREADS': str(share)}] * args.jobs
     threads = [
-        threading.Thread(target=worker, args=(gpu,), daemon=True)
-        for gpu in args.gpus or [None]
+        threading.Thread(target=worker, args=(environment,), daemon=True)
+        for environment in environments or [{}]
     ]
     for thread in threads:
         thread.start()
