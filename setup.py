@@ -44,6 +44,8 @@ EXTRAS = {
         'openvino>=2025.0',
     ],
     'runtime': ['onnxruntime>=1.20', 'tqdm>=4.66'],
+    # Predictions as Parquet beside CSV.
+    'parquet': ['pyarrow>=15'],
     # The page in the browser.
     'app': ['gradio>=6.0,<7'],
     # Trackers beside TensorBoard; all of MLflow would hold pandas back.
@@ -64,7 +66,7 @@ EXTRAS = {
     ],
 }
 # The tests open the page, build the site, export models, run notebooks, track runs.
-for _name in ('app', 'docs', 'export', 'mlflow', 'notebooks', 'wandb'):
+for _name in ('app', 'docs', 'export', 'mlflow', 'notebooks', 'parquet', 'wandb'):
     EXTRAS['dev'] += EXTRAS[_name]
 
 setup(

@@ -54,11 +54,11 @@ def check_path(path: str | Path) -> None:
     suffix = Path(path).suffix.lower()
     if suffix == '.parquet':
         try:
-            import pyarrow  # type: ignore[import-not-found,unused-ignore] # noqa: F401
+            import pyarrow  # noqa: F401
         except ImportError as error:
             raise UserError(
                 f'{path}: Parquet needs pyarrow, which is not installed; `pip install '
-                'pyarrow`, or name a .csv file.'
+                'fume_mm[parquet]`, or name a .csv file.'
             ) from error
     elif suffix != '.csv':
         raise UserError(f'{path}: name a .csv or a .parquet file for the predictions.')

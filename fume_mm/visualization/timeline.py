@@ -18,6 +18,7 @@ LINES: dict[str, dict[str, Any]] = {
 }
 SIZE, DPI = (9.0, 5.2), 120
 WARNING = '#b23c00'
+PROBABILITIES = tuple(f'p_{name.lower()}' for name in HEALTH_CLASSES)
 
 
 def draw_timeline(
@@ -37,9 +38,12 @@ def draw_timeline(
         title: Headline.
         note: Put in a box beside it, such as ``'training data: simulated'``.
     """
-    figure = Figure(figsize=SIZE, dpi=DPI, layout='constrained')
+    width, height = SIZE
+    rows = 2 if _has_health(series) else 1
+    figure = Figure(figsize=(width, height * rows / 2), dpi=DPI, layout='constrained')
     FigureCanvasAgg(figure)
-    areas, health = figure.subplots(2, 1, sharex=True)
+    panels = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+    areas = panels[0]
     figure.suptitle(title, x=0.01, ha='left', fontsize=12, fontweight='bold')
     if note:
         figure.text(
@@ -52,23 +56,32 @@ def draw_timeline(
             bbox={'facecolor': 'white', 'edgecolor': WARNING, 'pad': 3},
         )
     for gas in GASES:
-        for kind, width in (('gas', 1.6), ('tube', 0.7)):
+        for kind, thickness in (('gas', 1.6), ('tube', 0.7)):
             values = series.get(f'{gas}_{kind}')
             if values is None or np.isnan(values).all():
                 continue
             label = f'{GAS_LABELS[gas]}, {kind}'
-            areas.plot(times, 100 * values, label=label, linewidth=width, **LINES[gas])
+            areas.plot(
+                times, 100 * values, label=label, linewidth=thickness, **LINES[gas]
+            )
     areas.set_ylabel('area, % of the frame')
     areas.set_ylim(bottom=0)
     if areas.lines:
         areas.legend(loc='upper left', bbox_to_anchor=(1, 1), frameon=False)
-    _draw_health(health, times, series)
-    health.set_xlabel('time, s')
+    if rows == 2:
+        _draw_health(panels[1], times, series)
+    panels[-1].set_xlabel('time, s')
     step = times[1] - times[0] if len(times) > 1 else 1.0
-    health.set_xlim(times[0], times[-1] + step)
-    for axes in (areas, health):
+    panels[-1].set_xlim(times[0], times[-1] + step)
+    for axes in panels:
         axes.spines[['top', 'right']].set_visible(False)
     return figure
+
+
+def _has_health(series: Mapping[str, np.ndarray]) -> bool:
+    return all(
+        name in series and not np.isnan(series[name]).all() for name in PROBABILITIES
+    )
 
 
 def _draw_health(
@@ -76,15 +89,13 @@ def _draw_health(
 ) -> None:
     axes.set_ylim(0, 1)
     axes.set_ylabel('class probability')
-    names = [f'p_{name.lower()}' for name in HEALTH_CLASSES]
-    if not all(name in series for name in names) or np.isnan(series[names[0]]).all():
-        axes.text(0.5, 0.5, 'no health', transform=axes.transAxes, ha='center')
-        return
     # the last value holds until the clip ends; where there is none, nothing is drawn
     step = times[1] - times[0] if len(times) > 1 else 1.0
     edges = np.append(times, times[-1] + step)
     floor = np.zeros(len(edges))
-    for label, name, colour in zip(HEALTH_CLASSES, names, HEALTH_PALETTE, strict=True):
+    for label, name, colour in zip(
+        HEALTH_CLASSES, PROBABILITIES, HEALTH_PALETTE, strict=True
+    ):
         values = np.append(series[name], series[name][-1])
         shade = tuple(part / 255 for part in colour)
         axes.fill_between(

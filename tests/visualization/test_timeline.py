@@ -41,7 +41,14 @@ def test_probabilities_are_stacked_to_one():
 def test_gas_that_was_never_there_has_no_line():
     figure = draw_timeline(TIMES, series(ch4_gas=[np.nan] * 6), title='T')
     assert len(figure.axes[0].lines) == 0
-    assert [text.get_text() for text in figure.axes[1].texts] == ['no health']
+
+
+def test_a_model_without_health_has_one_panel(tmp_path):
+    figure = draw_timeline(TIMES, series(ch4_gas=[0.1] * 6), title='T')
+    assert [axes.get_ylabel() for axes in figure.axes] == ['area, % of the frame']
+    assert figure.axes[0].get_xlabel() == 'time, s'
+    png, _ = write_timeline(figure, tmp_path / 'x')
+    assert cv2.imread(str(png)).shape == (312, 1080, 3)
 
 
 @pytest.mark.parametrize('count', [1, 6])
