@@ -37,7 +37,9 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize('script', ['make_requirements', 'make_model_zoo'])
+@pytest.mark.parametrize(
+    'script', ['make_requirements', 'make_model_zoo', 'make_benchmark']
+)
 def test_made_files_are_up_to_date(script: str) -> None:
     done = tool(f'tools/misc/{script}.py', '--check')
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
 from fume_mm.registry import register_all_modules
@@ -63,14 +64,16 @@ class ConfigRunner(Runner):
             return model
         return super().wrap_model(model_wrapper_cfg, model)
 
-    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
+    def load_checkpoint(
+        self, filename: str, *args: Any, strict: bool = False, **kwargs: Any
+    ) -> dict:
         """MMEngine's, and files of weights alone (``.safetensors``)."""
         if not str(filename).endswith(WEIGHTS_ONLY):
-            return super().load_checkpoint(filename, *args, **kwargs)
+            return super().load_checkpoint(filename, *args, strict=strict, **kwargs)
         content = read_checkpoint(str(filename))
         self.call_hook('after_load_checkpoint', checkpoint=content)
         model = self.model.module if is_model_wrapper(self.model) else self.model
-        model.load_state_dict(content['state_dict'])
+        load_state_dict(model, content['state_dict'], strict, self.logger)
         self._has_loaded = True
         self.logger.info(f'Load checkpoint from {filename}')
         return content

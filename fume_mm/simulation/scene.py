@@ -118,7 +118,8 @@ def _background(rng: np.random.Generator, p: SceneParameters, style: str) -> np.
     lean = float(rng.normal(0, 0.12))
     if rng.random() < p.band_share:
         position = (x + 0.5) * WIDTH + lean * y * HEIGHT
-        image = image + warm * depth / (1 + np.exp((position - width) / edge * 2))
+        beyond = np.minimum((position - width) / edge * 2, 80.0)  # exp would overflow
+        image = image + warm * depth / (1 + np.exp(beyond))
     reach, glow = choose(rng, p.glow_width), choose(rng, p.glow_gray)
     if rng.random() < p.glow_share and style == 'near_black':
         image = image + glow * np.exp(-(((x + 0.5) * WIDTH / reach) ** 2))

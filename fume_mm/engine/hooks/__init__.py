@@ -2,6 +2,7 @@
 
 from .channels_last_hook import ChannelsLastHook
 from .consistency_hook import ConsistencyHook
+from .freeze_hook import FreezeHook
 from .mask_hook import MaskHook
 from .panel_hook import PanelHook
 from .tensorboard_hook import TensorboardHook
@@ -17,6 +18,7 @@ __all__ = [
     'ConsistencyHook',
     'DivergenceHook',
     'EpochSeedHook',
+    'FreezeHook',
     'MaskHook',
     'PanelHook',
     'ResumableEarlyStoppingHook',
