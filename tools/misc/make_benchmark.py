@@ -3,11 +3,12 @@ r"""Write docs/benchmark.json, its tables in docs/benchmark.md and its picture.
 From the runs of a suite (tools/analysis_tools/run_suite.py) their figures, intervals
 and circumstances go into the JSON, which is committed; without runs, page and picture
 are made again from the JSON that is there. What stands between the page's markers
-(`<!-- NAME -->` ... `<!-- end -->`) is replaced, the rest is written by hand. `--check`
-writes nothing and fails if the page is not what the JSON says.
+(`<!-- SUITE: TABLE -->` ... `<!-- end -->`) is replaced, the rest is written by hand.
+`--check` writes nothing and fails if the page is not what the JSON says.
 
 Example:
-    python tools/misc/make_benchmark.py work_dirs/benchmark
+    python tools/misc/make_benchmark.py published=work_dirs/benchmark \
+        plain=work_dirs/benchmark_plain
 """
 
 import argparse
@@ -34,7 +35,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column('gas IoU', 'seg/gas_IoU'),
         Column('HD95 (px)', 'boundary/HD95', 1.0, True),
         Column('balanced accuracy', 'cls/balanced_accuracy'),
-        Column('macro F1', 'cls/macro_f1'),
+        Column('ROC-AUC', 'cls/roc_auc'),
     ),
     'by availability': (
         *(Column(f'mIoU, {name}', f'seg/{key}/mIoU') for key, name in PATTERNS.items()),
@@ -53,18 +54,20 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('runs', nargs='*', type=Path, help='folders of runs')
+    parser.add_argument(
+        'suites', nargs='*', metavar='SUITE=FOLDER', help='folders of runs, with names'
+    )
     parser.add_argument(
         '--check', action='store_true', help='only say whether the page is up to date'
     )
     return parser.parse_args()
 
 
-def collect(folders: list[Path]) -> dict[str, Any]:
-    """What docs/benchmark.json holds of the runs."""
+def collect(folder: str) -> dict[str, Any]:
+    """What docs/benchmark.json holds of a suite's models."""
     keys = sorted({c.key for columns in TABLES.values() for c in columns})
     found: dict[str, Any] = {}
-    for model in read_runs(folders):
+    for model in read_runs([folder]):
         runs = []
         for result in model.results:
             path = Path(result['folder'], 'run.json')
@@ -89,8 +92,7 @@ def collect(folders: list[Path]) -> dict[str, Any]:
             'left_out': model.diverged,
             **{name: text(cell(runs, Column(name, key))) for name, key in ZOO.items()},
         }
-    about = {key: value for key, value in machine().items() if key != 'load_average'}
-    return {'machine': about, 'models': found}
+    return found
 
 
 def cell(runs: list[dict[str, Any]], column: Column) -> Cell:
@@ -113,17 +115,15 @@ def table(models: dict[str, Any], columns: tuple[Column, ...]) -> str:
     """Models by columns, the best marked where its interval overlaps no other."""
     grid = [[cell(model['runs'], c) for c in columns] for model in models.values()]
     best = [best_rows([row[i] for row in grid], c) for i, c in enumerate(columns)]
-    head = ['model', 'seeds', *(c.title for c in columns), 'minutes a run']
+    head = ['model', 'seeds', *(c.title for c in columns)]
     lines = ['| ' + ' | '.join(head) + ' |', '|---' + '|---:' * (len(head) - 1) + '|']
     for i, (name, model) in enumerate(models.items()):
-        runs = model['runs']
         cells = [
             f'**{text(x)}**' if best[j] == i else text(x) for j, x in enumerate(grid[i])
         ]
-        minutes = sum(run['minutes'] for run in runs) / max(len(runs), 1)
         link = f'[{name}](../{model["config"]})'
-        seeds = ', '.join(str(run['seed']) for run in runs)
-        lines.append(f'| {link} | {seeds} | {" | ".join(cells)} | {minutes:.0f} |')
+        seeds = ', '.join(str(run['seed']) for run in model['runs'])
+        lines.append(f'| {link} | {seeds} | {" | ".join(cells)} |')
     left = [
         f'{n}: {", ".join(m["left_out"])}' for n, m in models.items() if m['left_out']
     ]
@@ -136,14 +136,13 @@ def page(results: dict[str, Any], old: str) -> str:
     Raises:
         UserError: If a marker is missing.
     """
-    for name, columns in TABLES.items():
-        marked = re.compile(rf'(<!-- {name} -->\n).*?(\n<!-- end -->)', re.DOTALL)
-        if not marked.search(old):
-            raise UserError(
-                f'{PAGE}: has no <!-- {name} --> ... <!-- end --> for the table.'
-            )
-        made = f'\n{table(results["models"], columns)}\n'
-        old = marked.sub(_between(made), old)
+    for suite, models in results['suites'].items():
+        for name, columns in TABLES.items():
+            place = f'<!-- {suite}: {name} -->'
+            marked = re.compile(rf'({place}\n).*?(<!-- end -->)', re.DOTALL)
+            if not marked.search(old):
+                raise UserError(f'{PAGE}: has no {place} ... <!-- end --> for a table.')
+            old = marked.sub(_between(f'\n{table(models, columns)}\n\n'), old)
     return old
 
 
@@ -152,19 +151,23 @@ def _between(made: str) -> Callable[[re.Match[str]], str]:
 
 
 def draw(results: dict[str, Any]) -> None:
-    """Both headline figures of every model, with their intervals."""
+    """Both headline figures of every model of every suite, with their intervals."""
     from matplotlib.figure import Figure
 
     panels = [
         (Column('mIoU, %', 'seg/mIoU'), None),
         (Column('balanced accuracy, %', 'cls/balanced_accuracy'), 100 / 3),
     ]
-    names = list(results['models'])[::-1]
-    figure = Figure(figsize=(9, 0.6 + 0.32 * len(names)), dpi=120, layout='constrained')
+    rows = [
+        (f'{name} ({suite})' if i else name, model['runs'])
+        for i, (suite, models) in enumerate(results['suites'].items())
+        for name, model in models.items()
+    ][::-1]
+    figure = Figure(figsize=(9, 0.8 + 0.3 * len(rows)), dpi=120, layout='constrained')
     axes = figure.subplots(1, 2, sharey=True)
     for axis, (column, chance) in zip(axes, panels, strict=True):
-        for i, name in enumerate(names):
-            found = cell(results['models'][name]['runs'], column)
+        for i, (_, runs) in enumerate(rows):
+            found = cell(runs, column)
             if found.value is None:
                 continue
             if found.low is not None:
@@ -172,27 +175,37 @@ def draw(results: dict[str, Any]) -> None:
             axis.plot(found.value, i, 'o', color='#0072b2')
         if chance is not None:
             axis.axvline(chance, color='0.4', linestyle=':')
-            axis.annotate(
-                'chance',
-                (chance, 1.0),
-                xycoords=('data', 'axes fraction'),
-                xytext=(0, 2),
-                textcoords='offset points',
-                ha='center',
-                fontsize=8,
-            )
+            axis.set_title('dotted: chance', fontsize=9, loc='right')
         axis.set_xlabel(column.title)
         axis.grid(axis='x', color='0.92')
         axis.spines[['top', 'right']].set_visible(False)
-    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_yticks(range(len(rows)), [name for name, _ in rows])
     figure.savefig(PICTURE)
+
+
+def parse_suites(words: list[str]) -> dict[str, str]:
+    """Folders by suite.
+
+    Raises:
+        UserError: If a word is no SUITE=FOLDER.
+    """
+    suites = {}
+    for word in words:
+        name, equals, folder = word.partition('=')
+        if not (name and equals and folder):
+            raise UserError(f'{word}: write SUITE=FOLDER, e.g. published=work_dirs/x.')
+        suites[name] = folder
+    return suites
 
 
 def main() -> int:
     """Write or check."""
     args = parse_args()
-    if args.runs:
-        lines = json.dumps(collect(args.runs), indent=1) + '\n'
+    folders = parse_suites(args.suites)
+    if folders:
+        suites = {name: collect(folder) for name, folder in folders.items()}
+        about = {key: x for key, x in machine().items() if key != 'load_average'}
+        lines = json.dumps({'machine': about, 'suites': suites}, indent=1) + '\n'
         RESULTS.write_text(lines, encoding='utf-8')
     if not RESULTS.is_file():
         raise UserError(f'{RESULTS}: is not there yet; give the runs to make it from.')

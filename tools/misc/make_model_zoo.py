@@ -138,7 +138,8 @@ def results() -> dict[str, dict[str, str]]:
     path = ROOT / RESULTS
     if not path.is_file():
         return {}
-    return json.loads(path.read_text(encoding='utf-8'))['models']
+    suites = json.loads(path.read_text(encoding='utf-8'))['suites']
+    return next(iter(suites.values()))
 
 
 def table(family: list[Entry], folder: Path) -> list[str]:
