@@ -25,16 +25,15 @@ from fume_mm.structures import GASES
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The weights that the repository brings along, and their config.
-BOX_CONFIG = 'configs/fume/fume_fastscnn_masks.py'
-BOX_WEIGHTS = 'demo/weights/fume_fastscnn_masks.safetensors'
+BOX_CONFIG = 'configs/fume/fume_fastscnn_benchmark_health.py'
+BOX_WEIGHTS = 'demo/weights/fume_fastscnn_benchmark_health.safetensors'
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 def default_model() -> tuple[str, str]:
     """Config and weights to use where none are named: those in the repository.
 
-    FUME on Fast-SCNN for masks alone, trained on simulated frames; its model card lies
-    beside it.
+    FUME on Fast-SCNN, trained on simulated frames; its model card lies beside it.
 
     Raises:
         UserError: If this is an installation without the repository.
