@@ -124,6 +124,8 @@ FUSION = 2 * SELF + CROSS + mlp(256, 16, 256) + conv(256, 128, bias=True) + 2 * 
         ('loss_focal_dice', ATTENTION),
         ('loss_ce', ATTENTION),
         ('tta', ATTENTION),
+        # an MLP on the sizes of both plumes, and its gate
+        ('health_plume_sizes', ATTENTION + mlp(4, 64, 3) + 1),
     ],
 )
 def test_ablations_have_the_parameters_of_what_they_leave(

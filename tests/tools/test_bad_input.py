@@ -260,7 +260,11 @@ OPTIONS = {
     'model.neck.type=ConcatFusoin': ('did you mean ConcatFusion?', '(model.neck.type)'),
     'val_dataloader.dataset.pipeline.0.type=Lode': ('pipeline.0.type', 'Lode'),
     'optim_wraper.optimizer.lr=1': ('no optim_wraper; did you mean optim_wrapper?',),
-    'max_epochs=1': ('already used', 'train_cfg.max_epochs instead', CONFIG),
+    'modality_dropout=1': (
+        'already used',
+        'train_dataloader.dataset.pipeline.0 instead',
+        CONFIG,
+    ),
 }
 
 
