@@ -1,5 +1,6 @@
 """The site builds without a warning; what is made of other files is up to date."""
 
+import json
 import re
 import subprocess
 import sys
@@ -43,3 +44,12 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
 def test_made_files_are_up_to_date(script: str) -> None:
     done = tool(f'tools/misc/{script}.py', '--check')
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+
+
+def test_a_benchmark_is_made_of_suites_alone(tmp_path: Path) -> None:
+    done = tool('tools/misc/make_benchmark.py', 'work_dirs/x')
+    assert done.returncode == 2 and 'work_dirs/x: write SUITE=FOLDER' in done.stderr
+    content = {'config': 'configs/fume/fume_fastscnn.py', 'dataset': {}, 'metrics': {}}
+    (tmp_path / 'test_results.json').write_text(json.dumps(content))
+    done = tool('tools/misc/make_benchmark.py', f'published={tmp_path}')
+    assert done.returncode == 2 and 'make the run by run_suite.py' in done.stderr

@@ -153,6 +153,37 @@ def best_rows(cells: Sequence[Cell], column: Column) -> int | None:
     return index if clear else None
 
 
+def texts_of(
+    models: Sequence[Model],
+    columns: Sequence[Column],
+    *,
+    costs: dict[str, dict[str, float]],
+    form: str = 'md',
+    digits: int = 2,
+) -> list[list[str]]:
+    """A table's figures as text, models by columns, the best of a column marked.
+
+    Args:
+        models: The rows.
+        columns: The columns.
+        costs: By model, see :func:`cell_of`.
+        form: 'md', 'csv' or 'latex'.
+        digits: After the point; one for figures of 100 and more.
+    """
+    grid = [
+        [cell_of(model, column, costs.get(model.name, {})) for column in columns]
+        for model in models
+    ]
+    best = [best_rows([row[i] for row in grid], c) for i, c in enumerate(columns)]
+    return [
+        [
+            _bold(text, form) if best[i] == r else text
+            for i, text in enumerate(text_of(cell, digits) for cell in row)
+        ]
+        for r, row in enumerate(grid)
+    ]
+
+
 def comparison(
     models: Sequence[Model],
     number: int,
@@ -172,20 +203,12 @@ def comparison(
     """
     columns = TABLES[number]
     tested = [model for model in models if model.results]
-    grid = [
-        [cell_of(model, column, costs.get(model.name, {})) for column in columns]
-        for model in tested
-    ]
-    best = [best_rows([row[i] for row in grid], c) for i, c in enumerate(columns)]
+    grid = texts_of(tested, columns, costs=costs, form=form)
     head = ['model', 'runs', *(column.title for column in columns)]
     if paper:
         head += [f'paper: {column.title}' for column in columns]
     rows = []
-    for r, (model, cells) in enumerate(zip(tested, grid, strict=True)):
-        texts = [
-            _bold(_text(cell), form) if best[i] == r else _text(cell)
-            for i, cell in enumerate(cells)
-        ]
+    for model, texts in zip(tested, grid, strict=True):
         row = [model.name, str(len(model.results)), *texts]
         if paper:
             published = PUBLISHED[number].get(model.name)
@@ -228,10 +251,11 @@ def _notes(
     return notes
 
 
-def _text(cell: Cell) -> str:
+def text_of(cell: Cell, digits: int = 2) -> str:
+    """A figure with its interval or spread; one digit for 100 and more."""
     if cell.value is None:
         return MISSING
-    digits = 2 if abs(cell.value) < 100 else 1
+    digits = digits if abs(cell.value) < 100 else 1
     text = f'{cell.value:.{digits}f}'
     if cell.spread is not None:
         return f'{text} ± {cell.spread:.{digits}f}'
@@ -247,10 +271,15 @@ def _bold(text: str, form: str) -> str:
 def _markdown(
     title: str, head: list[str], rows: list[list[str]], notes: list[str]
 ) -> str:
-    lines = [f'## {title}', '', '| ' + ' | '.join(head) + ' |']
-    lines.append('|---' + '|---:' * (len(head) - 1) + '|')
-    lines += ['| ' + ' | '.join(row) + ' |' for row in rows]
+    lines = [f'## {title}', '', *markdown_table(head, rows)]
     return '\n'.join([*lines, '', *(f'- {note}' for note in notes), ''])
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table: the first column to the left, figures to the right."""
+    rule = '|---' + '|---:' * (len(head) - 1) + '|'
+    first, *others = [f'| {" | ".join(row)} |' for row in (head, *rows)]
+    return [first, rule, *others]
 
 
 def _csv(title: str, head: list[str], rows: list[list[str]], notes: list[str]) -> str:

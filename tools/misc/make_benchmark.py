@@ -13,12 +13,17 @@ Example:
 
 import argparse
 import json
-import re
-from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fume_mm.apis.comparison import Cell, Model, best_rows, cell_of, read_runs
+from fume_mm.apis.comparison import (
+    Model,
+    cell_of,
+    markdown_table,
+    read_runs,
+    texts_of,
+)
 from fume_mm.errors import UserError, run_cli
 from fume_mm.evaluation.paper_tables import Column
 from fume_mm.provenance import machine
@@ -45,8 +50,10 @@ TABLES: dict[str, tuple[Column, ...]] = {
         ),
     ),
 }
-#: What model_zoo.md shows.
-ZOO = {'mIoU': 'seg/mIoU', 'balanced_accuracy': 'cls/balanced_accuracy'}
+#: What is kept of test_results.json beside figures.
+KEPT = ('commit', 'simulated', 'leakage', 'dataset')
+#: What run_suite.py leaves in a run's folder.
+NOTE = 'run.json'
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,94 +70,80 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def collect(folder: str) -> dict[str, Any]:
-    """What docs/benchmark.json holds of a suite's models."""
+def collect(folder: str) -> list[Model]:
+    """A suite's models, with no more of their results than the page needs."""
     keys = sorted({c.key for columns in TABLES.values() for c in columns})
-    found: dict[str, Any] = {}
-    for model in read_runs([folder]):
-        runs = []
-        for result in model.results:
-            path = Path(result['folder'], 'run.json')
-            note = json.loads(path.read_text(encoding='utf-8'))
-            intervals = result.get('intervals') or {}
-            runs.append(
-                {
-                    'seed': note['seed'],
-                    'minutes': round(note['seconds'] / 60, 1),
-                    'options': note['options'],
-                    'commit': result['commit'],
-                    'simulated': result['simulated'],
-                    'leakage': result['leakage'],
-                    'dataset': result['dataset'],
-                    'metrics': {k: result['metrics'].get(k) for k in keys},
-                    'intervals': {k: intervals[k] for k in keys if k in intervals},
-                }
-            )
-        found[model.name] = {
-            'config': model.config,
-            'runs': runs,
-            'left_out': model.diverged,
-            **{name: text(cell(runs, Column(name, key))) for name, key in ZOO.items()},
-        }
-    return found
-
-
-def cell(runs: list[dict[str, Any]], column: Column) -> Cell:
-    """The figure of a model's runs in a column."""
-    return cell_of(Model('', '', runs), column, {})
-
-
-def text(cell: Cell) -> str:
-    """A figure as the tables write it."""
-    if cell.value is None:
-        return '-'
-    if cell.spread is not None:
-        return f'{cell.value:.1f} ± {cell.spread:.1f}'
-    if cell.low is None:
-        return f'{cell.value:.1f}'
-    return f'{cell.value:.1f} [{cell.low:.1f}, {cell.high:.1f}]'
-
-
-def table(models: dict[str, Any], columns: tuple[Column, ...]) -> str:
-    """Models by columns, the best marked where its interval overlaps no other."""
-    grid = [[cell(model['runs'], c) for c in columns] for model in models.values()]
-    best = [best_rows([row[i] for row in grid], c) for i, c in enumerate(columns)]
-    head = ['model', 'seeds', *(c.title for c in columns)]
-    lines = ['| ' + ' | '.join(head) + ' |', '|---' + '|---:' * (len(head) - 1) + '|']
-    for i, (name, model) in enumerate(models.items()):
-        cells = [
-            f'**{text(x)}**' if best[j] == i else text(x) for j, x in enumerate(grid[i])
-        ]
-        link = f'[{name}](../{model["config"]})'
-        seeds = ', '.join(str(run['seed']) for run in model['runs'])
-        lines.append(f'| {link} | {seeds} | {" | ".join(cells)} |')
-    left = [
-        f'{n}: {", ".join(m["left_out"])}' for n, m in models.items() if m['left_out']
+    return [
+        Model(
+            model.name,
+            model.config,
+            [slim(result, keys) for result in model.results],
+            model.diverged,
+        )
+        for model in read_runs([folder])
     ]
-    return '\n'.join([*lines, *(f'\nLeft out: {"; ".join(left)}.' for _ in left[:1])])
 
 
-def page(results: dict[str, Any], old: str) -> str:
+def slim(result: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    """What of a run's test is kept.
+
+    Raises:
+        UserError: If it is no run of a suite, which alone notes seed and options.
+    """
+    path = Path(result['folder'], NOTE)
+    if not path.is_file():
+        raise UserError(f'{path}: is not there; make the run by run_suite.py.')
+    note = json.loads(path.read_text(encoding='utf-8'))
+    intervals = result.get('intervals') or {}
+    return {
+        'seed': note['seed'],
+        'minutes': round(note['seconds'] / 60, 1),
+        'options': note['options'],
+        **{key: result[key] for key in KEPT},
+        'metrics': {key: result['metrics'].get(key) for key in keys},
+        'intervals': {key: intervals[key] for key in keys if key in intervals},
+    }
+
+
+def table(models: list[Model], columns: tuple[Column, ...]) -> str:
+    """Models by columns, and below them what was left out."""
+    rows = [
+        [
+            f'[{model.name}](../{model.config})',
+            ', '.join(str(result['seed']) for result in model.results),
+            *texts,
+        ]
+        for model, texts in zip(
+            models, texts_of(models, columns, costs={}, digits=1), strict=True
+        )
+    ]
+    lines = markdown_table(['model', 'seeds', *(c.title for c in columns)], rows)
+    left = [f'{m.name}: {", ".join(m.diverged)}' for m in models if m.diverged]
+    if left:
+        lines += ['', f'Left out: {"; ".join(left)}.']
+    return '\n'.join(lines)
+
+
+def page(suites: dict[str, list[Model]], old: str) -> str:
     """The page with its tables as the results say.
 
     Raises:
         UserError: If a marker is missing.
     """
-    for suite, models in results['suites'].items():
+    for suite, models in suites.items():
         for name, columns in TABLES.items():
-            place = f'<!-- {suite}: {name} -->'
-            marked = re.compile(rf'({place}\n).*?(<!-- end -->)', re.DOTALL)
-            if not marked.search(old):
-                raise UserError(f'{PAGE}: has no {place} ... <!-- end --> for a table.')
-            old = marked.sub(_between(f'\n{table(models, columns)}\n\n'), old)
+            before, place, rest = old.partition(f'<!-- {suite}: {name} -->\n')
+            _, end, after = rest.partition('<!-- end -->')
+            if not (place and end):
+                raise UserError(
+                    f'{PAGE}: has no <!-- {suite}: {name} --> ... <!-- end --> for a '
+                    'table.'
+                )
+            old = f'{before}{place}\n{table(models, columns)}\n\n{end}{after}'
     return old
 
 
-def _between(made: str) -> Callable[[re.Match[str]], str]:
-    return lambda match: f'{match[1]}{made}{match[2]}'
-
-
-def draw(results: dict[str, Any]) -> None:
+def draw(suites: dict[str, list[Model]]) -> None:
     """Both headline figures of every model of every suite, with their intervals."""
     from matplotlib.figure import Figure
 
@@ -159,15 +152,15 @@ def draw(results: dict[str, Any]) -> None:
         (Column('balanced accuracy, %', 'cls/balanced_accuracy'), 100 / 3),
     ]
     rows = [
-        (f'{name} ({suite})' if i else name, model['runs'])
-        for i, (suite, models) in enumerate(results['suites'].items())
-        for name, model in models.items()
+        (f'{model.name} ({suite})' if i else model.name, model)
+        for i, (suite, models) in enumerate(suites.items())
+        for model in models
     ][::-1]
     figure = Figure(figsize=(9, 0.8 + 0.3 * len(rows)), dpi=120, layout='constrained')
     axes = figure.subplots(1, 2, sharey=True)
     for axis, (column, chance) in zip(axes, panels, strict=True):
-        for i, (_, runs) in enumerate(rows):
-            found = cell(runs, column)
+        for i, (_, model) in enumerate(rows):
+            found = cell_of(model, column, {})
             if found.value is None:
                 continue
             if found.low is not None:
@@ -203,21 +196,30 @@ def main() -> int:
     args = parse_args()
     folders = parse_suites(args.suites)
     if folders:
-        suites = {name: collect(folder) for name, folder in folders.items()}
-        about = {key: x for key, x in machine().items() if key != 'load_average'}
-        lines = json.dumps({'machine': about, 'suites': suites}, indent=1) + '\n'
+        content = {
+            'machine': {k: x for k, x in machine().items() if k != 'load_average'},
+            'suites': {
+                name: [asdict(model) for model in collect(folder)]
+                for name, folder in folders.items()
+            },
+        }
+        lines = json.dumps(content, indent=1) + '\n'
         RESULTS.write_text(lines, encoding='utf-8')
     if not RESULTS.is_file():
         raise UserError(f'{RESULTS}: is not there yet; give the runs to make it from.')
-    results = json.loads(RESULTS.read_text(encoding='utf-8'))
+    content = json.loads(RESULTS.read_text(encoding='utf-8'))
+    suites = {
+        name: [Model(**entry) for entry in entries]
+        for name, entries in content['suites'].items()
+    }
     old = PAGE.read_text(encoding='utf-8')
-    new = page(results, old)
+    new = page(suites, old)
     if args.check:
         if new != old:
             print('docs/benchmark.md is not what docs/benchmark.json says')
         return int(new != old)
     PAGE.write_text(new, encoding='utf-8')
-    draw(results)
+    draw(suites)
     return 0
 
 

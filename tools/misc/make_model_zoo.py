@@ -18,6 +18,8 @@ from fume_mm.errors import UserError, run_cli
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = 'docs/benchmark.json'
+#: Columns of results, and their metrics.
+SCORES = {'mIoU': 'seg/mIoU', 'balanced acc.': 'cls/balanced_accuracy'}
 #: Folder of configs: title, and what they have in common.
 FAMILIES = {
     'fume': ('FUME', 'The model that this project re-creates, and its forms.'),
@@ -134,30 +136,39 @@ def size_of(entry: Entry) -> tuple[str, str]:
 
 
 def results() -> dict[str, dict[str, str]]:
-    """Measured results by config name, as the benchmark left them."""
+    """Figures by config name and column, as the benchmark's first suite left them."""
+    from fume_mm.apis.comparison import Model, cell_of, text_of
+    from fume_mm.evaluation.paper_tables import Column
+
     path = ROOT / RESULTS
     if not path.is_file():
         return {}
     suites = json.loads(path.read_text(encoding='utf-8'))['suites']
-    return next(iter(suites.values()))
+    models = [Model(**entry) for entry in next(iter(suites.values()))]
+    return {
+        model.name: {
+            title: text_of(cell_of(model, Column(title, key), {}), digits=1)
+            for title, key in SCORES.items()
+        }
+        for model in models
+    }
 
 
 def table(family: list[Entry], folder: Path) -> list[str]:
     """A Markdown table of a family; links are relative to ``folder``."""
+    from fume_mm.apis.comparison import MISSING, markdown_table
+
     measured = results()
-    scored = any(entry.name in measured for entry in family)
-    head = ['config', 'parameters', 'GMACs'] + ['mIoU', 'balanced acc.'] * scored
-    lines = ['| ' + ' | '.join(head) + ' |', '|---' + '|---:' * (len(head) - 1) + '|']
+    scores = list(SCORES) if any(entry.name in measured for entry in family) else []
+    rows = []
     for entry in family:
         target = Path(*['..'] * len(folder.parts), entry.path)
         if folder == entry.path.parent:
             target = Path(entry.path.name)
-        cells = [f'[{entry.name}]({target.as_posix()})', *size_of(entry)]
-        if scored:
-            own = measured.get(entry.name, {})
-            cells += [own.get(key, '-') for key in ('mIoU', 'balanced_accuracy')]
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    return lines
+        own = measured.get(entry.name, {})
+        figures = [own.get(score, MISSING) for score in scores]
+        rows.append([f'[{entry.name}]({target.as_posix()})', *size_of(entry), *figures])
+    return markdown_table(['config', 'parameters', 'GMACs', *scores], rows)
 
 
 def folder_page(family: str, found: list[Entry]) -> str:
