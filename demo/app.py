@@ -268,13 +268,15 @@ def build(
                 status = gr.HTML('Results appear here.', elem_id='status')
                 with gr.Column(visible=False, elem_id='results') as results:
                     with gr.Row():
-                        text = gr.HTML(elem_id='summary', scale=3, min_width=330)
-                        scores = gr.Label(
-                            label='Health, probabilities',
-                            show_heading=False,
-                            scale=2,
-                            elem_id='scores',
-                        )
+                        # columns, for an HTML of its own does not keep its share
+                        with gr.Column(scale=3, min_width=330):
+                            text = gr.HTML(elem_id='summary')
+                        with gr.Column(scale=2, min_width=200):
+                            scores = gr.Label(
+                                label='Health, probabilities',
+                                show_heading=False,
+                                elem_id='scores',
+                            )
                     pictures = []
                     for kind in ('overlay', 'mask'):
                         with gr.Row():

@@ -555,6 +555,9 @@ def test_in_a_browser(tab, frames, clips, tmp_path):
     tab.get_by_text('Acidotic (50%)').wait_for()
     for name in ('overlay-co2', 'overlay-ch4', 'mask-co2', 'mask-ch4', 'scores'):
         tab.locator(f'#{name}').wait_for()
+    areas = tab.locator('#summary .areas').bounding_box()
+    scores = tab.locator('#scores').bounding_box()
+    assert areas['x'] + areas['width'] <= scores['x'], 'they lie on each other'
     tab.locator('#video').wait_for(state='hidden')
     with tab.expect_download() as download:
         tab.click('#download')
