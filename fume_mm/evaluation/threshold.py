@@ -1,5 +1,6 @@
 """The plainest baseline: gas is what is brighter, or darker, than one gray level."""
 
+import cv2
 import numpy as np
 
 from fume_mm.structures import GAS
@@ -52,3 +53,27 @@ def gas_iou(prediction: np.ndarray, mask: np.ndarray) -> float:
     truth, said = (mask == GAS) & counted, (prediction == GAS) & counted
     union = int((truth | said).sum())
     return int((truth & said).sum()) / union if union else float('nan')
+
+
+def outline_gray(frame: np.ndarray, mask: np.ndarray) -> float:
+    """At which level an annotator's outline of the gas runs.
+
+    Where it differs from frame to frame, no model can follow all outlines.
+
+    Args:
+        frame: (H, W) uint8.
+        mask: (H, W) class ids; pixels of 255 do not count.
+
+    Returns:
+        Median gray level along the outline less that of what is not gas; NaN where
+        there is no outline or nothing else.
+    """
+    gas = (mask == GAS).astype(np.uint8)
+    inner = cv2.erode(gas, np.ones((3, 3), np.uint8), borderValue=1)
+    outline, other = (
+        (gas > inner) & (mask != _IGNORE),
+        (mask != GAS) & (mask != _IGNORE),
+    )
+    if not outline.any() or not other.any():
+        return float('nan')
+    return float(np.median(frame[outline]) - np.median(frame[other]))

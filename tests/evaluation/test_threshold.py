@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fume_mm.evaluation.threshold import gas_iou, threshold_ious
+from fume_mm.evaluation.threshold import gas_iou, outline_gray, threshold_ious
 
 FRAME = np.array([[10, 20, 30], [40, 50, 255]], np.uint8)
 MASK = np.array([[0, 0, 2], [2, 1, 255]], np.uint8)
@@ -50,3 +50,18 @@ def test_a_tube_is_no_gas_and_unlabelled_pixels_do_not_count() -> None:
 def test_sizes_must_agree() -> None:
     with pytest.raises(ValueError, match='differ in size'):
         threshold_ious(FRAME, MASK[:1])
+
+
+def test_an_outline_runs_at_its_gray_level_over_the_background() -> None:
+    y, x = np.mgrid[0:120, 0:160]
+    plume = 200 * np.exp(-((x - 80) ** 2 + (y - 60) ** 2) / (2 * 15**2))
+    for sign, level in ((1, 45), (1, 15), (-1, 20)):
+        frame = (20 + plume if sign > 0 else 230 - plume).astype(np.uint8)
+        mask = np.where(plume > level, 2, 0).astype(np.uint8)
+        # The outline is the innermost row of pixels that is still gas.
+        assert outline_gray(frame, mask) == pytest.approx(sign * level, abs=4)
+    mask[0] = 255
+    assert outline_gray(frame, mask) == pytest.approx(-20, abs=4)
+    # The frame's edge is no outline: nobody has drawn it.
+    assert np.isnan(outline_gray(frame, np.full_like(mask, 2)))
+    assert np.isnan(outline_gray(frame, np.zeros_like(mask)))

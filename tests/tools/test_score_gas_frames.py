@@ -56,6 +56,8 @@ def test_scores_are_those_of_the_model_and_of_the_best_gray_level(
     rows = scores['frames']
     assert rows['a']['threshold'] == 1
     assert rows['b']['threshold'] < 0.5
+    # A disc of 200 in noise of 0 to 49.
+    assert rows['a']['edge_gray'] == pytest.approx(175, abs=5)
     # Gas from level 50 up finds all of the one disc and none of the other.
     assert scores['one_threshold_for_all'] == pytest.approx(0.5, abs=0.1)
     model = init_model(CONFIG, checkpoint)

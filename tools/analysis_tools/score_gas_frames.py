@@ -3,6 +3,8 @@ r"""Score a model on folders of single frames of which the gas has been outlined
 For data of other cameras, where only gas is labelled: what the model calls tube counts
 as no gas. Each frame is also shown inverted (255 - gray), as a camera with the other
 polarity would, and set beside the best single gray level, chosen knowing the mask.
+edge_gray is the level over the background at which the mask's outline runs: where it
+differs from frame to frame, no model can follow all of them.
 
 A folder holds frame_<name>.png and mask_<name>.png, 2 (or 255) gas.
 
@@ -24,7 +26,7 @@ from tqdm import tqdm
 from fume_mm.errors import UserError, run_cli
 from fume_mm.structures import GAS, GASES
 
-COLUMNS = ('IoU', 'inverted', 'threshold', 'area_%', 'found_%')
+COLUMNS = ('IoU', 'inverted', 'threshold', 'edge_gray', 'area_%', 'found_%')
 
 
 def parse_args() -> argparse.Namespace:
@@ -97,7 +99,7 @@ def score_folder(
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Scores of every frame and their means, and a picture of all."""
     from fume_mm.apis import inference_model
-    from fume_mm.evaluation.threshold import gas_iou, threshold_ious
+    from fume_mm.evaluation.threshold import gas_iou, outline_gray, threshold_ious
 
     rows, curves, pictures = {}, [], []
     for name, frame, mask in tqdm(read_folder(folder), desc=folder.name, disable=None):
@@ -110,6 +112,7 @@ def score_folder(
         values = (
             *ious,
             np.nanmax(curves[-1]),
+            outline_gray(frame, mask),
             100 * (mask == GAS).mean(),
             100 * (said[0] == GAS).mean(),
         )
