@@ -26,14 +26,12 @@ class Annotator:
         smoothing: Std of the outline's smoothing, px.
         generous: How far beyond the outline goes, relative to sqrt(area).
         thread_gray: Contrast at which the outline of a thread runs at the latest.
-        vent_gray: The same for a vent.
     """
 
     threshold: float
     smoothing: float
     generous: float
     thread_gray: float = 255.0
-    vent_gray: float = 255.0
 
 
 def draw_annotator(rng: np.random.Generator, parameters: LabelParameters) -> Annotator:
@@ -44,7 +42,6 @@ def draw_annotator(rng: np.random.Generator, parameters: LabelParameters) -> Ann
         smoothing=choose(rng, parameters.smoothing),
         generous=generous if rng.random() < parameters.generous_share else 0.0,
         thread_gray=choose(rng, parameters.trickle_gray),
-        vent_gray=choose(rng, parameters.vent_gray),
     )
 
 
@@ -78,8 +75,6 @@ def outline_gas(
     threshold = annotator.threshold * peak
     if trickle:
         threshold = min(parameters.trickle_factor * threshold, annotator.thread_gray)
-    else:
-        threshold = min(threshold, annotator.vent_gray)
     threshold = max(threshold, parameters.floor_gray)
     binary = (visible > threshold).astype(np.uint8)
     kernel = cv2.getStructuringElement(

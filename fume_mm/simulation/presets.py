@@ -201,20 +201,13 @@ def _hard() -> SimulationParameters:
         trickle_sigma=(1.8, 4.2),
         idle_share=0.06,
         laminar_share=0.4,
-        scale=(0.7, 1.5),
-        eddy=(0.060, 0.130),
-        neck=(0.4, 1.0),
-        crinkle=(0.0, 1.0),
-        filament=(0.10, 0.36),
-        finger_share=0.35,
     )
     # What lies within the mottling of the background nobody outlines.
     label = dataclasses.replace(
         plain.label,
         threshold=(0.14, 0.30),
         floor_gray=4.0,
-        smoothing=(0.8, 2.5),
-        vent_gray=(12.0, 50.0),
+        smoothing=(1.0, 3.0),
         trickle_gray=(15.0, 36.0),
         smallest=5e-4,
     )
