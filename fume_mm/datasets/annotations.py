@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GASES, SEG_CLASSES
+from fume_mm.structures import GASES, IGNORE, SEG_CLASSES
 
 from .csv_table import CsvTable
 
@@ -37,8 +37,6 @@ ANNOTATION_COLUMNS = (
 #: What a frame's group, which no split may share, is read from: the first column that
 #: the CSV has.
 GROUP_COLUMNS = ('vessel_id', 'run_id', 'original_sample_id')
-#: Value of the pixels of a mask that nobody has labelled; they count nowhere.
-IGNORE = 255
 
 _SIMULATE = 'python tools/dataset_converters/simulate_ogi.py {root} --seed 42'
 _PAIR = 'python tools/dataset_converters/pair_gases.py {root}'

@@ -18,11 +18,10 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GAS, GASES, SPLITS
+from fume_mm.structures import GAS, GASES, IGNORE, SPLITS
 
 from .annotations import (
     ANNOTATION_COLUMNS,
-    IGNORE,
     check_mask_values,
     existing_root,
     is_simulated,

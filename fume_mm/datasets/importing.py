@@ -21,11 +21,12 @@ from fume_mm.errors import UserError
 from fume_mm.structures import (
     GAS,
     HEALTH_CLASSES,
+    IGNORE,
     SEG_CLASSES,
     health_class,
 )
 
-from .annotations import IGNORE, existing_root
+from .annotations import existing_root
 from .csv_table import NO_CLASS, CsvTable, image_size
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff')

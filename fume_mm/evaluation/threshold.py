@@ -3,12 +3,11 @@
 import cv2
 import numpy as np
 
-from fume_mm.structures import GAS
+from fume_mm.structures import GAS, IGNORE
 
 #: Rows of :func:`threshold_ious`.
 DIRECTIONS = ('brighter', 'darker')
 LEVELS = 257
-_IGNORE = 255
 
 
 def threshold_ious(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -27,7 +26,7 @@ def threshold_ious(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """
     if frame.shape != mask.shape:
         raise ValueError(f'frame {frame.shape} and mask {mask.shape} differ in size')
-    counted = mask != _IGNORE
+    counted = mask != IGNORE
     gas = np.bincount(frame[counted & (mask == GAS)], minlength=LEVELS - 1)
     other = np.bincount(frame[counted & (mask != GAS)], minlength=LEVELS - 1)
     below = [np.concatenate([[0], np.cumsum(counts)]) for counts in (gas, other)]
@@ -49,7 +48,7 @@ def gas_iou(prediction: np.ndarray, mask: np.ndarray) -> float:
     Returns:
         0 to 1; NaN where neither has gas.
     """
-    counted = mask != _IGNORE
+    counted = mask != IGNORE
     truth, said = (mask == GAS) & counted, (prediction == GAS) & counted
     union = int((truth | said).sum())
     return int((truth & said).sum()) / union if union else float('nan')
@@ -69,11 +68,9 @@ def outline_gray(frame: np.ndarray, mask: np.ndarray) -> float:
         there is no outline or nothing else.
     """
     gas = (mask == GAS).astype(np.uint8)
-    inner = cv2.erode(gas, np.ones((3, 3), np.uint8), borderValue=1)
-    outline, other = (
-        (gas > inner) & (mask != _IGNORE),
-        (mask != GAS) & (mask != _IGNORE),
-    )
+    # beyond the frame nothing erodes: its edge is no outline
+    outline = gas > cv2.erode(gas, np.ones((3, 3), np.uint8))
+    other = (mask != GAS) & (mask != IGNORE)
     if not outline.any() or not other.any():
         return float('nan')
     return float(np.median(frame[outline]) - np.median(frame[other]))

@@ -18,6 +18,9 @@ GAS_LABELS: dict[str, str] = {'co2': 'CO2', 'ch4': 'CH4'}
 #: What the values of a mask mean.
 SEG_CLASSES = ('background', 'tube', 'gas')
 BACKGROUND, TUBE, GAS = range(3)
+#: Value of the pixels of a mask that nobody has labelled; they count
+#: nowhere: the losses' and metrics' ``ignore_index``.
+IGNORE = 255
 #: RGB, 0 to 255: blue and orange stay apart for colour-blind readers.
 SEG_PALETTE = ((0, 0, 0), (0, 114, 178), (230, 159, 0))
 

@@ -6,11 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fume_mm.structures import BACKGROUND, SEG_PALETTE
+from fume_mm.structures import BACKGROUND, IGNORE, SEG_PALETTE
 
-#: Value of a mask's unlabelled pixels, the losses' and metrics' ``ignore_index``.
-IGNORED = 255
-#: Stripes over them: gray level and period in pixels.
+#: Stripes over unlabelled pixels: gray level and period in pixels.
 STRIPE, STRIPE_PERIOD = 150, 8
 
 
@@ -25,7 +23,7 @@ def overlay(
     Args:
         frame: (H, W) uint8.
         mask: (H, W) integer class ids; background stays as it is, and so do ids that
-            are no class, but for :data:`IGNORED`.
+            are no class, but for :data:`~fume_mm.structures.IGNORE`.
         alpha: Share of the colour in the tint, 0 to 1.
         line_width: Of the outline, in pixels; 0 draws none.
 
@@ -57,7 +55,7 @@ def overlay(
                 inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
             )
             cv2.drawContours(image, contours, -1, colour, line_width)
-    ignored = mask == IGNORED
+    ignored = mask == IGNORE
     if ignored.any():
         image[ignored & stripes(mask.shape)] = STRIPE
     return image

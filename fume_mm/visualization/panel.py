@@ -14,12 +14,13 @@ from fume_mm.structures import (
     GASES,
     HEALTH_CLASSES,
     HEALTH_PALETTE,
+    IGNORE,
     SEG_CLASSES,
     SEG_PALETTE,
 )
 
 from .canvas import BAR, GREY, INK, RULE, WARNING, WHITE, Canvas
-from .overlay import IGNORED, STRIPE, overlay, stripes
+from .overlay import STRIPE, overlay, stripes
 
 if TYPE_CHECKING:
     from fume_mm.structures import DualGasDataSample
@@ -154,7 +155,7 @@ def _draw(
         top += row + GAP
     if columns:
         truths = [part['gt_sem_seg'] for part in masks.values() if 'gt_sem_seg' in part]
-        ignored = any((truth == IGNORED).any() for truth in truths)
+        ignored = any((truth == IGNORE).any() for truth in truths)
         _draw_legend(canvas, left, top, ignored=ignored)
         top += LEGEND_HEIGHT
     if health_height:

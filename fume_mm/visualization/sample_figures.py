@@ -9,9 +9,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from fume_mm.structures import BACKGROUND, GAS_LABELS, SEG_CLASSES, SEG_PALETTE
+from fume_mm.structures import (
+    BACKGROUND,
+    GAS_LABELS,
+    IGNORE,
+    SEG_CLASSES,
+    SEG_PALETTE,
+)
 
-from .overlay import IGNORED, STRIPE, overlay
+from .overlay import STRIPE, overlay
 from .sheet import (
     EDGE,
     FONT,
@@ -196,7 +202,7 @@ class _Sheet:
 
     def tiles(self, x: float, y: float, example: Example, tall: float) -> None:
         """Input, truth and prediction from left to right."""
-        self._ignored |= bool((example.truth == IGNORED).any())
+        self._ignored |= bool((example.truth == IGNORE).any())
         pictures = [np.repeat(_small(example.frame)[:, :, None], 3, axis=2)]
         for mask in (example.truth, example.prediction):
             if mask is not None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GAS, GASES
+from fume_mm.structures import GAS, GASES, IGNORE
 
 #: What :func:`frame_features` gives, in order.
 FEATURES = (
@@ -24,7 +24,6 @@ FEATURES = (
     'extent',
     *(f'is_{gas}' for gas in GASES),
 )
-_IGNORE = 255
 
 
 def frame_features(frame: np.ndarray, mask: np.ndarray, gas: str) -> np.ndarray:
@@ -67,7 +66,7 @@ def area_fraction(mask: np.ndarray) -> float:
     Args:
         mask: (H, W) class ids.
     """
-    counted = np.count_nonzero(mask != _IGNORE)
+    counted = np.count_nonzero(mask != IGNORE)
     return np.count_nonzero(mask == GAS) / counted if counted else 0.0
 
 
