@@ -28,6 +28,12 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
     assert len(pages) > 20
     for name in ('DualGasModel', 'DualGasInferencer', 'simulate'):
         assert any(name in text for text in pages.values()), name
+    # Each folder of configs is in the navigation by its own name.
+    shown = re.sub(r'\s+', ' ', pages[tmp_path / 'benchmark.html'])
+    for name in ('Ablations', 'Baselines', 'FUME', 'Peers'):
+        folder = f'configs/{name.lower()}/index.html'
+        entry = rf'href="{folder}" class="md-nav__link"> <span[^>]*> {name} '
+        assert re.search(entry, shown), name
     broken = []
     for path, text in pages.items():
         for link in re.findall(r'<(?:a|img)[^>]+(?:href|src)="([^"#?]+)', text):

@@ -24,6 +24,8 @@ PACKAGES = (
     'deployment',
 )
 LINK = re.compile(r'(?<!!)\[([^\]]*)\]\(((?!https?:|#)[^)\s]+)\)')
+# A comment above a page's heading would hide it from the navigation.
+COMMENT = re.compile(r'\A<!--.*?-->\s*', re.DOTALL)
 PICTURE = re.compile(r'(!\[[^\]]*\]\()docs/')
 
 
@@ -46,7 +48,8 @@ def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are made of other files."""
     made = {'index.md': (ROOT / 'README.md').read_text(encoding='utf-8')}
     for path in config_pages():
-        made[path.as_posix()] = (ROOT / path).read_text(encoding='utf-8')
+        text = (ROOT / path).read_text(encoding='utf-8')
+        made[path.as_posix()] = COMMENT.sub('', text)
     for name in PACKAGES:
         made[f'api/{name}.md'] = f'# fume_mm.{name}\n\n::: fume_mm.{name}\n'
     for uri, text in made.items():
