@@ -77,7 +77,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['fume_mm', 'fume_mm.*']),
-    package_data={'fume_mm': ['py.typed', 'apis/*.j2']},
+    package_data={'fume_mm': ['py.typed', 'reporting/*.j2']},
     python_requires='>=3.10,<3.13',
     install_requires=REQUIRES,
     extras_require=EXTRAS,

@@ -81,7 +81,7 @@ def message(text: str) -> str:
 
 
 def summary(report: Any) -> str:
-    """Verdict, areas and notes of a :class:`fume_mm.apis.page.Report` as HTML."""
+    """Verdict, areas and notes of a :class:`app_analysis.Report` as HTML."""
     rows = []
     for gas, name, pixels, share in report.areas:
         colour = SEG_PALETTE[SEG_CLASSES.index(name)]
@@ -179,13 +179,12 @@ def build(
     Args:
         inferencer: A :class:`fume_mm.apis.DualGasInferencer`.
         folder: Where results are written.
-        limits: :class:`fume_mm.apis.uploads.Limits`; None for the usual ones.
+        limits: :class:`app_uploads.Limits`; None for the usual ones.
         examples: As :func:`example_rows` gives them.
     """
     import gradio as gr
-
-    from fume_mm.apis.page import NOTICE, Report, analyse, prune
-    from fume_mm.apis.uploads import Limits
+    from app_analysis import NOTICE, Report, analyse, prune
+    from app_uploads import Limits
 
     limits = limits or Limits()
     picture: dict[str, Any] = {
@@ -330,16 +329,15 @@ def serve(
         page: As :func:`build` gives it.
         host: The address to listen on.
         port: None for any that is free.
-        limits: :class:`fume_mm.apis.uploads.Limits`.
+        limits: :class:`app_uploads.Limits`.
         block: Whether to wait for Ctrl-C.
 
     Raises:
         UserError: If the address cannot be listened on.
     """
     import gradio as gr
+    from app_analysis import OwnHostOnly
     from starlette.middleware import Middleware
-
-    from fume_mm.apis.page import OwnHostOnly
 
     try:
         _, url, _ = page.launch(
@@ -382,8 +380,9 @@ def main() -> None:
             raise UserError(
                 "the page needs Gradio; install it with `pip install 'fume_mm[app]'`."
             ) from None
+        from app_uploads import Limits
+
         from fume_mm.apis import DualGasInferencer
-        from fume_mm.apis.uploads import Limits
 
         inferencer = DualGasInferencer(args.model, args.checkpoint, device=args.device)
         limits = Limits()

@@ -97,8 +97,8 @@ def predict_one(
     inferencer: Any, given: dict[str, str], args: argparse.Namespace
 ) -> None:
     """Predict one sample and write what belongs to it."""
-    from fume_mm.deployment.writing import disk_errors, make_folder, write_mask
-    from fume_mm.visualization import write_png
+    from fume_mm.drawing import write_png
+    from fume_mm.io.files import disk_errors, make_folder, write_mask
 
     (prediction,) = inferencer.stream(**given)
     told = prediction.result.to_dict()
@@ -162,7 +162,7 @@ def main() -> None:
     if args.no_panels and not many:
         raise UserError('--no-panels is for folders and CSVs; leave it out.')
     from fume_mm.apis import DualGasInferencer
-    from fume_mm.deployment.samples import gather
+    from fume_mm.inference.samples import gather
 
     # before the model is loaded, which takes seconds
     gather(args.inputs, **given, split=args.split)

@@ -99,9 +99,9 @@ def lines(content: dict[str, Any]) -> list[str]:
 def main() -> None:
     """Run and print the verdict."""
     args = parse_args()
-    from fume_mm.apis.inferencer import choose_model, load_predictor
-    from fume_mm.deployment.streams import open_pairs, parse_source
-    from fume_mm.deployment.video import annotate
+    from fume_mm.inference.inferencer import choose_model, load_predictor
+    from fume_mm.inference.video.annotate import annotate
+    from fume_mm.inference.video.cameras import open_pairs, parse_source
 
     sources = {
         gas: parse_source(getattr(args, gas)) for gas in GASES if getattr(args, gas)

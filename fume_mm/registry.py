@@ -18,8 +18,8 @@ PLACES = (
     'engine',
     'evaluation',
     'models',
-    'visualization.backends',
-    'visualization.visualizer',
+    'drawing.trackers',
+    'drawing.visualizer',
 )
 
 
@@ -59,9 +59,9 @@ METRICS = _child('metric', engine.METRICS, 'evaluation')
 #: Evaluators: what runs the metrics of a loop.
 EVALUATOR = _child('evaluator', engine.EVALUATOR, 'evaluation')
 #: Where a visualizer writes: files, TensorBoard, trackers.
-VISBACKENDS = _child('vis_backend', engine.VISBACKENDS, 'visualization.backends')
+VISBACKENDS = _child('vis_backend', engine.VISBACKENDS, 'drawing.trackers')
 #: Visualizers: figures to every backend (files, TensorBoard).
-VISUALIZERS = _child('visualizer', engine.VISUALIZERS, 'visualization.visualizer')
+VISUALIZERS = _child('visualizer', engine.VISUALIZERS, 'drawing.visualizer')
 
 
 def register_all_modules(init_default_scope: bool = True) -> None:

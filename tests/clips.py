@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fume_mm.deployment.results import DualGasResult
+from fume_mm.structures.dual_gas_result import DualGasResult
 
 #: Gray level of frame 0, from one frame to the next, and how many differ.
 FIRST, STEP, PERIOD = 20, 8, 28

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import torch
 
-from fume_mm.apis.config import load_config
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.pairing import pair_gases, read_paired, write_paired
+from fume_mm.engine.config import load_config
 from fume_mm.evaluation import (
     BoundaryMetric,
     DualGasEvaluator,
@@ -17,7 +17,7 @@ from fume_mm.evaluation import (
     SegmentationMetric,
 )
 from fume_mm.evaluation.predictions import write_predictions
-from fume_mm.evaluation.results import figures_content, write_results
+from fume_mm.reporting.test_results import figures_content, write_results
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
 

@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(ROOT.glob('docs/*.md'))]
 # What a user makes, not what the repository holds.
 MADE = ('configs/fume/my_segmentation.py',)
-PLACES = r'(?:fume_mm|configs|tools|demo|tests|docs|shared)/[\w./-]+\.(?:py|sh|md|json)'
+FOLDERS = 'fume_mm|configs|projects|benchmarks|tools|demo|tests|docs|shared'
+PLACES = rf'(?:{FOLDERS})/[\w./-]+\.(?:py|sh|md|json)'
 
 
 def commands(text: str) -> list[list[str]]:

@@ -23,7 +23,7 @@ BOOTSTRAP_SEED = 0
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from fume_mm.apis.config import CfgOptions
+    from fume_mm.engine.config import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -112,7 +112,7 @@ def leave_out_unpredicted(evaluator: Any, model: Any) -> None:
 
 def dataset_identity(dataset: Any, details: dict[str, Any]) -> dict[str, Any]:
     """What was tested on, so that two results can be told to be of the same data."""
-    from fume_mm.provenance import file_sha256
+    from fume_mm.io.provenance import file_sha256
 
     meta = dataset.metainfo
     return {
@@ -131,12 +131,12 @@ def main() -> None:
     args = parse_args()
     from mmengine.dist import is_main_process
 
-    from fume_mm import provenance
-    from fume_mm.apis.checkpoint import require_match
-    from fume_mm.apis.config import config_errors, load_config
-    from fume_mm.apis.runner import build_runner
+    from fume_mm.engine.config import config_errors, load_config
+    from fume_mm.engine.runner import build_runner
     from fume_mm.evaluation.predictions import check_path, write_predictions
-    from fume_mm.evaluation.results import (
+    from fume_mm.io import provenance
+    from fume_mm.io.weights import require_match
+    from fume_mm.reporting.test_results import (
         figures_content,
         results_table,
         write_results,

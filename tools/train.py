@@ -13,7 +13,7 @@ from fume_mm.errors import UserError, run_cli
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from fume_mm.apis.config import CfgOptions
+    from fume_mm.engine.config import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -54,9 +54,9 @@ def main() -> None:
     args = parse_args()
     from mmengine.runner import find_latest_checkpoint
 
-    from fume_mm.apis.checkpoint import require_match
-    from fume_mm.apis.config import load_config
-    from fume_mm.apis.runner import build_runner
+    from fume_mm.engine.config import load_config
+    from fume_mm.engine.runner import build_runner
+    from fume_mm.io.weights import require_match
 
     cfg = load_config(args.config, args.cfg_options)
     cfg.work_dir = (

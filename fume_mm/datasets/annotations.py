@@ -19,9 +19,8 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.tables import CsvTable
 from fume_mm.structures import GASES, IGNORE, SEG_CLASSES
-
-from .csv_table import CsvTable
 
 #: What every annotation CSV has.
 ANNOTATION_COLUMNS = (

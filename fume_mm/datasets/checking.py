@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.tables import NO_CLASS, CsvTable, Defect
 from fume_mm.structures import GAS, GASES, IGNORE, SPLITS
 
 from .annotations import (
@@ -27,7 +28,6 @@ from .annotations import (
     is_simulated,
     parse_annotations,
 )
-from .csv_table import NO_CLASS, CsvTable, Defect
 from .pairing import EMPTY, PAIRED_COLUMNS, parse_paired
 from .splitting import find_leaks
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.tables import NO_CLASS, CsvTable, image_size
 from fume_mm.structures import (
     GAS,
     HEALTH_CLASSES,
@@ -27,7 +28,6 @@ from fume_mm.structures import (
 )
 
 from .annotations import existing_root
-from .csv_table import NO_CLASS, CsvTable, image_size
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff')
 #: How the values of masks may be read; ``auto`` decides by the values there are.

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.tables import CsvTable, by_value, repeated, write_table
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
 from .annotations import existing_root, read_annotations
-from .csv_table import CsvTable, by_value, repeated, write_table
 
 #: What a pair's two frames have in common, by strategy.
 STRATEGIES: dict[str, tuple[str, ...]] = {

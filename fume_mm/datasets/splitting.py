@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.tables import NO_CLASS
 from fume_mm.structures import HEALTH_CLASSES, SPLITS
-
-from .csv_table import NO_CLASS
 
 _GROUPS_NAMED = 5
 _ATTEMPTS = 20

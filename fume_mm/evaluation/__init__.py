@@ -1,5 +1,7 @@
 """What a model is worth: scores, metrics, the evaluator and the table for terminals."""
 
+from fume_mm.reporting.terminal import results_title, summary_table
+
 from .base import DualGasMetric
 from .boundary import boundary_scores
 from .boundary_metric import BoundaryMetric
@@ -8,7 +10,6 @@ from .figures import compute_figures, confidence_intervals, undefined_reasons
 from .health_metric import HealthMetric
 from .scores import classification_scores, confusion_matrix, segmentation_scores
 from .segmentation_metric import SegmentationMetric
-from .summary import results_title, summary_table
 
 __all__ = [
     'BoundaryMetric',

@@ -6,7 +6,7 @@ from . import backbones, classical, heads, layers, losses, necks, peers  # noqa:
 from .data_preprocessor import DualGasDataPreprocessor
 from .dual_gas_model import DualGasModel
 from .pretrained import GrayPretrained
-from .tta import DualGasTTAModel
+from .tta_model import DualGasTTAModel
 
 __all__ = [
     'DualGasDataPreprocessor',

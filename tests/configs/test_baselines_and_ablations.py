@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from fume_mm.apis.config import load_config
+from fume_mm.engine.config import load_config
 from fume_mm.models.heads import GasAwareHealthHead
 from fume_mm.registry import EVALUATOR, MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from fume_mm.apis.config import load_config
+from fume_mm.engine.config import load_config
 from fume_mm.registry import EVALUATOR, MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch

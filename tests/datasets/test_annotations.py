@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fume_mm.datasets.annotations import check_mask_values, read_annotations
-from fume_mm.datasets.csv_table import image_size
 from fume_mm.errors import UserError
+from fume_mm.io.tables import image_size
 from tests.campaigns import (
     BREAKS,
     annotations,

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fume_mm.datasets.csv_table import NO_CLASS
 from fume_mm.datasets.importing import import_folders, mask_coding
 from fume_mm.errors import UserError
+from fume_mm.io.tables import NO_CLASS
 
 FRAME = np.full((4, 6), 90, np.uint8)
 MASK = np.zeros((4, 6), np.uint8)

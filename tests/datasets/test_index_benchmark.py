@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools/analysis_tools/benchmark_dataset_index.py'
+TOOL = Path(__file__).parents[2] / 'benchmarks/dataset_index.py'
 
 pytestmark = pytest.mark.skipif(
     not Path('/proc/self/smaps_rollup').exists(), reason='Linux tells memory there'

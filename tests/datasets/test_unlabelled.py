@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.csv_table import NO_CLASS
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.datasets.pairing import (
     STRATEGIES,
@@ -16,6 +15,7 @@ from fume_mm.datasets.pairing import (
 )
 from fume_mm.datasets.samplers import ClassBalancedSampler
 from fume_mm.errors import UserError
+from fume_mm.io.tables import NO_CLASS
 from fume_mm.models.heads.health_head import HealthHead
 from fume_mm.registry import register_all_modules
 from tests.campaigns import annotations, make_campaign, read_rows, write_rows

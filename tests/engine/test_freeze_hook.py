@@ -8,7 +8,7 @@ import torch
 from fume_mm.engine.hooks import FreezeHook
 from fume_mm.errors import UserError
 from tests.batches import batch
-from tests.deployment.exports import small_model
+from tests.exports import small_model
 
 
 def test_frozen_parts_stay_and_the_rest_learns() -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fume_mm.apis.original import convert_original
+from fume_mm.models.original import convert_original
 
 GOLDEN = Path(__file__).resolve().parents[3] / 'shared' / 'golden'
 StateDict = dict[str, Tensor]

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from mmseg.models.backbones import ResNet
 from torch import nn
 
-from fume_mm.apis.original import convert_original
 from fume_mm.models.backbones.fast_scnn import FastSCNNEncoder
 from fume_mm.models.heads import DeepLabV3PlusHead, FastSCNNHead, HealthHead
 from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.necks import AttentionFusion, ConcatFusion
+from fume_mm.models.original import convert_original
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 from tests.models import golden

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from fume_mm.apis import original
+from fume_mm.models import original
 from fume_mm.models.necks import (
     AddFusion,
     AttentionFusion,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from fume_mm.apis.config import load_config
+from fume_mm.engine.config import load_config
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from tests.models import golden

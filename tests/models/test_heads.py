@@ -5,8 +5,8 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from fume_mm.apis import original
 from fume_mm.errors import UserError
+from fume_mm.models import original
 from fume_mm.models.heads import DeepLabV3PlusHead, FastSCNNHead, HealthHead
 from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.losses import FocalDiceLoss, softmax_focal_loss

@@ -7,7 +7,7 @@ from mmcv.cnn import ConvModule, build_norm_layer
 from mmseg.models.utils import InvertedResidual
 from torch import nn
 
-from fume_mm.apis import original
+from fume_mm.models import original
 from fume_mm.models.layers import (
     ChannelAttention,
     ConvNormAct,

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fume_mm.apis.config import load_config
+from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.losses import FocalDiceLoss

@@ -9,7 +9,7 @@ from mmseg.models.backbones import DDRNet
 from mmseg.models.decode_heads import LightHamHead
 from torch import nn
 
-from fume_mm.apis.config import load_config
+from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.losses import FocalDiceLoss

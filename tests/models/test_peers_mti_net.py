@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fume_mm.apis.config import load_config
+from fume_mm.engine.config import load_config
 from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.peers.mti_net import (
     FeaturePropagation,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmseg.models.backbones import ResNet
 
-from fume_mm.apis.config import load_config
+from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.models.pretrained import GrayPretrained
 from fume_mm.registry import MODELS, register_all_modules

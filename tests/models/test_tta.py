@@ -11,13 +11,13 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from fume_mm.apis.config import load_config
 from fume_mm.datasets.samplers import collate_samples
 from fume_mm.datasets.transforms import DualGasTestTimeAug, PackDualGasInputs
+from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.models import DualGasModel, DualGasTTAModel
 from fume_mm.models.data_preprocessor import DualGasDataPreprocessor
-from fume_mm.models.tta import merge_views
+from fume_mm.models.tta_model import merge_views
 from fume_mm.registry import MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES, DualGasDataSample
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools/analysis_tools/benchmark_simulator.py'
+TOOL = Path(__file__).parents[2] / 'benchmarks/simulator.py'
 
 
 def test_every_case_is_measured_and_the_environment_named(

@@ -12,14 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from app_analysis import NOTICE, POLICY, PREVIEW_RATE, analyse, prune
+from app_uploads import Limits, check_clips, kind_of
 
 from demo import app
 from fume_mm.apis import DualGasInferencer
-from fume_mm.apis.page import NOTICE, POLICY, PREVIEW_RATE, analyse, prune
-from fume_mm.apis.uploads import Limits, check_clips, kind_of
-from fume_mm.deployment.results import DualGasResult
 from fume_mm.errors import UserError
 from fume_mm.structures import SEG_PALETTE
+from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import draw
 
 ROOT = Path(__file__).parents[2]

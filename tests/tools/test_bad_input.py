@@ -15,7 +15,7 @@ import cv2
 import pytest
 import torch
 
-from fume_mm.apis.checkpoint import TRAINING_STATE
+from fume_mm.io.weights import TRAINING_STATE
 from fume_mm.registry import PLACES
 from tests.campaigns import make_campaign, read_rows, write_rows
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 processes = multiprocessing.get_context('forkserver')
 processes.set_forkserver_preload(
     [
-        'fume_mm.apis.runner',
+        'fume_mm.engine.runner',
         *(f'fume_mm.{place}' for place in PLACES),
         'torch.utils.tensorboard',
     ]
@@ -295,7 +295,7 @@ def test_an_option_without_a_value_is_a_usage_error() -> None:
 
 @pytest.fixture(scope='module')
 def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from fume_mm.apis.config import load_config
+    from fume_mm.engine.config import load_config
     from fume_mm.registry import MODELS, register_all_modules
 
     register_all_modules()

@@ -12,8 +12,8 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
+from fume_mm.drawing import draw_panel
 from fume_mm.structures import GASES, SPLITS, DualGasDataSample
-from fume_mm.visualization import draw_panel
 from tests.campaigns import (
     annotations,
     make_campaign,

@@ -12,10 +12,10 @@ import torch
 import torch.distributed
 from torch import nn
 
-from fume_mm.apis.checkpoint import read_checkpoint
-from fume_mm.apis.config import load_config
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.pairing import pair_gases, write_paired
+from fume_mm.engine.config import load_config
+from fume_mm.io.weights import read_checkpoint
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import SPLITS
 from tests.campaigns import make_campaign

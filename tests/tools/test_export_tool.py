@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from fume_mm.apis import init_model
-from fume_mm.deployment.runtime import ExportedModel
-from tests.deployment.exports import write_graph
+from fume_mm.inference.exported import ExportedModel
+from tests.exports import write_graph
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fume_mm.apis import run_figures
-from fume_mm.visualization.sheet import FORMATS
+from fume_mm.reporting import run_plots as run_figures
+from fume_mm.reporting.plots.sheet import FORMATS
 from tests.runs import make_run
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fume_mm.apis import inference_model, init_model
+from fume_mm.drawing import draw_panel
 from fume_mm.engine.hooks.panel_hook import read_frames
 from fume_mm.structures import DualGasDataSample
-from fume_mm.visualization import draw_panel
 from tests.campaigns import draw
 from tests.checkpoints import CONFIG, make_checkpoint
 

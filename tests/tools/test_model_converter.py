@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from fume_mm.apis import init_model
-from fume_mm.apis.original import convert_original
 from fume_mm.errors import UserError
+from fume_mm.models.original import convert_original
 from fume_mm.structures import GASES
 from tests.models import golden
 

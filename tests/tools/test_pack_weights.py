@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from fume_mm.apis import init_model
-from fume_mm.apis.checkpoint import read_checkpoint, write_weights
 from fume_mm.errors import UserError
+from fume_mm.io.weights import read_checkpoint, write_weights
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/fume/fume_fastscnn.py'

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from fume_mm.apis.config import load_config
+from fume_mm.engine.config import load_config
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/fume/fume_fastscnn_concat.py'

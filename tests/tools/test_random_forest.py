@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from fume_mm.apis import init_model
-from fume_mm.apis.checkpoint import read_checkpoint, require_match
-from fume_mm.apis.config import load_config
 from fume_mm.datasets.samplers import collate_samples
+from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
+from fume_mm.io.weights import read_checkpoint, require_match
 from fume_mm.registry import DATASETS, EVALUATOR, LOOPS, MODELS, register_all_modules
 from fume_mm.structures import SPLITS
 from tests.campaigns import annotations, make_campaign, pair_campaign, read_rows

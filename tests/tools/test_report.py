@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fume_mm.apis.report import report_html
-from fume_mm.apis.run_folder import RunFolder
 from fume_mm.evaluation.predictions import read_predictions, write_predictions
+from fume_mm.reporting.page import report_html
+from fume_mm.reporting.run_folder import RunFolder
 from tests.runs import make_run
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fume_mm.apis.checkpoint import read_checkpoint
+from fume_mm.io.weights import read_checkpoint
 from tests.campaigns import make_campaign, pair_campaign
 
 ROOT = Path(__file__).parents[2]

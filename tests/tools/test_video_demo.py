@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fume_mm.apis.inferencer import load_predictor
+from fume_mm.inference.inferencer import load_predictor
 from tests.campaigns import draw
 from tests.checkpoints import CONFIG, make_checkpoint
 
@@ -91,7 +91,7 @@ def test_an_exported_file(folder: Path) -> None:
     pytest.importorskip('onnxruntime')
     pytest.importorskip('onnxscript')
     from fume_mm.apis import init_model
-    from fume_mm.apis.export import export_model
+    from fume_mm.inference.export import export_model
 
     path = folder / 'model.onnx'
     model = init_model(CONFIG, folder / 'model.pth')

@@ -37,7 +37,7 @@ NAME_LENGTH = 80
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
-    from fume_mm.apis.config import CfgOptions
+    from fume_mm.engine.config import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -76,7 +76,7 @@ def parse_args() -> argparse.Namespace:
 
 def build_dataset(cfg: 'Config', split: str) -> Any:
     """The dataset of the config's loader of ``split``, with its pipeline."""
-    from fume_mm.apis.config import config_errors
+    from fume_mm.engine.config import config_errors
     from fume_mm.registry import DATASETS, register_all_modules
 
     register_all_modules()
@@ -115,7 +115,7 @@ def draw_item(item: dict[str, Any], recorded: set[str], note: str | None) -> np.
         recorded: The gases that the sample has on disk.
         note: What to say of the dataset.
     """
-    from fume_mm.visualization import draw_panel
+    from fume_mm.drawing import draw_panel
 
     sample = item['data_samples']
     frames = {gas: frame[0].numpy() for gas, frame in item['inputs'].items()}
@@ -172,9 +172,9 @@ def main() -> None:
         raise UserError(f'--number {args.number} is too few; choose 1 or more.')
     if args.seed < 0:
         raise UserError(f'--seed {args.seed} is negative; choose 0 or more.')
-    from fume_mm.apis.config import load_config
-    from fume_mm.deployment.writing import file_name
-    from fume_mm.visualization import dataset_note, write_png
+    from fume_mm.drawing import dataset_note, write_png
+    from fume_mm.engine.config import load_config
+    from fume_mm.io.files import file_name
 
     cfg = load_config(args.config, args.cfg_options)
     dataset = build_dataset(cfg, args.split)

@@ -61,14 +61,14 @@ def latencies(path: Path | None) -> dict[str, float]:
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f'{path}: is no file of tools/analysis_tools/benchmark.py ({error}).'
+            f'{path}: is no file of benchmarks/latency.py ({error}).'
         ) from error
 
 
 def costs(model: Any, timed: dict[str, float]) -> dict[str, float]:
     """What a model costs, as far as it can be told."""
-    from fume_mm.apis.complexity import complexity
-    from fume_mm.apis.config import load_config
+    from fume_mm.engine.complexity import complexity
+    from fume_mm.engine.config import load_config
 
     found: dict[str, float] = {}
     if model.name in timed:
@@ -84,7 +84,7 @@ def costs(model: Any, timed: dict[str, float]) -> dict[str, float]:
 def main() -> None:
     """Compare."""
     args = parse_args()
-    from fume_mm.apis.comparison import comparison, read_runs
+    from fume_mm.reporting.comparison import comparison, read_runs
 
     timed = latencies(args.latency)
     models = read_runs(args.runs)

@@ -97,7 +97,7 @@ def draw(
 ) -> None:
     """Write every figure that there are data for."""
     # Drawing imports torch by the way (seconds); counting alone does not need it.
-    from fume_mm.visualization import statistics_figures as figures
+    from fume_mm.reporting.plots import campaign_plots as figures
 
     groups = [name for name in HEALTH_GROUPS if (measured['health'] == name).any()]
     drawn = {

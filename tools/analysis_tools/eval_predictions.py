@@ -106,7 +106,7 @@ def shares_groups(root: Path, ann: str) -> bool:
 
 def with_masks(row: dict[str, Any], folder: Path, root: Path) -> dict[str, Any]:
     """A sample as the evaluator wants it, of a row of the paired annotations."""
-    from fume_mm.deployment.writing import file_name
+    from fume_mm.io.files import file_name
     from fume_mm.structures import GASES
 
     sample = {key: row[key] for key in ('sample_id', 'groups', 'ph_value')}
@@ -151,7 +151,7 @@ def main() -> None:
         read_predictions,
         write_predictions,
     )
-    from fume_mm.evaluation.results import (
+    from fume_mm.reporting.test_results import (
         figures_content,
         results_table,
         write_results,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fume_mm.errors import UserError, run_cli
 
-# as fume_mm.apis.run_figures.KINDS, whose import takes seconds; a test compares them
+# as fume_mm.reporting.run_plots.KINDS, whose import takes seconds; a test compares them
 KINDS = (
     *('curves', 'confusion', 'radar', 'bars', 'efficiency', 'grid'),
     *('reliability', 'roc_pr', 'errors'),
@@ -69,9 +69,9 @@ def main() -> None:
     args = parse_args()
     from functools import partial
 
-    from fume_mm.apis import run_figures
-    from fume_mm.apis.run_folder import RunFolder, name_runs
-    from fume_mm.visualization.sheet import figure_bytes
+    from fume_mm.reporting import run_plots as run_figures
+    from fume_mm.reporting.plots.sheet import figure_bytes
+    from fume_mm.reporting.run_folder import RunFolder, name_runs
 
     runs = [RunFolder(path, data_root=args.data_root) for path in args.runs]
     name_runs(runs)

@@ -18,7 +18,7 @@ from fume_mm.errors import UserError, run_cli
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from fume_mm.apis.config import CfgOptions
+    from fume_mm.engine.config import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -54,8 +54,8 @@ def main() -> None:
     args = parse_args()
     if min(args.shape) < 1:
         raise UserError(f'--shape {args.shape}: give two positive numbers of pixels.')
-    from fume_mm.apis.complexity import complexity
-    from fume_mm.apis.config import load_config
+    from fume_mm.engine.complexity import complexity
+    from fume_mm.engine.config import load_config
 
     cfg = load_config(args.config, args.cfg_options)
     cost = complexity(cfg, size=tuple(args.shape), gases=tuple(args.gases))

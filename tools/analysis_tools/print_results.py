@@ -22,7 +22,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Print."""
     args = parse_args()
-    from fume_mm.evaluation.results import read_results, results_table
+    from fume_mm.reporting.test_results import read_results, results_table
 
     print(results_table(read_results(args.results)))
 

@@ -34,8 +34,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Write."""
     args = parse_args()
-    from fume_mm.apis.report import report_html
-    from fume_mm.apis.run_folder import RunFolder
+    from fume_mm.reporting.page import report_html
+    from fume_mm.reporting.run_folder import RunFolder
 
     run = RunFolder(args.run, data_root=args.data_root)
     page = report_html(run)

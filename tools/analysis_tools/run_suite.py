@@ -73,7 +73,7 @@ class Run:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from fume_mm.apis.config import CfgOptions
+    from fume_mm.engine.config import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -164,7 +164,7 @@ def plan(args: argparse.Namespace) -> list[Run]:
 
 def execute(run: Run, environment: dict[str, str]) -> None:
     """Train and test; the note says how it went."""
-    from fume_mm.apis.run_folder import RunFolder  # seconds to import
+    from fume_mm.reporting.run_folder import RunFolder  # seconds to import
 
     folder = run.folder
     options = ['--cfg-options', f'randomness.seed={run.seed}', *run.options]
@@ -224,7 +224,7 @@ def last_error(log: str) -> str:
 
 def figures(run: Run) -> dict[str, Any]:
     """The metrics that the run's test left."""
-    from fume_mm.apis.run_folder import RunFolder
+    from fume_mm.reporting.run_folder import RunFolder
 
     folder = RunFolder(run.folder) if run.state == 'done' else None
     return folder.results['metrics'] if folder and folder.is_tested else {}

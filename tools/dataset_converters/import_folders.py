@@ -15,10 +15,10 @@ import cv2
 import pandas as pd
 from tqdm import tqdm
 
-from fume_mm.datasets.csv_table import write_table
 from fume_mm.datasets.importing import MASK_VALUES, import_folders
 from fume_mm.datasets.splitting import split_by_group
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES, IGNORE, SEG_CLASSES, SPLITS
 
 EXAMPLE = """\

@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 from fume_mm.datasets.annotations import GROUP_COLUMNS, read_annotations
-from fume_mm.datasets.csv_table import write_table
 from fume_mm.datasets.splitting import split_by_group
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.tables import write_table
 from fume_mm.structures import HEALTH_CLASSES, SPLITS
 
 EXAMPLE = """\

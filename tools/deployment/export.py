@@ -71,7 +71,7 @@ def samples_of(
     model: Any, given: dict[str, Any], scale: tuple[int, int], *, dynamic_size: bool
 ) -> dict[str, Any]:
     """By name, inputs to compare on; ``given`` are the user's frames."""
-    from fume_mm.apis.export_check import (
+    from fume_mm.inference.export_check import (
         found_frames,
         patterns_of,
         random_inputs,
@@ -121,7 +121,7 @@ def check_out(out: Path, ending: str) -> None:
 def main() -> None:
     """Export and check."""
     args = parse_args()
-    from fume_mm.deployment.frames import read_gray
+    from fume_mm.io.images import read_gray
 
     ending = ENDINGS[args.format]
     out = args.out or Path(args.checkpoint).with_suffix(ending)
@@ -134,17 +134,17 @@ def main() -> None:
     frames = {
         gas: read_gray(path, what=f'the {gas} frame') for gas, path in paths.items()
     }
-    from fume_mm.apis.config import load_config
+    from fume_mm.engine.config import load_config
 
     cfg = load_config(args.config)
     from fume_mm.apis import init_model
-    from fume_mm.apis.export import (
+    from fume_mm.inference.export import (
         export_model,
         pipeline_scale,
         require_exportable,
         with_half_weights,
     )
-    from fume_mm.apis.export_check import check_export
+    from fume_mm.inference.export_check import check_export
 
     require_exportable(cfg, args.format)
     scale = (args.size[0], args.size[1]) if args.size else pipeline_scale(cfg)

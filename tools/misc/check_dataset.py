@@ -18,8 +18,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from fume_mm.datasets.checking import Report, check_campaign
-from fume_mm.datasets.csv_table import Defect
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.tables import Defect
 from fume_mm.structures import GASES, HEALTH_CLASSES, SPLITS
 
 EXAMPLE = """\

@@ -15,13 +15,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     'structures',
     'datasets',
+    'io',
     'simulation',
     'models',
     'evaluation',
+    'drawing',
     'engine',
-    'visualization',
+    'inference',
+    'reporting',
     'apis',
-    'deployment',
 )
 LINK = re.compile(r'(?<!!)\[([^\]]*)\]\(((?!https?:|#)[^)\s]+)\)')
 # A comment above a page's heading would hide it from the navigation.
@@ -31,7 +33,11 @@ PICTURE = re.compile(r'(!\[[^\]]*\]\()docs/')
 
 def config_pages() -> list[Path]:
     """READMEs of the config folders, relative to the repository."""
-    return sorted(x.relative_to(ROOT) for x in ROOT.glob('configs/*/README.md'))
+    found = [
+        *ROOT.glob('configs/*/README.md'),
+        *ROOT.glob('projects/*/configs/README.md'),
+    ]
+    return sorted(x.relative_to(ROOT) for x in found)
 
 
 def on_config(config: Any) -> Any:
@@ -62,7 +68,9 @@ def on_page_markdown(text: str, page: Any, config: Any, files: Files) -> str:
     uri = page.file.src_uri
     home = uri == 'index.md'
     # where the text stands in the repository
-    folder = Path() if home or uri.startswith('configs/') else Path('docs')
+    folder = (
+        Path() if home or uri.startswith(('configs/', 'projects/')) else Path('docs')
+    )
     folder = folder / Path(uri).parent if not home else Path()
 
     def link(match: re.Match) -> str:

@@ -17,16 +17,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fume_mm.apis.comparison import (
+from fume_mm.errors import UserError, run_cli
+from fume_mm.io.provenance import machine
+from fume_mm.reporting.comparison import (
     Model,
     cell_of,
     markdown_table,
     read_runs,
     texts_of,
 )
-from fume_mm.errors import UserError, run_cli
-from fume_mm.evaluation.paper_tables import Column
-from fume_mm.provenance import machine
+from fume_mm.reporting.paper_tables import Column
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / 'docs/benchmark.json'

@@ -22,22 +22,25 @@ RESULTS = 'docs/benchmark.json'
 SCORES = {'mIoU': 'seg/mIoU', 'balanced acc.': 'cls/balanced_accuracy'}
 #: Folder of configs: title, and what they have in common.
 FAMILIES = {
-    'fume': ('FUME', 'The model that this project re-creates, and its forms.'),
-    'baselines': (
+    'configs/fume': ('FUME', 'The model that this project re-creates, and its forms.'),
+    'configs/baselines': (
         'Baselines',
         'What FUME is measured against in its founding document, on both of its '
         'backbones.',
     ),
-    'ablations': (
+    'configs/ablations': (
         'Ablations',
         'One change each to `fume_fastscnn`: the rows of table 4 of the paper and of '
         'the founding document.',
     ),
-    'peers': (
+    'configs/peers': (
         'Peers',
-        'The nets of table 1 of the paper, for two gases. A name alone is the '
-        'published design; `_t1` is the simplified net whose parameters the table '
-        'reports.',
+        'The nets of table 1 of the paper, for two gases, in their published design.',
+    ),
+    'projects/table1/configs': (
+        'Table 1',
+        'The simplified nets whose parameters table 1 of the paper reports under the '
+        'names of published ones.',
     ),
 }
 LINK = re.compile(r'(?:arXiv[: ]|https://arxiv\.org/abs/)(\d{4}\.\d{5})')
@@ -107,11 +110,11 @@ def linked(text: str) -> str:
 
 def entries(family: str) -> list[Entry]:
     """The configs of a folder, counted."""
-    from fume_mm.apis.complexity import complexity
-    from fume_mm.apis.config import load_config
+    from fume_mm.engine.complexity import complexity
+    from fume_mm.engine.config import load_config
 
     found = []
-    for path in sorted((ROOT / 'configs' / family).glob('*.py')):
+    for path in sorted((ROOT / family).glob('*.py')):
         cost = complexity(load_config(str(path)))
         found.append(
             Entry(
@@ -137,8 +140,8 @@ def size_of(entry: Entry) -> tuple[str, str]:
 
 def results() -> dict[str, dict[str, str]]:
     """Figures by config name and column, as the benchmark's first suite left them."""
-    from fume_mm.apis.comparison import Model, cell_of, text_of
-    from fume_mm.evaluation.paper_tables import Column
+    from fume_mm.reporting.comparison import Model, cell_of, text_of
+    from fume_mm.reporting.paper_tables import Column
 
     path = ROOT / RESULTS
     if not path.is_file():
@@ -156,7 +159,7 @@ def results() -> dict[str, dict[str, str]]:
 
 def table(family: list[Entry], folder: Path) -> list[str]:
     """A Markdown table of a family; links are relative to ``folder``."""
-    from fume_mm.apis.comparison import MISSING, markdown_table
+    from fume_mm.reporting.comparison import MISSING, markdown_table
 
     measured = results()
     scores = list(SCORES) if any(entry.name in measured for entry in family) else []
@@ -174,7 +177,7 @@ def table(family: list[Entry], folder: Path) -> list[str]:
 def folder_page(family: str, found: list[Entry]) -> str:
     """README.md of a folder of configs."""
     title, common = FAMILIES[family]
-    folder = Path('configs') / family
+    folder = Path(family)
     lines = [f'# {title}', '', common, '', *table(found, folder), '']
     for entry in found:
         lines += [f'## {entry.name}', '', linked(entry.text), '']
@@ -184,7 +187,7 @@ def folder_page(family: str, found: list[Entry]) -> str:
 
 def zoo_page(families: dict[str, list[Entry]]) -> str:
     """docs/model_zoo.md."""
-    from fume_mm.apis.complexity import COUNTER
+    from fume_mm.engine.complexity import COUNTER
 
     lines = [
         '# Model zoo',
@@ -208,7 +211,7 @@ def zoo_page(families: dict[str, list[Entry]]) -> str:
         ]
     for family, found in families.items():
         title, common = FAMILIES[family]
-        readme = f'../configs/{family}/README.md'
+        readme = f'../{family}/README.md'
         lines += [f'## [{title}]({readme})', '', common, '']
         lines += [*table(found, Path('docs')), '']
     return _made('\n'.join(lines))
@@ -224,7 +227,7 @@ def main() -> int:
     args = parse_args()
     families = {name: entries(name) for name in FAMILIES}
     pages = {
-        ROOT / 'configs' / name / 'README.md': folder_page(name, found)
+        ROOT / name / 'README.md': folder_page(name, found)
         for name, found in families.items()
     }
     pages[ROOT / 'docs/model_zoo.md'] = zoo_page(families)

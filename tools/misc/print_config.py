@@ -16,7 +16,7 @@ from fume_mm.errors import UserError, run_cli
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from fume_mm.apis.config import CfgOptions
+    from fume_mm.engine.config import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -41,7 +41,7 @@ def part_of(cfg: Any, key: str) -> Any:
     Raises:
         UserError: If there is none, naming what there is beside it.
     """
-    from fume_mm.apis.config import did_you_mean
+    from fume_mm.engine.config import did_you_mean
 
     value = cfg
     for i, word in enumerate(key.split('.')):
@@ -68,7 +68,7 @@ def main() -> None:
     args = parse_args()
     from mmengine.config import Config
 
-    from fume_mm.apis.config import load_config
+    from fume_mm.engine.config import load_config
 
     cfg = load_config(args.config, args.cfg_options)
     text = cfg.pretty_text

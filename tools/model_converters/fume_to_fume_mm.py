@@ -37,8 +37,8 @@ def main() -> None:
     import torch
 
     from fume_mm.apis import init_model
-    from fume_mm.apis.checkpoint import read_checkpoint
-    from fume_mm.apis.original import convert_original
+    from fume_mm.io.weights import read_checkpoint
+    from fume_mm.models.original import convert_original
 
     content = read_checkpoint(args.source, key=ORIGINAL_KEY)
     model = init_model(args.config)

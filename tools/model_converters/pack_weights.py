@@ -37,8 +37,8 @@ def main() -> None:
     """Pack."""
     args = parse_args()
     from fume_mm.apis import init_model
-    from fume_mm.apis.checkpoint import WEIGHTS_ONLY, read_checkpoint, write_weights
-    from fume_mm.provenance import versions
+    from fume_mm.io.provenance import versions
+    from fume_mm.io.weights import WEIGHTS_ONLY, read_checkpoint, write_weights
 
     target = Path(args.target)
     if target.suffix != WEIGHTS_ONLY:

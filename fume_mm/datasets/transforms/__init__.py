@@ -22,7 +22,7 @@ from .loading import (
     ResizeDualGas,
 )
 from .packing import PackDualGasInputs
-from .tta import DualGasTestTimeAug
+from .test_time_aug import DualGasTestTimeAug
 
 __all__ = [
     'DualGasAugment',

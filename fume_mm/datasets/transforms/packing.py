@@ -7,10 +7,9 @@ from mmcv.transforms import BaseTransform
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
+from fume_mm.io.tables import NO_CLASS
 from fume_mm.registry import TRANSFORMS
 from fume_mm.structures import GASES, DualGasDataSample
-
-from ..csv_table import NO_CLASS
 
 
 @TRANSFORMS.register_module()

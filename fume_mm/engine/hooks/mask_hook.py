@@ -9,8 +9,8 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from fume_mm.deployment.writing import write_mask
 from fume_mm.errors import UserError
+from fume_mm.io.files import write_mask
 from fume_mm.registry import HOOKS
 from fume_mm.structures import GASES, DualGasDataSample
 

@@ -10,5 +10,4 @@ from . import (  # noqa: F401
     mti_net,
     rtfnet,
     single_frame_norms,
-    table1,
 )

@@ -1,0 +1,329 @@
+"""What the page of demo/app.py does, without the page: check, predict, draw, pack."""
+
+import json
+import math
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from app_uploads import Limits, check_clips, kind_of
+
+from fume_mm.drawing import overlay
+from fume_mm.errors import UserError
+from fume_mm.inference.inferencer import DualGasInferencer, Prediction
+from fume_mm.inference.samples import SampleFrames
+from fume_mm.inference.video import annotate as video
+from fume_mm.inference.writer import ResultWriter
+from fume_mm.io.files import make_folder
+from fume_mm.structures import GAS_LABELS, GASES, HEALTH_CLASSES, SEG_CLASSES
+from fume_mm.structures import SEG_PALETTE as PALETTE
+
+NOTICE = (
+    'Research software: no diagnosis, and no ground for treating or not treating an '
+    'animal.'
+)
+#: The browser is to load nothing from any other host, and to show the page in no frame.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
+    "frame-ancestors 'none'"
+)
+#: Browsers do not play the annotated MP4 (OpenCV's wheels write MPEG-4 part 2); this,
+#: small and at most so many pictures a second, they do.
+PREVIEW_WIDTH, PREVIEW_RATE = 800, 15.0
+
+
+@dataclass
+class Report:
+    """What the page shows of one run.
+
+    Attributes:
+        clip: Whether it is of clips.
+        headline: The class and its probability, or what else the model looks for.
+        scores: Probability by health class; empty for a model without health.
+        areas: Gas, class, pixels (None for a clip), share of the frame.
+        notes: What is to be said besides.
+        overlays: Of frames, by gas, (H, W, 3) uint8 RGB.
+        masks: Likewise, in the palette's colours.
+        video: Of clips, what a browser can play; None if OpenCV cannot write it.
+        timeline: Of clips, a picture; None without Matplotlib.
+        archive: All results as a ZIP.
+    """
+
+    clip: bool
+    headline: str
+    scores: dict[str, float]
+    areas: list[tuple[str, str, int | None, float]]
+    notes: list[str]
+    archive: Path
+    overlays: dict[str, np.ndarray] = field(default_factory=dict)
+    masks: dict[str, np.ndarray] = field(default_factory=dict)
+    video: Path | None = None
+    timeline: Path | None = None
+
+
+def analyse(
+    inferencer: DualGasInferencer,
+    given: Mapping[str, str | Path | None],
+    *,
+    out_dir: str | Path,
+    limits: Limits | None = None,
+    offset: float = 0.0,
+) -> Report:
+    """Check what was uploaded, run the model, write and pack the results.
+
+    Args:
+        inferencer: The model.
+        given: By gas, a frame or a clip, or None where it was not recorded.
+        out_dir: An empty folder, or one to be made, for the results.
+        limits: What is refused; None for the usual ones.
+        offset: Of clips, seconds from the first CO2 frame to the first CH4 frame.
+
+    Raises:
+        UserError: Naming the upload (by its name alone) that cannot be used.
+    """
+    limits = limits or Limits()
+    paths: dict[str, Path] = {
+        gas: Path(str(given[gas])) for gas in GASES if given.get(gas)
+    }
+    out_dir = Path(out_dir)
+    try:
+        kinds = {gas: kind_of(path, limits) for gas, path in paths.items()}
+        if not kinds:
+            raise UserError(
+                'nothing was uploaded; give a CO2 frame or clip, a CH4 one, or both.'
+            )
+        if len(set(kinds.values())) > 1:
+            told = ', '.join(f'{GAS_LABELS[gas]} is a {kinds[gas]}' for gas in kinds)
+            raise UserError(f'{told}; give two frames or two clips.')
+        if 'clip' in kinds.values():
+            check_clips(paths, limits, offset)
+            return _of_clips(inferencer, paths, out_dir, offset)
+        return _of_frames(inferencer, paths, out_dir)
+    except UserError as error:
+        raise UserError(_without_paths(str(error), paths, out_dir)) from error
+    except cv2.error as error:
+        names = ', '.join(path.name for path in paths.values())
+        raise UserError(
+            f'{names}: cannot be decoded; save it again with another program.'
+        ) from error
+
+
+def _about(inferencer: DualGasInferencer) -> dict[str, Any]:
+    weights = inferencer.weights_name
+    return {
+        'notice': NOTICE,
+        'model': Path(inferencer.model_name).name,
+        'weights': weights and Path(weights).name,
+        'training_data': inferencer.training_data,
+    }
+
+
+def _of_frames(
+    inferencer: DualGasInferencer, paths: Mapping[str, Path], out_dir: Path
+) -> Report:
+    (prediction,) = inferencer.stream(
+        co2=paths.get('co2'), ch4=paths.get('ch4'), pbar=False
+    )
+    result = prediction.result
+    names: dict[str, Any] = {gas: path.name for gas, path in paths.items()}
+    sample = SampleFrames(result.name, names)
+    title = ', '.join(names.values())
+    about = _about(inferencer)
+    with ResultWriter(out_dir, samples=[sample], about=about) as writer:
+        writer.write(
+            sample,
+            result,
+            handling=prediction.handling,
+            panel=inferencer.visualize(prediction, title=title),
+        )
+    areas: list[tuple[str, str, int | None, float]] = [
+        (GAS_LABELS[gas], name, pixels, pixels / result.masks[gas].size)
+        for gas, counts in result.areas().items()
+        for name, pixels in counts.items()
+        if name != SEG_CLASSES[0]
+    ]
+    scores = {}
+    if result.health_scores is not None:
+        told = result.health_scores.tolist()
+        scores = dict(zip(HEALTH_CLASSES, told, strict=True))
+    return Report(
+        clip=False,
+        headline=_headline(result.health_class, result.confidence),
+        scores=scores,
+        areas=areas,
+        notes=[*_health_notes(inferencer, scores), *_frame_notes(prediction)],
+        archive=_packed(out_dir),
+        overlays={
+            gas: overlay(frame, result.masks[gas])
+            for gas, frame in prediction.frames.items()
+            if gas in result.masks
+        },
+        masks={
+            gas: np.array(PALETTE, np.uint8)[mask] for gas, mask in result.masks.items()
+        },
+    )
+
+
+def _frame_notes(prediction: Prediction) -> list[str]:
+    notes = [
+        f'{GAS_LABELS[gas]}: read as {done}.'
+        for gas, done in prediction.handling.items()
+    ]
+    return notes + _absent(prediction.frames)
+
+
+def _of_clips(
+    inferencer: DualGasInferencer, paths: dict[str, Path], out_dir: Path, offset: float
+) -> Report:
+    content = video.run_video(
+        inferencer.predictor,
+        co2=paths.get('co2'),
+        ch4=paths.get('ch4'),
+        out_dir=out_dir,
+        offset=offset if len(paths) > 1 else 0.0,
+        about=_about(inferencer),
+    )
+    for gas, path in paths.items():
+        content['gases'][gas]['source'] = path.name
+    text = json.dumps(content, indent=2) + '\n'
+    (out_dir / video.VERDICT).write_text(text, encoding='utf-8')
+    archive = _packed(out_dir)
+    verdict = content['verdict'] or {}
+    scores = verdict.get('probabilities', {})
+    notes = [
+        *_health_notes(inferencer, scores),
+        *content['remarks'],
+        *_absent(paths),
+    ]
+    if verdict:
+        notes.insert(
+            0,
+            f'{verdict["agreement"]:.0%} of {verdict["instants"]} instants agree. '
+            'Probabilities and areas are means over the clip.',
+        )
+    files = content['files']
+    shown = write_preview(out_dir / files['video'], out_dir / 'preview.webm')
+    if shown is None:
+        notes.append(f'This page cannot play the video; it is {files["video"]}.')
+    timeline = files.get('timeline')
+    return Report(
+        clip=True,
+        headline=_headline(verdict.get('class'), verdict.get('confidence')),
+        scores=scores,
+        areas=[
+            (GAS_LABELS[gas], name, None, share)
+            for gas, told in content['gases'].items()
+            for name, share in (told['mean_share'] or {}).items()
+        ],
+        notes=notes,
+        archive=archive,
+        video=shown,
+        timeline=timeline and out_dir / timeline,
+    )
+
+
+def write_preview(source: Path, target: Path) -> Path | None:
+    """A copy of a video that browsers play; None where OpenCV cannot write one."""
+    capture = cv2.VideoCapture(str(source))
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    step = math.ceil(rate / PREVIEW_RATE)
+    width, height = (
+        capture.get(key)
+        for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
+    scale = min(1.0, PREVIEW_WIDTH / width)
+    size = round(width * scale / 2) * 2, round(height * scale / 2) * 2
+    writer = cv2.VideoWriter(
+        str(target), cv2.VideoWriter.fourcc(*'VP80'), rate / step, size
+    )
+    try:
+        if not writer.isOpened():
+            return None
+        number = 0
+        while capture.grab():
+            if number % step == 0:
+                _, picture = capture.retrieve()
+                picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+                writer.write(picture)
+            number += 1
+    finally:
+        capture.release()
+        writer.release()
+    return target
+
+
+def _headline(name: str | None, probability: float | None) -> str:
+    if name is None or probability is None:
+        return 'Tube and gas'
+    return f'{name} ({probability:.0%})'
+
+
+def _health_notes(inferencer: DualGasInferencer, scores: Mapping[str, float]) -> list:
+    if not scores:
+        return ['This model does not judge health.']
+    if 'simulated' in (inferencer.training_data or ''):
+        return ['Health: a simulated association, no finding about animals.']
+    return []
+
+
+def _absent(given: Mapping[str, Any]) -> list[str]:
+    return [
+        f'{GAS_LABELS[gas]} was not given and is left out.'
+        for gas in GASES
+        if gas not in given
+    ]
+
+
+def _packed(folder: Path) -> Path:
+    """A ZIP beside the folder with all that is in it."""
+    target = make_folder(folder.parent) / f'{folder.name}.zip'
+    with zipfile.ZipFile(target, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in folder.rglob('*') if path.is_file()):
+            archive.write(path, path.relative_to(folder))
+    return target
+
+
+def prune(folder: Path, *, older_than: float, now: float) -> None:
+    """Remove what is in a folder and has not been changed for so many seconds."""
+    for path in folder.iterdir():
+        if now - path.stat().st_mtime > older_than:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _without_paths(text: str, paths: Mapping[str, Path], out_dir: Path) -> str:
+    """A message that tells nothing of the server's folders."""
+    for path in paths.values():
+        text = text.replace(str(path), path.name)
+    return text.replace(str(out_dir), 'the results')
+
+
+class OwnHostOnly:
+    """ASGI middleware: tells browsers to load nothing from other hosts.
+
+    Args:
+        app: What it wraps.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle a request."""
+
+        async def send_with_policy(message: Any) -> None:
+            if message['type'] == 'http.response.start':
+                policy = (b'content-security-policy', POLICY.encode())
+                message['headers'] = [*message.get('headers', ()), policy]
+            await send(message)
+
+        await self.app(scope, receive, send_with_policy)

@@ -1,0 +1,116 @@
+"""Building MMEngine's Runner from a config, on GPUs and on CPUs."""
+
+import os
+from typing import Any
+
+import torch
+import torch.distributed
+from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.registry import OPTIMIZERS
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import load_state_dict
+from torch import nn
+
+from fume_mm.io.weights import WEIGHTS_ONLY, read_checkpoint
+from fume_mm.registry import register_all_modules
+
+from .config import config_errors
+from .fitting import check_parts
+
+
+class ConfigRunner(Runner):
+    """MMEngine's Runner, which builds every part before it starts to work.
+
+    MMEngine builds loops, loaders and optimisers on the way; a mistake in one of them
+    is found here together, as a UserError that names it.
+    """
+
+    # MMEngine's attributes, first a config, then what is built from it
+    _train_loop: Any
+    _val_loop: Any
+    _test_loop: Any
+    optim_wrapper: Any
+    param_schedulers: Any
+
+    def train(self) -> nn.Module:
+        """Train; see :meth:`mmengine.runner.Runner.train`."""
+        with config_errors(self.cfg):
+            self._train_loop = self.build_train_loop(self._train_loop)
+            self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
+            if self.param_schedulers is not None:
+                self.param_schedulers = self.build_param_scheduler(
+                    self.param_schedulers
+                )
+            if self._val_loop is not None:
+                self._val_loop = self.build_val_loop(self._val_loop)
+        return super().train()
+
+    def val(self) -> dict:
+        """Validate; see :meth:`mmengine.runner.Runner.val`."""
+        with config_errors(self.cfg):
+            self._val_loop = self.build_val_loop(self._val_loop)
+        return super().val()
+
+    def test(self) -> dict:
+        """Test; see :meth:`mmengine.runner.Runner.test`."""
+        with config_errors(self.cfg):
+            self._test_loop = self.build_test_loop(self._test_loop)
+        return super().test()
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> Any:
+        """MMEngine's, but a model without parameters has nothing to synchronise."""
+        if not any(p.requires_grad for p in model.parameters()):
+            return model
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    def load_checkpoint(
+        self, filename: str, *args: Any, strict: bool = False, **kwargs: Any
+    ) -> dict:
+        """MMEngine's, and files of weights alone (``.safetensors``)."""
+        if not str(filename).endswith(WEIGHTS_ONLY):
+            return super().load_checkpoint(filename, *args, strict=strict, **kwargs)
+        content = read_checkpoint(str(filename))
+        self.call_hook('after_load_checkpoint', checkpoint=content)
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        load_state_dict(model, content['state_dict'], strict, self.logger)
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return content
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """MMEngine's, which does not name an optimiser that it does not know."""
+        if isinstance(optim_wrapper, dict):
+            kind = optim_wrapper.get('optimizer', {}).get('type')
+            if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+                raise KeyError(f'{kind} is not in the optimizer registry')
+        return super().build_optim_wrapper(optim_wrapper)
+
+
+def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:
+    """The Runner of ``cfg``.
+
+    With a launcher and no GPU the processes talk over gloo, which MMEngine's own set-up
+    does not do.
+
+    Raises:
+        UserError: For a part that cannot be built or does not fit the others, naming
+            it.
+    """
+    register_all_modules()
+    cfg.launcher = launcher
+    if launcher != 'none':
+        on_cpu = not torch.cuda.is_available()
+        if on_cpu and launcher == 'pytorch':
+            os.environ.setdefault('OMP_NUM_THREADS', '1')
+            torch.distributed.init_process_group(backend='gloo')
+        cfg.model_wrapper_cfg = {
+            'type': 'MMDistributedDataParallel',
+            'find_unused_parameters': cfg.pop('find_unused_parameters', True),
+            'broadcast_buffers': False,
+        }
+        if on_cpu:
+            cfg.model_wrapper_cfg['device_ids'] = None
+    with config_errors(cfg):
+        check_parts(cfg)
+        return ConfigRunner.from_cfg(cfg)

@@ -1,0 +1,275 @@
+"""A model as one graph that other programs run: ONNX, OpenVINO, torch.export."""
+
+import copy
+import logging
+import tempfile
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from fume_mm.drawing import dataset_note
+from fume_mm.errors import UserError
+from fume_mm.io.provenance import file_sha256
+from fume_mm.models.dual_gas_model import resize_logits
+from fume_mm.version import __version__
+
+from .export_check import patterns_of, random_inputs
+from .graph import METADATA_KEY, GraphInfo, output_names
+
+#: Format: ending of its file.
+FORMATS = {'onnx': '.onnx', 'openvino': '.xml', 'exported-program': '.pt2'}
+#: Format: packages that writing it needs.
+NEEDS = {
+    'onnx': ('onnx', 'onnxscript', 'onnxruntime'),
+    'openvino': ('onnx', 'onnxscript', 'openvino'),
+    'exported-program': (),
+}
+#: Models that have no graph, and why.
+CANNOT = {
+    'RandomForestModel': 'is a forest of decision trees on hand-made features, no '
+    'network; it is used through its config',
+}
+
+
+class ExportGraph(nn.Module):
+    """A DualGasModel with its normalisation, on tensors alone.
+
+    Args:
+        model: In eval mode.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.mean = float(model.data_preprocessor.mean)
+        self.std = float(model.data_preprocessor.std)
+        self.names = output_names(
+            model.gases,
+            masks=model.decode_head is not None,
+            health=model.health_head is not None,
+        )
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """See :mod:`fume_mm.inference.graph`."""
+        *frames, present = inputs
+        normal = {
+            gas: (x.float() - self.mean) / self.std
+            for gas, x in zip(self.model.gases, frames, strict=True)
+        }
+        # forward_dense in its parts, for masks are wanted before and after enlarging
+        masks, fused = self.model.run_dense(normal, present)
+        found: dict[str, Tensor] = {}
+        for gas, coarse in masks.items():
+            full = resize_logits(coarse, tuple(normal[gas].shape[2:]))
+            found[f'{gas}_logits'] = full
+            found[f'{gas}_mask'] = _classes(full)
+            found[f'{gas}_coarse'] = coarse
+        if self.model.health_head is not None:
+            health = self.model.health_head(fused, masks, present)
+            found['health'] = health.softmax(dim=1)
+        return tuple(found[name] for name in self.names)
+
+
+def _classes(logits: Tensor) -> Tensor:
+    """``argmax`` over dimension 1, uint8; engines compare faster than they sort."""
+    best = logits[:, 0]
+    classes = torch.zeros_like(best, dtype=torch.uint8)
+    for class_id in range(1, logits.shape[1]):
+        classes = torch.where(logits[:, class_id] > best, class_id, classes)
+        best = torch.maximum(best, logits[:, class_id])
+    return classes.to(torch.uint8)
+
+
+class HalfStored(nn.Module):
+    """A graph whose weights are half as large in a file; it computes in float32.
+
+    Computing in half precision, too, takes a third longer with ONNX Runtime on a
+    processor, which has it for few operations and converts before and after. What is
+    one number per channel (norms, biases) is small and stays float32.
+
+    Args:
+        graph: The graph; it is not changed.
+    """
+
+    def __init__(self, graph: ExportGraph) -> None:
+        super().__init__()
+        self.names = graph.names
+        self._graph = (graph,)  # in a tuple, so that its weights are not this module's
+        self._stored: list[str] = []
+        for name, value in [*graph.named_parameters(), *graph.named_buffers()]:
+            value = value.detach()
+            halved = value.half() if _is_weight(value) else value
+            self.register_buffer(f'value_{len(self._stored)}', halved)
+            self._stored.append(name)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """See :class:`ExportGraph`."""
+        values = {}
+        for i, name in enumerate(self._stored):
+            value = getattr(self, f'value_{i}')
+            values[name] = value.float() if value.dtype == torch.half else value
+        return torch.func.functional_call(self._graph[0], values, inputs)
+
+
+def _is_weight(value: Tensor) -> bool:
+    return value.dtype == torch.float32 and value.ndim > 1
+
+
+def with_half_weights(model: Any) -> Any:
+    """A copy of ``model`` whose weights have lost what :class:`HalfStored` loses."""
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        for value in [*model.parameters(), *model.buffers()]:
+            if _is_weight(value):
+                value.copy_(value.half())
+    return model
+
+
+def require_exportable(cfg: Config, form: str) -> None:
+    """Say at once what an export would fail of.
+
+    Raises:
+        UserError: If the config's model has no graph, or naming packages that the
+            format needs and that are not installed.
+    """
+    absent = [name for name in NEEDS[form] if find_spec(name) is None]
+    if absent:
+        raise UserError(
+            f"format {form} needs {', '.join(absent)}; pip install 'fume_mm[export]'."
+        )
+    kind = cfg.model.type
+    if kind in CANNOT:
+        raise UserError(
+            f'{cfg.filename}: {kind} cannot be exported: it {CANNOT[kind]}.'
+        )
+
+
+def pipeline_scale(cfg: Config) -> tuple[int, int]:
+    """(width, height) that the config's test pipeline resizes frames to."""
+    for step in cfg.test_dataloader.dataset.pipeline:
+        if step['type'] == 'ResizeDualGas':
+            width, height = step['scale']
+            return int(width), int(height)
+    raise UserError(
+        f'{cfg.filename}: its test pipeline has no ResizeDualGas, so frames have no '
+        'size of their own; name one with --size.'
+    )
+
+
+def export_model(
+    model: Any,
+    path: str | Path,
+    *,
+    form: str,
+    scale: tuple[int, int],
+    dynamic_size: bool = False,
+    half: bool = False,
+    checkpoint: str | None = None,
+) -> GraphInfo:
+    """Write a model to a file.
+
+    Args:
+        model: As :func:`~fume_mm.apis.init_model` gives it, on the CPU.
+        path: The file; an OpenVINO model has a ``.bin`` beside it.
+        form: A key of :data:`FORMATS`.
+        scale: (width, height) of the frames.
+        dynamic_size: Let the graph take other sizes, too.
+        half: Store the weights in half precision.
+        checkpoint: The file of its weights, for the record.
+
+    Returns:
+        What the file says of itself.
+
+    Raises:
+        UserError: If the model cannot be exported, see also
+            :func:`require_exportable`.
+    """
+    require_exportable(model.cfg, form)
+    graph: Any = ExportGraph(model.eval())
+    if half:
+        graph = HalfStored(graph)
+    known = model.dataset_meta
+    real = 'real' if known.get('simulated') is False else None
+    info = GraphInfo(
+        gases=tuple(model.gases),
+        outputs=tuple(graph.names),
+        scale=scale,
+        fixed=not dynamic_size,
+        config=Path(model.cfg.filename or 'config').name,
+        training_data=dataset_note(known) or real,
+        checkpoint_sha256=file_sha256(checkpoint) if checkpoint else None,
+        fume_mm=__version__,
+        half=half,
+    )
+    width, height = scale
+    example = random_inputs(model, patterns_of(model.gases)[:1] * 2, (height, width))
+    batch = torch.export.Dim('batch')
+    axes: dict[int, Any] = {0: batch}
+    if dynamic_size:
+        axes |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    shapes = (*(dict(axes) for _ in model.gases), {0: batch})
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter('ignore')
+            program = torch.export.export(graph, example, dynamic_shapes=(shapes,))
+            WRITERS[form](program, Path(path), info)
+    except OSError as error:
+        raise UserError(
+            f'{path}: cannot be written ({error.strerror}); name another file.'
+        ) from error
+    except Exception as error:  # the exporter's own kinds of refusal are many
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        raise UserError(
+            f'{info.config}: cannot be exported as {form}: {(lines or ["?"])[0]}; '
+            + (
+                'try a fixed size.'
+                if dynamic_size
+                else 'docs/deployment.md lists the models that can.'
+            )
+        ) from error
+    return info
+
+
+def _write_onnx(program: Any, path: Path, info: GraphInfo) -> None:
+    # it tells at length which of torchvision's operators are not there
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    names = [*info.gases, 'present']
+    exported = torch.onnx.export(
+        program,
+        input_names=names,
+        output_names=list(info.outputs),
+        dynamo=True,
+        verbose=False,
+    )
+    assert exported is not None
+    exported.model.metadata_props[METADATA_KEY] = info.to_json()
+    exported.save(str(path), external_data=False)
+
+
+def _write_openvino(program: Any, path: Path, info: GraphInfo) -> None:
+    import openvino
+
+    with tempfile.TemporaryDirectory(prefix='fume_mm_') as folder:
+        onnx = Path(folder) / 'model.onnx'
+        _write_onnx(program, onnx, info)
+        # not convert_model, which would make float32 of half weights
+        model = openvino.Core().read_model(str(onnx))
+        model.set_rt_info(info.to_json(), METADATA_KEY)
+        openvino.save_model(model, str(path), compress_to_fp16=False)
+        del model  # its weights are those of the temporary file
+
+
+def _write_program(program: Any, path: Path, info: GraphInfo) -> None:
+    torch.export.save(program, str(path), extra_files={METADATA_KEY: info.to_json()})
+
+
+WRITERS = {
+    'onnx': _write_onnx,
+    'openvino': _write_openvino,
+    'exported-program': _write_program,
+}

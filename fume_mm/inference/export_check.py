@@ -1,0 +1,227 @@
+"""Whether an exported file says what PyTorch says."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import Tensor
+from torch.nn import functional as F
+
+from fume_mm.errors import UserError
+from fume_mm.io.images import Frame, read_gray
+from fume_mm.structures import GASES
+
+from .graph import GraphInfo
+from .samples import gather
+
+#: Largest difference that is let pass, relative to the largest value.
+TOLERANCE = 1e-3
+#: Share of a mask's pixels that may differ: those where two classes are all but equal.
+MASK_TOLERANCE = 1e-3
+#: Of zeros: what their difference is relative to.
+_SMALLEST = 1e-2
+
+Inputs = tuple[Tensor, ...]
+
+
+def patterns_of(gases: Sequence[str]) -> list[str]:
+    """What a sample of these gases may have: both, the one, the other."""
+    return [' '.join(gases), *gases] if len(gases) > 1 else list(gases)
+
+
+def random_inputs(
+    model: Any, patterns: Sequence[str], size: tuple[int, int], *, seed: int = 0
+) -> Inputs:
+    """Random frames, one sample per pattern of gases, as the graph takes them.
+
+    A frame that is not there is random, too.
+
+    Args:
+        model: Which has ``gases``.
+        patterns: Per sample the gases that it has, ``'co2 ch4'``.
+        size: (H, W).
+        seed: Of the frames.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    frames = [
+        torch.randint(
+            256, (len(patterns), 1, *size), generator=generator, dtype=torch.uint8
+        )
+        for _ in model.gases
+    ]
+    return (*frames, _present(patterns))
+
+
+def real_inputs(
+    model: Any, frames: Mapping[str, Frame], size: tuple[int, int]
+) -> Inputs:
+    """Real frames, once for each pattern of gases that can be made of them.
+
+    Args:
+        model: Which has ``gases``.
+        frames: By gas, as :func:`~fume_mm.io.images.read_gray` takes them.
+        size: (H, W) that they are resized to.
+
+    Raises:
+        UserError: Naming a frame that cannot be used, or if the model looks at none.
+    """
+    own = [gas for gas in model.gases if gas in frames]
+    if not own:
+        raise UserError(
+            f'the model looks at {", ".join(model.gases)} only; give such a frame.'
+        )
+    patterns = patterns_of(own)
+    rows = []
+    for gas in model.gases:
+        row: np.ndarray = np.zeros(size, np.uint8)
+        if gas in own:
+            row = cv2.resize(read_gray(frames[gas]), size[::-1])
+        rows.append(torch.from_numpy(row).expand(len(patterns), 1, *size))
+    return (*rows, _present(patterns))
+
+
+def found_frames(cfg: Config, gases: Sequence[str]) -> dict[str, Frame]:
+    """The frames of a sample of the config's test set, if that is on disk.
+
+    Args:
+        cfg: A whole config.
+        gases: The sample has as many of them as any.
+
+    Raises:
+        UserError: If the set's list is broken, or a file it names.
+    """
+    dataset = cfg.test_dataloader.dataset
+    path = Path(dataset.get('data_root', ''), dataset.get('ann_file', ''))
+    if not path.is_file():
+        return {}
+    samples = gather(str(path))
+    return max(samples, key=lambda sample: len({*sample.frames} & {*gases})).frames
+
+
+def _present(patterns: Sequence[str]) -> Tensor:
+    return torch.tensor([[gas in one.split() for gas in GASES] for one in patterns])
+
+
+def reference(model: Any, inputs: Inputs) -> dict[str, np.ndarray]:
+    """What PyTorch says, by its usual path: frames that are not there are not read."""
+    *rows, present = inputs
+    preprocessor = model.data_preprocessor
+    frames = {
+        gas: (x.float() - preprocessor.mean) / preprocessor.std
+        for gas, x in zip(model.gases, rows, strict=True)
+    }
+    with torch.no_grad():
+        out = model({**frames, 'present': present})
+    found = {}
+    for gas in (gas for gas in model.gases if gas in out):
+        found[f'{gas}_logits'] = out[gas].numpy()
+        found[f'{gas}_mask'] = out[gas].argmax(dim=1).numpy().astype(np.uint8)
+    if 'health' in out:
+        found['health'] = out['health'].softmax(dim=1).numpy()
+    return found
+
+
+def open_exported(
+    path: str | Path, info: GraphInfo
+) -> Callable[[Inputs], dict[str, np.ndarray]]:
+    """An exported file, whatever its format, as a function from inputs to outputs."""
+    path = Path(path)
+    if path.suffix == '.pt2':
+        module = torch.export.load(str(path)).module()
+
+        def run_program(inputs: Inputs) -> dict[str, np.ndarray]:
+            with torch.no_grad():
+                values = [x.numpy() for x in module(*inputs)]
+            return dict(zip(info.outputs, values, strict=True))
+
+        return run_program
+    from .exported import open_engine
+
+    engine = open_engine(path)
+    names = [*info.gases, 'present']
+
+    def run_engine(inputs: Inputs) -> dict[str, np.ndarray]:
+        arrays = {
+            name: np.ascontiguousarray(x.numpy())
+            for name, x in zip(names, inputs, strict=True)
+        }
+        return engine.run(arrays, info.outputs)
+
+    return run_engine
+
+
+def check_export(
+    model: Any, path: str | Path, info: GraphInfo, samples: Mapping[str, Inputs]
+) -> dict[str, dict[str, float]]:
+    """Hold an exported file against PyTorch.
+
+    Args:
+        model: What was exported; of ``info.half``,
+            :func:`~fume_mm.inference.export.with_half_weights` of it.
+        path: The file.
+        info: What it says of itself.
+        samples: By name, inputs as the graph takes them.
+
+    Returns:
+        By name and output the largest difference, relative to the largest value; of
+        masks, the share of pixels that differ.
+
+    Raises:
+        UserError: If one is beyond what rounding explains, or the file cannot be run.
+    """
+    run = open_exported(path, info)
+    differences = {}
+    for name, inputs in samples.items():
+        expected = reference(model, inputs)
+        try:
+            found = run(inputs)
+        except Exception as error:  # each engine has kinds of its own
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UserError(
+                f'{path}: cannot be run on {name} ({reason}); the file is not kept.'
+            ) from error
+        differences[name] = compare(expected, found)
+        for output, value in differences[name].items():
+            limit = MASK_TOLERANCE if output.endswith('_mask') else TOLERANCE
+            if not value <= limit:  # also NaN
+                raise UserError(
+                    f'{path}: on {name}, {output} differs from PyTorch by {value:.2g} '
+                    f'(allowed {limit:g}); the file is not kept.'
+                )
+    return differences
+
+
+def compare(
+    expected: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """The differences of :func:`check_export` for one batch.
+
+    Args:
+        expected: Of :func:`reference`.
+        found: What the file says; ``<gas>_coarse`` is enlarged and held against the
+            logits.
+    """
+    differences = {}
+    for output, value in found.items():
+        gas, _, kind = output.partition('_')
+        # of a gas that no sample has PyTorch says nothing, the file zeros
+        truth = expected.get(output, np.zeros_like(value))
+        if kind == 'mask':
+            differences[output] = float((truth != value).mean())
+            continue
+        if kind == 'coarse' and f'{gas}_logits' in expected:
+            truth = expected[f'{gas}_logits']
+            enlarged = F.interpolate(
+                torch.from_numpy(value),
+                size=truth.shape[2:],
+                mode='bilinear',
+                align_corners=False,
+            )
+            value = enlarged.numpy()
+        scale = max(float(np.abs(truth).max()), _SMALLEST)
+        differences[output] = float(np.abs(truth - value).max()) / scale
+    return differences

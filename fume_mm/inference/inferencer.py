@@ -1,0 +1,363 @@
+"""Inference for users: whatever frames they have in, masks, health and files out.
+
+MMEngine's ``BaseInferencer`` takes one input per sample, holds all predictions before
+the first is drawn, and needs torch. Here a sample has two optional frames, results are
+written as they come, and an exported file runs without torch; so its steps
+(``preprocess``, ``forward``, ``visualize``, ``postprocess``) and its call are kept, and
+its class is not inherited.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fume_mm.errors import UserError
+from fume_mm.io.images import read_frame
+from fume_mm.io.progress import progress_bar, remark
+from fume_mm.structures import GASES
+from fume_mm.structures.dual_gas_result import DualGasResult
+
+from .predictor import Predictor
+from .samples import SampleFrames, describe, gather
+from .writer import ResultWriter
+
+ROOT = Path(__file__).resolve().parents[2]
+#: The weights that the repository brings along, and their config.
+BOX_CONFIG = 'configs/fume/fume_fastscnn_benchmark_health.py'
+BOX_WEIGHTS = 'demo/weights/fume_fastscnn_benchmark_health.safetensors'
+CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+
+
+def default_model() -> tuple[str, str]:
+    """Config and weights to use where none are named: those in the repository.
+
+    FUME on Fast-SCNN, trained on simulated frames; its model card lies beside it.
+
+    Raises:
+        UserError: If this is an installation without the repository.
+    """
+    found = ROOT / BOX_CONFIG, ROOT / BOX_WEIGHTS
+    if not all(path.is_file() for path in found):
+        raise UserError(
+            'no model was given, and the weights in the box are part of the '
+            'repository, not of the installed package; give a config and checkpoint, '
+            'or an exported file.'
+        )
+    return str(found[0]), str(found[1])
+
+
+def choose_model(model: Any, weights: Any) -> tuple[Any, Any]:
+    """Model and weights as given, or :func:`default_model` if neither is."""
+    return default_model() if model is None and weights is None else (model, weights)
+
+
+def load_predictor(
+    model: Any, weights: str | Path | None = None, device: str = 'cpu'
+) -> Predictor:
+    """What predicts, from what a user names.
+
+    Args:
+        model: A config (path or object), an exported file, a model that
+            :func:`~fume_mm.apis.init_model` gave, or a predictor.
+        weights: The checkpoint of a config.
+        device: Where a config's model runs; an exported file runs on the CPU.
+
+    Raises:
+        UserError: If there is no such file, or weights are missing or left over.
+    """
+    if model is None:
+        raise UserError(f'{weights}: give the config that it was trained with, too.')
+    is_path = isinstance(model, (str, Path))
+    if is_path and Path(model).suffix.lower() not in CONFIG_SUFFIXES:
+        return _exported(Path(model), weights, device)
+    if not is_path and hasattr(model, 'predict') and not hasattr(model, 'state_dict'):
+        return model
+    built = hasattr(model, 'state_dict')
+    if not built and weights is None:
+        raise UserError(
+            f'{model if is_path else "the config"}: has no weights of its own; give a '
+            'checkpoint with it, such as last.pth of a work dir.'
+        )
+    from .torch_predictor import TorchPredictor, init_model
+
+    if built:
+        return TorchPredictor(model)
+    return TorchPredictor(init_model(model, weights, device))
+
+
+def _exported(path: Path, weights: Any, device: str) -> Predictor:
+    if not path.is_file():
+        raise UserError(
+            f'{path}: there is no such file; give a config (.py) with its checkpoint, '
+            'or an exported model.'
+        )
+    if weights is not None:
+        raise UserError(
+            f'{path}: is not a config (.py), and an exported model holds its weights; '
+            f'leave {weights} out, or give the config.'
+        )
+    if device != 'cpu':
+        raise UserError(
+            f'device {device!r}: an exported model runs on the CPU; give the config '
+            'and checkpoint to use another device.'
+        )
+    from .exported import ExportedModel
+
+    return ExportedModel(path)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One sample on its way out.
+
+    Attributes:
+        sample: Where its frames are from.
+        frames: By gas, (H, W) uint8 as the model saw them before resizing.
+        handling: By gas, what was done to read a frame that was not 8-bit gray.
+        result: What the model says.
+        panel: (h, w, 3) uint8 RGB, if one was written.
+    """
+
+    sample: SampleFrames
+    frames: dict[str, np.ndarray]
+    handling: dict[str, str]
+    result: DualGasResult
+    panel: np.ndarray | None = None
+
+
+class DualGasInferencer:
+    """Masks of tube and gas, and rumen health, of any number of samples.
+
+    Examples:
+        >>> inferencer = DualGasInferencer('fume_fastscnn.py', 'last.pth')
+        >>> inferencer(co2='a_co2.png', ch4='a_ch4.png')['predictions'][0].areas()
+        >>> inferencer('frames/', out_dir='results')
+
+    Args:
+        model: See :func:`load_predictor`; None for :func:`default_model`.
+        weights: See :func:`load_predictor`.
+        device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``.
+        batch_size: Samples that are in memory together.
+
+    Raises:
+        UserError: If the model cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        weights: str | Path | None = None,
+        *,
+        device: str = 'cpu',
+        batch_size: int = 8,
+    ) -> None:
+        if batch_size < 1:
+            raise UserError(f'batch_size is {batch_size}; choose 1 or more.')
+        self.batch_size = batch_size
+        model, weights = choose_model(model, weights)
+        self.predictor = load_predictor(model, weights, device)
+        #: What the model learned from, in a few words; None if there is no need to say.
+        self.training_data: str | None = getattr(self.predictor, 'training_data', None)
+        named = isinstance(model, (str, Path))
+        #: What results say of where they are from.
+        self.model_name = str(model) if named else type(self.predictor).__name__
+        self.weights_name = None if weights is None else str(weights)
+
+    def __call__(
+        self,
+        inputs: Any = None,
+        *,
+        co2: Any = None,
+        ch4: Any = None,
+        split: str | None = None,
+        out_dir: str | Path | None = None,
+        return_vis: bool = False,
+        probabilities: bool = False,
+        pbar: bool = True,
+    ) -> dict[str, list]:
+        """Predict, and keep all results in memory.
+
+        Args:
+            inputs: See :func:`~fume_mm.inference.samples.gather`.
+            co2: Likewise.
+            ch4: Likewise.
+            split: Likewise.
+            out_dir: Also write masks, panels, ``results.json`` and ``results.csv``.
+            return_vis: Also return the panels.
+            probabilities: Also give the probability of each class at each pixel.
+            pbar: Whether to show progress and the pairing.
+
+        Returns:
+            ``predictions``, :class:`DualGasResult` in the order of the samples, and
+            ``visualization``, their panels (h, w, 3) uint8 RGB or nothing.
+
+        Raises:
+            UserError: Naming what cannot be used; before the model runs if it can be
+                seen then.
+        """
+        stream = self.stream(
+            inputs,
+            co2=co2,
+            ch4=ch4,
+            split=split,
+            out_dir=out_dir,
+            probabilities=probabilities,
+            pbar=pbar,
+        )
+        return self.postprocess(stream, return_vis=return_vis)
+
+    def stream(
+        self,
+        inputs: Any = None,
+        *,
+        co2: Any = None,
+        ch4: Any = None,
+        split: str | None = None,
+        out_dir: str | Path | None = None,
+        panels: bool = True,
+        probabilities: bool = False,
+        pbar: bool = True,
+    ) -> Iterator[Prediction]:
+        """Predict sample by sample, in constant memory; see :meth:`__call__`.
+
+        Inputs and the output folder are checked at once, frames are read when their
+        turn comes.
+
+        Args:
+            inputs: See :meth:`__call__`.
+            co2: See :meth:`__call__`.
+            ch4: See :meth:`__call__`.
+            split: See :meth:`__call__`.
+            out_dir: See :meth:`__call__`.
+            panels: Whether panels are written beside the masks.
+            probabilities: See :meth:`__call__`.
+            pbar: See :meth:`__call__`.
+        """
+        samples = gather(inputs, co2=co2, ch4=ch4, split=split)
+        if pbar and len(samples) > 1:
+            remark(describe(samples))
+        writer = None
+        if out_dir is not None:
+            writer = ResultWriter(
+                out_dir,
+                samples=samples,
+                about={
+                    'model': self.model_name,
+                    'weights': self.weights_name,
+                    'training_data': self.training_data,
+                },
+                panels=panels,
+            )
+        return self._run(samples, writer, panels, probabilities, pbar)
+
+    def _run(
+        self,
+        samples: Sequence[SampleFrames],
+        writer: ResultWriter | None,
+        panels: bool,
+        probabilities: bool,
+        pbar: bool,
+    ) -> Iterator[Prediction]:
+        bar = progress_bar(total=len(samples), unit='sample', show=pbar)
+        try:
+            for batch in self.preprocess(samples):
+                for prediction in self.forward(batch, probabilities=probabilities):
+                    if writer is not None:
+                        panel = self.visualize(prediction) if panels else None
+                        prediction = replace(prediction, panel=panel)
+                        writer.write(
+                            prediction.sample,
+                            prediction.result,
+                            handling=prediction.handling,
+                            panel=panel,
+                        )
+                    bar.update()
+                    yield prediction
+        finally:
+            bar.close()
+            if writer is not None:
+                writer.close()
+
+    def preprocess(self, samples: Sequence[SampleFrames]) -> Iterator[list[dict]]:
+        """Batches of samples with their frames read: ``sample``, ``frames``, ..."""
+        for start in range(0, len(samples), self.batch_size):
+            yield [_read(sample) for sample in samples[start : start + self.batch_size]]
+
+    def forward(
+        self, batch: Sequence[dict[str, Any]], *, probabilities: bool = False
+    ) -> list[Prediction]:
+        """What the model says of a batch of :meth:`preprocess`."""
+        results = self.predictor.predict(
+            [{'name': item['sample'].name, **item['frames']} for item in batch],
+            probabilities,
+        )
+        predictions = []
+        for item, result in zip(batch, results, strict=True):
+            seconds = {'read': item.pop('seconds'), **result.seconds}
+            predictions.append(
+                Prediction(**item, result=replace(result, seconds=seconds))
+            )
+        return predictions
+
+    def visualize(
+        self, prediction: Prediction, *, title: str | None = None
+    ) -> np.ndarray:
+        """The panel of a prediction, (h, w, 3) uint8 RGB.
+
+        Without Pillow and Matplotlib, which panels are written with, it is the plainer
+        picture of the video demo.
+        """
+        note = f'training data: {self.training_data}' if self.training_data else None
+        result = prediction.result
+        title = title or result.name
+        try:
+            from fume_mm.drawing.panel import draw_result
+        except ModuleNotFoundError:
+            from fume_mm.drawing.side_by_side import SideBySide
+
+            sizes = {gas: x.shape[::-1] for gas, x in prediction.frames.items()}
+            drawing = SideBySide(sizes, note=note)
+            return drawing.draw(
+                prediction.frames, result.masks, result.health_scores, title=title
+            )
+        return draw_result(
+            prediction.frames,
+            result.masks,
+            result.health_scores,
+            title=title,
+            note=note,
+        )
+
+    def postprocess(
+        self, predictions: Iterator[Prediction], *, return_vis: bool = False
+    ) -> dict[str, list]:
+        """Collect results, and panels if wanted; see :meth:`__call__`."""
+        results, panels = [], []
+        for prediction in predictions:
+            results.append(prediction.result)
+            if return_vis:
+                drawn = prediction.panel
+                panels.append(self.visualize(prediction) if drawn is None else drawn)
+        return {'predictions': results, 'visualization': panels}
+
+
+def _read(sample: SampleFrames) -> dict[str, Any]:
+    """The arguments of a :class:`Prediction` but its result, and the seconds taken."""
+    start = time.perf_counter()
+    frames, handling = {}, {}
+    for gas in (gas for gas in GASES if gas in sample.frames):
+        what = f'the {gas} frame of {sample.name}'
+        frames[gas], done = read_frame(sample.frames[gas], what=what)
+        if done:
+            handling[gas] = done
+    seconds = time.perf_counter() - start
+    return {
+        'sample': sample,
+        'frames': frames,
+        'handling': handling,
+        'seconds': seconds,
+    }

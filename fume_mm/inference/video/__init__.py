@@ -1,0 +1,1 @@
+"""Clips and cameras: two streams on one clock, annotated."""

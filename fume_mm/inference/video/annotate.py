@@ -1,0 +1,360 @@
+"""From two videos to an annotated one, a table, a timeline and a verdict.
+
+Decoding, inference, and drawing with encoding go on at once in threads of their own
+(OpenCV and the inference engines let go of Python's lock), a few frames apart: memory
+does not grow with the clip. OpenCV and NumPy only; the figure of the timeline needs
+Matplotlib and is left out, which is said, where there is none.
+"""
+
+import csv
+import json
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fume_mm.drawing.side_by_side import SideBySide
+from fume_mm.errors import UserError
+from fume_mm.io.files import disk_errors, make_folder
+from fume_mm.io.progress import progress_bar, remark
+from fume_mm.structures import GAS_LABELS, GASES
+from fume_mm.structures.dual_gas_result import DualGasResult
+
+from ..predictor import Predictor
+from .cameras import LivePairs, Source, open_pairs
+from .clips import ClipPairs, Instant
+from .tally import Tally, Timeline, values_of
+
+#: What is tried, in this order: OpenCV is built with different codecs.
+CODECS = (('mp4v', '.mp4'), ('avc1', '.mp4'), ('MJPG', '.avi'))
+TABLE, VERDICT, TIMELINE, ANNOTATED = (
+    'frames.csv',
+    'verdict.json',
+    'timeline',
+    'annotated',
+)
+_PENDING = 4
+
+
+def run_video(
+    predictor: Predictor,
+    *,
+    co2: Source | None = None,
+    ch4: Source | None = None,
+    out_dir: str | Path,
+    offset: float = 0.0,
+    fps: float | None = None,
+    max_latency: float | None = None,
+    duration: float | None = None,
+    about: dict[str, Any] | None = None,
+    pbar: bool = True,
+) -> dict[str, Any]:
+    """Annotate a clip or a live recording; see :mod:`.clips` for how clocks are kept.
+
+    Writes ``annotated.mp4`` (or ``.avi``), ``frames.csv``, ``timeline.png`` and
+    ``.svg`` and ``verdict.json``; files of these names are replaced. Ctrl-C ends a
+    live recording like any other end.
+
+    Args:
+        predictor: The model.
+        co2: A file, a camera's number, a stream's URL; None where it is not recorded.
+        ch4: Likewise; both files or both live.
+        out_dir: Made if need be.
+        offset: Seconds from the CO2 clip's first frame to the CH4 clip's.
+        fps: Instants per second (files), rate of the recording (live); by default the
+            higher one of the two.
+        max_latency: Live: seconds after which a frame that waited is not used (1).
+        duration: Live: seconds after which to end.
+        about: Put into the verdict: the model, its weights.
+        pbar: Whether to show progress and remarks.
+
+    Returns:
+        The content of ``verdict.json``.
+
+    Raises:
+        UserError: If a source, the folder or the model cannot be used; and, with all
+            files finished, if a file broke off or a stream stopped.
+        KeyboardInterrupt: On Ctrl-C in files, with what was done so far finished.
+    """
+    given = {'co2': co2, 'ch4': ch4}
+    pairs = open_pairs(
+        {gas: value for gas, value in given.items() if value is not None},
+        offset=offset,
+        rate=fps,
+        max_latency=max_latency,
+        duration=duration,
+    )
+    with closing(pairs):
+        return annotate(predictor, pairs, out_dir=out_dir, about=about, pbar=pbar)
+
+
+def annotate(
+    predictor: Predictor,
+    pairs: ClipPairs | LivePairs,
+    *,
+    out_dir: str | Path,
+    about: dict[str, Any] | None = None,
+    pbar: bool = True,
+) -> dict[str, Any]:
+    """:func:`run_video` of sources that are open already.
+
+    Args:
+        predictor: The model.
+        pairs: Of :func:`.cameras.open_pairs`; to be closed by who opened it.
+        out_dir: See :func:`run_video`.
+        about: See :func:`run_video`.
+        pbar: See :func:`run_video`.
+    """
+    usable = getattr(predictor, 'gases', GASES)
+    if not set(pairs.sizes) & set(usable):
+        names = ', '.join(GAS_LABELS[gas] for gas in usable)
+        raise UserError(f'the model looks at {names} only; give such a video.')
+    run = _Run(predictor, pairs, make_folder(out_dir), about or {}, pbar)
+    interrupted = None
+    try:
+        run.go()
+    except KeyboardInterrupt as error:
+        interrupted = error
+    finally:
+        run.close()
+    content = run.finish(interrupted=interrupted is not None)
+    if interrupted is not None and not pairs.live:
+        raise interrupted
+    problems = pairs.problems()
+    if problems:
+        raise UserError(
+            f'{"; ".join(problems)}. What was seen of it is in {run.out_dir}.'
+        )
+    return content
+
+
+class _Run:
+    """What is open while a clip is annotated.
+
+    Args:
+        predictor: The model.
+        pairs: Where instants come from.
+        out_dir: An existing folder.
+        about: Put into the verdict.
+        pbar: Whether to show progress and remarks.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        pairs: ClipPairs | LivePairs,
+        out_dir: Path,
+        about: dict[str, Any],
+        pbar: bool,
+    ) -> None:
+        self.predictor, self.pairs, self.out_dir = predictor, pairs, out_dir
+        self.about, self.pbar = about, pbar
+        training_data = getattr(predictor, 'training_data', None)
+        self.note = f'training data: {training_data}' if training_data else None
+        self.usable = getattr(predictor, 'gases', GASES)
+        self.drawing = SideBySide(pairs.sizes, note=self.note)
+        self.remarks: list[str] = []
+        self.seconds = dict.fromkeys(('decode', 'infer', 'draw', 'encode'), 0.0)
+        self.latencies: list[float] = []
+        self.timeline = Timeline(1 / pairs.rate)
+        self.tally = Tally()
+        self._said: set[str] = set()
+        self._slots = 0
+        self._picture: np.ndarray | None = None
+        self._last: tuple[Any, DualGasResult | None] = (None, None)
+        self.bar = progress_bar(total=pairs.count, unit='frame', show=pbar)
+        self.video, self.video_path = self._open_video()
+        self._file = (out_dir / TABLE).open('w', newline='', encoding='utf-8')
+        empty = DualGasResult('', {}).row()
+        del empty['name']
+        numbers = [f'{gas}_frame' for gas in GASES]
+        self.table = csv.DictWriter(self._file, ['time_s', *numbers, *empty])
+        self.table.writeheader()
+
+    def _open_video(self) -> tuple[Any, Path]:
+        inputs = {Path(str(x['source'])) for x in self.pairs.describe().values()}
+        for codec, suffix in CODECS:
+            path = self.out_dir / f'{ANNOTATED}{suffix}'
+            if path.resolve() in {x.resolve() for x in inputs}:
+                raise UserError(
+                    f'{path}: is one of the videos, and the annotated one would '
+                    'replace it; choose another output folder.'
+                )
+            video = cv2.VideoWriter(
+                str(path),
+                cv2.VideoWriter.fourcc(*codec),
+                round(self.pairs.rate, 3),
+                self.drawing.size,
+            )
+            if video.isOpened():
+                return video, path
+            path.unlink(missing_ok=True)
+        raise UserError(
+            f'{self.out_dir}: OpenCV can write none of '
+            f'{", ".join(codec for codec, _ in CODECS)} here; check the disk, or '
+            'install opencv-python from PyPI.'
+        )
+
+    def say(self, text: str) -> None:
+        """A remark, for the user at once and for the verdict."""
+        self.remarks.append(text)
+        if self.pbar:
+            remark(text)
+
+    def go(self) -> None:
+        """All instants: decode, infer, hand on to the thread that draws and encodes."""
+        self.start = time.perf_counter()
+        depth = 1 if self.pairs.live else _PENDING
+        pending: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                for instant in self.pairs:
+                    self._note_ends()
+                    result = self._predict(instant)
+                    pending.append(pool.submit(self._put, instant, result))
+                    if len(pending) > depth:
+                        pending.popleft().result()
+                    self.bar.update()
+            finally:
+                # also on Ctrl-C: what has been predicted is written
+                for future in pending:
+                    future.result()
+        self._note_ends()
+
+    def _note_ends(self) -> None:
+        running = [gas for gas in self.pairs.sizes if gas not in self.pairs.ended]
+        for gas, end in self.pairs.ended.items():
+            if gas not in self._said and running:
+                self.say(
+                    f'{GAS_LABELS[gas]} ends at {end:.2f} s; from then on it is absent.'
+                )
+            self._said.add(gas)
+
+    def _predict(self, instant: Instant) -> DualGasResult | None:
+        """None for an instant without a gas that the model looks at."""
+        if not any(gas in instant.shots for gas in self.usable):
+            return None
+        key = {gas: shot.index for gas, shot in instant.shots.items()}
+        if self._last[0] == key:  # a rate above the clips' own shows frames again
+            return self._last[1]
+        begin = time.perf_counter()
+        sample: dict[str, Any] = {'name': f'{instant.time:.3f} s'}
+        sample.update({gas: shot.frame for gas, shot in instant.shots.items()})
+        (result,) = self.predictor.predict([sample])
+        self.seconds['infer'] += time.perf_counter() - begin
+        self._last = key, result
+        return result
+
+    def _put(self, instant: Instant, result: DualGasResult | None) -> None:
+        """Draw, encode, and note an instant."""
+        begin = time.perf_counter()
+        frames = {gas: shot.frame for gas, shot in instant.shots.items()}
+        row: dict[str, Any] = {'time_s': f'{instant.time:.4f}'}
+        row |= {f'{gas}_frame': shot.index for gas, shot in instant.shots.items()}
+        values: dict[str, float] = {}
+        if result is not None:
+            row |= result.row()
+            del row['name']
+            values = values_of(result)
+        minutes, hundredths = divmod(round(100 * instant.time), 6000)
+        picture = self.drawing.draw(
+            frames,
+            {} if result is None else result.masks,
+            None if result is None else result.health_scores,
+            title=f'{minutes:02d}:{hundredths / 100:05.2f}',
+            areas=None if result is None else result.areas(),
+        )
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        drawn = time.perf_counter()
+        self._encode(picture, instant.time)
+        with disk_errors(self.out_dir):
+            self.table.writerow(row)
+            self._file.flush()
+        self.timeline.add(instant.time, values)
+        self.tally.add(values)
+        self.seconds['draw'] += drawn - begin
+        self.seconds['encode'] += time.perf_counter() - drawn
+        if isinstance(self.pairs, LivePairs):
+            now = time.monotonic() - self.pairs.zero
+            oldest = min(shot.time for shot in instant.shots.values())
+            self.latencies = [*self.latencies[-999:], now - oldest]
+
+    def _encode(self, picture: np.ndarray, time_: float) -> None:
+        """Put a picture at its time: a live one stays until the next one comes."""
+        slot = int(time_ * self.pairs.rate) if self.pairs.live else self._slots
+        while self._slots < slot:
+            self.video.write(picture if self._picture is None else self._picture)
+            self._slots += 1
+        if self._slots == slot:
+            self.video.write(picture)
+            self._slots += 1
+        self._picture = picture
+
+    def close(self) -> None:
+        """Close the files: they are complete."""
+        self.elapsed = time.perf_counter() - getattr(self, 'start', time.perf_counter())
+        self.seconds['decode'] = self.pairs.decode_seconds
+        self.bar.close()
+        self.video.release()
+        self._file.close()
+
+    def finish(self, *, interrupted: bool) -> dict[str, Any]:
+        """Write the timeline and the verdict; returns the latter."""
+        verdict = self.tally.verdict()
+        files = {'video': self.video_path.name, 'table': TABLE}
+        if self._draw_timeline(verdict):
+            files['timeline'] = f'{TIMELINE}.png'
+        gases = self.pairs.describe()
+        for gas, told in gases.items():
+            told['mean_share'] = self.tally.mean_areas(gas)
+        content = {
+            **self.about,
+            'training_data': getattr(self.predictor, 'training_data', None),
+            'verdict': verdict,
+            'instants': self.tally.instants,
+            'instants_per_second': self.pairs.rate,
+            'interrupted': interrupted,
+            'gases': gases,
+            'remarks': [*self.remarks, *self.pairs.problems()],
+            'speed': {
+                'seconds': self.elapsed,
+                'instants_per_second': self.tally.instants / max(self.elapsed, 1e-9),
+                'busy_seconds': self.seconds,
+            },
+            'files': files,
+        }
+        if self.latencies:
+            content['latency_seconds'] = {
+                'median': float(np.median(self.latencies)),
+                'largest': max(self.latencies),
+                'of_last': len(self.latencies),
+            }
+        text = json.dumps(content, indent=2) + '\n'
+        with disk_errors(self.out_dir):
+            (self.out_dir / VERDICT).write_text(text, encoding='utf-8')
+        return content
+
+    def _draw_timeline(self, verdict: dict[str, Any] | None) -> bool:
+        try:
+            from fume_mm.drawing.timeline import draw_timeline, write_timeline
+        except ModuleNotFoundError:
+            self.say(
+                'no figure of the timeline, for Matplotlib is not installed; its '
+                f'numbers are in {TABLE}.'
+            )
+            return False
+        times, series = self.timeline.series()
+        if not len(times):
+            return False
+        title = 'Timeline'
+        if verdict is not None:
+            title = f'{verdict["class"]} ({verdict["confidence"]:.0%})'
+        figure = draw_timeline(times, series, title=title, note=self.note)
+        with disk_errors(self.out_dir):
+            write_timeline(figure, self.out_dir / TIMELINE)
+        return True

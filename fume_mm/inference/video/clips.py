@@ -1,0 +1,262 @@
+"""Two video files on one clock; :mod:`.streams` is the same for cameras.
+
+Each output instant takes of each gas the latest frame that is not later than it;
+nothing is interpolated. Before a gas's first frame, and once its last frame has had its
+time, the gas is absent.
+
+Every frame is decoded, in order, a few ahead of need. Instants follow at an even rate,
+by default the higher one of the two. Times are those that the files give their frames,
+so that frame rates may differ, or vary.
+"""
+
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fume_mm.errors import UserError
+from fume_mm.io.images import read_gray
+
+# What is wrong with a video is said by this module; FFmpeg's own remarks beside it
+# would bury the message.
+os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')
+
+#: Containers round times to milliseconds: so much later is still not later.
+TOLERANCE = 0.001
+FASTEST = 1000.0
+_AHEAD = 4
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame of one gas.
+
+    Attributes:
+        index: Its number in the video, or among those that arrived.
+        time: Seconds on the common clock.
+        frame: (H, W) uint8.
+    """
+
+    index: int
+    time: float
+    frame: np.ndarray
+
+
+@dataclass(frozen=True)
+class Instant:
+    """What there is at one time of the output; a gas that is absent is no key."""
+
+    time: float
+    shots: dict[str, Shot]
+
+
+class Clip:
+    """A video file, decoded by a thread of its own, a few frames ahead.
+
+    Args:
+        path: The file.
+        start: When its first frame is, on the common clock, in seconds.
+        rate: Frames per second, if the file does not tell.
+
+    Raises:
+        UserError: If it cannot be opened, holds no frame, or has no rate.
+    """
+
+    def __init__(
+        self, path: str | Path, *, start: float = 0.0, rate: float | None = None
+    ) -> None:
+        self.source = str(path)
+        self.start = start
+        self.frames = 0
+        self.seconds = 0.0  # spent decoding
+        self.problem: str | None = None
+        self._capture = _opened_file(Path(path))
+        told = self._capture.get(cv2.CAP_PROP_FPS)
+        known = 0 < told <= FASTEST  # also refuses NaN
+        if not known and rate is None:
+            raise UserError(
+                f'{path}: does not tell its frame rate; give one (--fps), or convert '
+                'the file.'
+            )
+        self.rate = float(told if known else rate)  # type: ignore[arg-type]
+        self._zero: float | None = None
+        self._time = -math.inf
+        self._pool = ThreadPoolExecutor(1)
+        self._ahead: deque[Future[Shot | None]] = deque()
+        first = self._read()
+        if first is None:
+            self.close()
+            raise UserError(f'{path}: no frame of it can be decoded; record it again.')
+        self.size = first.frame.shape[1], first.frame.shape[0]
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        #: How many frames the file says it has; None if it does not.
+        self.count = int(count) if 0 < count < 2**40 else None
+        self._first: Shot | None = first
+
+    def next(self) -> Shot | None:
+        """The next frame; None at the end."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            self._ahead.extend(self._pool.submit(self._read) for _ in range(_AHEAD))
+            return first
+        if not self._ahead:
+            return None
+        shot = self._ahead.popleft().result()
+        if shot is None:
+            self._ahead.clear()
+            missing = 0 if self.count is None else self.count - self.frames
+            # some containers only estimate the number
+            if missing > max(2, 0.02 * self.frames):
+                self.problem = (
+                    f'{self.source}: broke off after {self.frames} of {self.count} '
+                    'frames; copy or record it again'
+                )
+        else:
+            self._ahead.append(self._pool.submit(self._read))
+        return shot
+
+    def _read(self) -> Shot | None:
+        begin = time.perf_counter()
+        good, pixels = self._capture.read()
+        if not good or pixels is None:
+            return None
+        told = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        self._zero = told if self._zero is None else self._zero
+        when = self.start + told - self._zero
+        if not math.isfinite(when) or when <= self._time:
+            when = self._time + 1 / self.rate if self.frames else self.start
+        self._time = when
+        name = f'{self.source}, frame {self.frames}'
+        shot = Shot(self.frames, when, to_gray(pixels, name))
+        self.frames += 1
+        self.seconds += time.perf_counter() - begin
+        return shot
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self._pool.shutdown(cancel_futures=True)
+        self._capture.release()
+
+
+def _opened_file(path: Path) -> Any:
+    if not path.is_file():
+        raise UserError(f'{path}: there is no such video; give the path of one.')
+    if path.stat().st_size == 0:
+        raise UserError(f'{path}: is empty; copy or record it again.')
+    capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened():
+        raise UserError(
+            f'{path}: cannot be opened as a video; it may be incomplete (copy it '
+            'again) or of a kind that OpenCV cannot read (convert it to MP4).'
+        )
+    return capture
+
+
+def to_gray(pixels: np.ndarray, name: str) -> np.ndarray:
+    """Gray levels (H, W) uint8 of a frame as OpenCV decodes videos, (H, W, 3)."""
+    if pixels.ndim == 3 and pixels.dtype == np.uint8 and min(pixels.shape[:2]) >= 16:
+        return cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    return read_gray(pixels, what=name)
+
+
+class ClipPairs:
+    """Instants of one or two video files, in order, at an even rate.
+
+    Args:
+        paths: By gas.
+        offset: Seconds from the CO2 clip's first frame to the CH4 clip's; negative if
+            CH4 began earlier. Time 0 is when the earlier one begins.
+        rate: Instants per second; by default the higher rate of the clips.
+    """
+
+    live = False
+
+    def __init__(
+        self,
+        paths: Mapping[str, str | Path],
+        *,
+        offset: float = 0.0,
+        rate: float | None = None,
+    ) -> None:
+        starts = {'co2': max(0.0, -offset), 'ch4': max(0.0, offset)}
+        if len(paths) == 1:
+            starts = dict.fromkeys(paths, 0.0)
+        self.clips: dict[str, Clip] = {}
+        try:
+            for gas, path in paths.items():
+                self.clips[gas] = Clip(path, start=starts[gas], rate=rate)
+        except UserError:
+            self.close()
+            raise
+        self.rate = rate or max(clip.rate for clip in self.clips.values())
+        self.ended: dict[str, float] = {}
+        #: Instants to expect; None if a file does not tell its length.
+        self.count: int | None = None
+        if all(clip.count for clip in self.clips.values()):
+            self.count = max(
+                math.ceil((clip.start + (clip.count or 0) / clip.rate) * self.rate)
+                for clip in self.clips.values()
+            )
+
+    @property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """(width, height) by gas."""
+        return {gas: clip.size for gas, clip in self.clips.items()}
+
+    def __iter__(self) -> Iterator[Instant]:
+        current: dict[str, Shot] = {}
+        coming = {gas: clip.next() for gas, clip in self.clips.items()}
+        number = 0
+        while True:
+            now = number / self.rate
+            number += 1
+            for gas, clip in self.clips.items():
+                shot = coming[gas]
+                while shot is not None and shot.time <= now + TOLERANCE:
+                    current[gas] = shot
+                    shot = coming[gas] = clip.next()
+                last = current.get(gas)
+                if shot is None and last is not None:
+                    end = last.time + 1 / clip.rate
+                    if now > end - TOLERANCE:
+                        del current[gas]
+                        self.ended[gas] = end
+            if len(self.ended) == len(self.clips):
+                return
+            yield Instant(now, dict(current))
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """What is to be said of each gas's file."""
+        return {
+            gas: {
+                'source': clip.source,
+                'frame_rate': clip.rate,
+                'frames_read': clip.frames,
+                'starts_at': clip.start,
+                'ends_at': self.ended.get(gas),
+            }
+            for gas, clip in self.clips.items()
+        }
+
+    @property
+    def decode_seconds(self) -> float:
+        """Spent decoding, in threads of their own."""
+        return sum(clip.seconds for clip in self.clips.values())
+
+    def problems(self) -> list[str]:
+        """What went wrong with the files."""
+        return [clip.problem for clip in self.clips.values() if clip.problem]
+
+    def close(self) -> None:
+        """Close the files."""
+        for clip in self.clips.values():
+            clip.close()

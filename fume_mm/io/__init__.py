@@ -1,0 +1,1 @@
+"""The ground floor: images, tables, weights, files, progress."""

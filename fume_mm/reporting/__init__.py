@@ -1,0 +1,1 @@
+"""What finished runs say: tables, plots, warnings, comparisons, the report page."""

@@ -1,0 +1,190 @@
+"""The report of a run: one HTML page that needs no other file and no network."""
+
+import base64
+import contextlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+from mmengine.config import Config
+
+from fume_mm.datasets.dual_gas_dataset import DualGasDataset
+from fume_mm.errors import UserError
+from fume_mm.version import __version__
+
+from . import run_plots as run_figures
+from .plots.sheet import figure_bytes
+from .report_tables import Table, headline, score_tables, vessel_table
+from .run_folder import RunFolder, note_of
+from .run_warnings import run_warnings
+from .terminal import results_title
+
+TEMPLATE = 'report.html.j2'
+#: Figures of one run in the order of the page, with a headline for each.
+FIGURES = {
+    'curves': 'Training',
+    'confusion': 'Confusion of the health classes',
+    'bars': 'mIoU',
+    'radar': 'F1 by class',
+    'reliability': 'Calibration',
+    'roc_pr': 'ROC and precision-recall',
+    'grid': 'Examples',
+    'errors': 'Errors',
+}
+#: As SVG they would be megabytes of pixels.
+PICTURES = ('grid', 'errors')
+#: Those that have a row of the page to themselves.
+WIDE_PICTURES = ('curves', 'confusion', 'bars', 'roc_pr', *PICTURES)
+#: The data card of a campaign, by file name.
+CARDS = ('DATA_CARD.md', 'README.md')
+
+
+class Picture(NamedTuple):
+    """A figure on the page: its data URI, or why there is none."""
+
+    name: str
+    title: str
+    source: str = ''
+    reason: str = ''
+
+
+def report_html(run: RunFolder) -> str:
+    """The page of a tested run.
+
+    Everything that comes from a file is escaped. Figures that a run has no files for
+    are named with the reason.
+
+    Raises:
+        UserError: If the run is not tested, or one of its files is broken.
+    """
+    tables = [*score_tables(run), _cost_table(run)]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        name=run.name,
+        title=results_title(run.marks),
+        note=note_of([run]) or '',
+        warnings=run_warnings(run),
+        headline=headline(run),
+        tables=[table for table in tables if table.rows],
+        vessels=vessel_table(run.predictions),
+        pictures=pictures(run),
+        wide_pictures=WIDE_PICTURES,
+        card=data_card(run),
+        provenance=provenance(run),
+        versions=list((run.results.get('versions') or {}).items()),
+        config_path=str(run.config_path),
+        config=run.config.pretty_text,
+        program=f'fume_mm {__version__}',
+    )
+
+
+def pictures(run: RunFolder) -> list[Picture]:
+    """Every figure of a run, in the order of the page."""
+    found = []
+    for kind, title in FIGURES.items():
+        try:
+            if kind in run_figures.OF_ALL:
+                figure = run_figures.OF_ALL[kind]([run])
+            else:
+                figure = run_figures.OF_ONE[kind](run)
+        except UserError as error:
+            found.append(Picture(kind, title, reason=str(error)))
+            continue
+        # as a picture of its own, so that the page's and the figures' ids never meet
+        form = 'png' if kind in PICTURES else 'svg'
+        mime = {'png': 'image/png', 'svg': 'image/svg+xml'}[form]
+        text = base64.b64encode(figure_bytes(figure, form)).decode()
+        found.append(Picture(kind, title, f'data:{mime};base64,{text}'))
+    return found
+
+
+def data_card(run: RunFolder) -> list[tuple[str, str]]:
+    """What is known of the campaign, (where it stands, text) each.
+
+    Its data card and campaign.json where they are; what the dataset's class says
+    otherwise.
+    """
+    found = []
+    for name in CARDS:
+        path = run.data_root / name
+        if run.data_root != Path() and path.is_file():
+            found.append((str(path), path.read_text('utf-8', errors='replace')))
+            break
+    path = run.data_root / 'campaign.json'
+    if run.data_root != Path() and path.is_file():
+        text = path.read_text('utf-8', errors='replace')
+        with contextlib.suppress(ValueError):  # shown as it is
+            text = json.dumps(json.loads(text), indent=2)
+        found.append((str(path), text))
+    if not found:
+        text = inspect.getdoc(DualGasDataset) or ''
+        found.append((DualGasDataset.__name__, text.partition('\nArgs:')[0]))
+    return found
+
+
+def provenance(run: RunFolder) -> list[tuple[str, str]]:
+    """Where the numbers come from, name and value each."""
+    results = run.results
+    dataset = results.get('dataset') or {}
+    bootstrap = results.get('bootstrap') or {}
+    rows = {
+        'tested': results.get('date'),
+        'run': str(run.path),
+        'config': results.get('config'),
+        'config SHA-256': results.get('config_sha256'),
+        'checkpoint': results.get('checkpoint'),
+        'checkpoint SHA-256': results.get('checkpoint_sha256'),
+        'commit': results.get('commit'),
+        'seed': _seed(run.config),
+        'test-time augmentation': 'yes' if results.get('tta') else 'no',
+        'dataset': dataset.get('name'),
+        'annotations': dataset.get('ann_file'),
+        'annotations SHA-256': dataset.get('ann_file_sha256'),
+        'samples': dataset.get('samples') or results['details'].get('num_samples'),
+        'vessels': results['details'].get('vessels', {}).get('number'),
+        'gases': ', '.join(dataset.get('gases') or []) or None,
+        'intervals': ', '.join(f'{name} {value}' for name, value in bootstrap.items()),
+    }
+    return [
+        (name, 'not recorded' if value in (None, '') else str(value))
+        for name, value in rows.items()
+    ]
+
+
+def _seed(config: Config) -> Any:
+    return (config.get('randomness') or {}).get('seed')
+
+
+def _cost_table(run: RunFolder) -> Table:
+    from fume_mm.engine.complexity import (
+        complexity,  # builds the model: seconds to import
+    )
+
+    head = ['', 'parameters', 'GMACs']
+    try:
+        cost = complexity(run.config, size=run.size())
+    except UserError as error:
+        return Table('Cost', head, [], note=str(error))
+    if not cost.parameters:
+        return Table('Cost', head, [])
+    rows = [
+        [name, f'{parameters:,}', f'{macs / 1e9:.3f}']
+        for name, (parameters, macs) in cost.by_part.items()
+    ]
+    rows.append(['model', f'{cost.parameters:,}', f'{cost.macs / 1e9:.3f}'])
+    height, width = cost.size
+    return Table(
+        'Cost',
+        head,
+        rows,
+        note=f'A sample with {" and ".join(cost.gases)} at {width}x{height}; counted '
+        f'by {cost.counter}.',
+    )

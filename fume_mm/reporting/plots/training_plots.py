@@ -1,0 +1,346 @@
+"""Figures of one run: training curves, confusion, calibration, ROC and PR curves."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from fume_mm.structures import HEALTH_CLASSES
+
+from .sheet import (
+    EDGE,
+    FONT,
+    HEALTH_SHADES,
+    LINE_STYLES,
+    QUIET,
+    SMALL,
+    Estimate,
+    cased,
+    marker,
+    new_sheet,
+    plain_axes,
+    rgb,
+    shade,
+)
+
+#: Values that vary more than so many times have a logarithmic axis.
+WIDE_RANGE = 100
+#: So many points of a curve have markers of their own.
+FEW_POINTS = 25
+#: A cell whose share is above this is dark, and its text white.
+DARK = 0.55
+BLUE, VERMILION = rgb((0, 114, 178)), rgb((213, 94, 0))
+
+
+class Curve(NamedTuple):
+    """Values over the steps of a training."""
+
+    name: str
+    steps: Sequence[float]
+    values: Sequence[float]
+
+
+def draw_curves(
+    losses: Mapping[str, Sequence[Curve]],
+    rates: Sequence[Curve],
+    scores: Sequence[Curve],
+    *,
+    subtitle: str = '',
+    note: str | None = None,
+) -> Figure:
+    """Losses, learning rate and validation scores over the steps of a training.
+
+    Args:
+        losses: By what they are of (a panel each, in this order).
+        rates: Learning rates.
+        scores: Scores of the validation, 0 to 1; the best step of each is ringed. No
+            panel without any.
+        subtitle: Which run it is.
+        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
+    """
+    panels: list[tuple[str, Sequence[Curve]]] = [
+        *((f'loss: {name}', curves) for name, curves in losses.items()),
+        ('learning rate', rates),
+        ('validation', scores),
+    ]
+    panels = [(name, curves) for name, curves in panels if curves]
+    columns = min(2, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    figure = new_sheet(
+        'Training', (4.6 * columns, 0.7 + 2.5 * rows), subtitle=subtitle, note=note
+    )
+    grid = figure.subplots(rows, columns, squeeze=False).flatten()
+    last = max((max(c.steps) for _, curves in panels for c in curves), default=1)
+    for axes, (name, curves) in zip(grid, panels, strict=False):
+        scale = 100 if curves is scores else 1
+        for index, curve in enumerate(curves):
+            _draw_curve(axes, curve, index, scale=scale)
+            if curves is scores:
+                _ring_best(axes, curve, index, scale=scale)
+        axes.set_title(name, loc='left', fontsize=FONT + 1)
+        axes.set_xlabel('step')
+        axes.set_xlim(0, 1.03 * last)
+        if curves is scores:
+            axes.set_ylabel('% (best step ringed)')
+        else:
+            values = np.concatenate([c.values for c in curves]).astype(float)
+            values = values[np.isfinite(values)]
+            if len(values) and 0 < values.min() * WIDE_RANGE < values.max():
+                axes.set_yscale('log')
+            elif curves is rates:
+                axes.yaxis.set_major_formatter('{x:g}')  # no factor above the axis
+            else:
+                axes.set_ylim(bottom=min(0, values.min(initial=0)))
+        plain_axes(axes)
+        axes.grid(color='0.92')
+        if len(curves) > 1 or curves is scores:
+            axes.legend(fontsize=SMALL, frameon=False, loc='best')
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def _draw_curve(axes: Axes, curve: Curve, index: int, *, scale: float) -> None:
+    few = len(curve.steps) <= FEW_POINTS
+    axes.plot(
+        curve.steps,
+        scale * np.asarray(curve.values, dtype=float),
+        color=shade(index),
+        linestyle=LINE_STYLES[index % len(LINE_STYLES)],
+        linewidth=1.3,
+        marker=marker(index) if few else None,
+        markersize=3,
+        label=curve.name,
+    )
+
+
+def _ring_best(axes: Axes, curve: Curve, index: int, *, scale: float) -> None:
+    values = np.asarray(curve.values, dtype=float)
+    if np.isnan(values).all():
+        return
+    best = int(np.nanargmax(values))
+    axes.plot(
+        curve.steps[best],
+        scale * values[best],
+        marker='o',
+        markersize=9,
+        markerfacecolor='none',
+        markeredgecolor=shade(index),
+    )
+
+
+def draw_confusion(
+    confusions: Mapping[str, Sequence[Sequence[int]]],
+    *,
+    classes: Sequence[str] = HEALTH_CLASSES,
+    subtitle: str = '',
+    note: str | None = None,
+    foot: Sequence[str] = (),
+) -> Figure:
+    """Confusion matrices side by side: counts, and the shares of each true class.
+
+    Args:
+        confusions: (C, C) counts by what is counted, rows truth, columns prediction.
+        classes: Names of the classes.
+        subtitle: Which run it is.
+        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
+        foot: Lines at the bottom.
+    """
+    width = 0.6 + 3.8 * len(confusions)
+    figure = new_sheet(
+        'Health classes: truth and prediction',
+        (max(width, 5.4), 4.3 + 0.17 * len(foot)),
+        subtitle=subtitle,
+        note=note,
+        foot=foot,
+    )
+    grid = figure.subplots(1, len(confusions), squeeze=False)[0]
+    for axes, (name, counted) in zip(grid, confusions.items(), strict=True):
+        counts = np.asarray(counted)
+        totals = counts.sum(axis=1, keepdims=True)
+        shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+        axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(counts):
+            share = f'\n{100 * shares[row, column]:.0f} %' if totals[row, 0] else ''
+            axes.text(
+                column,
+                row,
+                f'{count}{share}',
+                ha='center',
+                va='center',
+                fontsize=FONT + 1,
+                color='white' if shares[row, column] > DARK else EDGE,
+            )
+        places = range(len(classes))
+        axes.set_xticks(places, classes)
+        axes.set_yticks(places, classes, rotation=90, va='center')
+        axes.set_xlabel('predicted')
+        axes.set_ylabel('true')
+        axes.set_title(f'{name} ({counts.sum()})')
+        plain_axes(axes)
+        axes.spines[:].set_visible(False)
+        axes.set_xticks(np.arange(0.5, len(classes) - 1), minor=True)
+        axes.set_yticks(np.arange(0.5, len(classes) - 1), minor=True)
+        axes.grid(which='minor', color='white', linewidth=2)
+        axes.tick_params(which='both', length=0)
+    return figure
+
+
+def draw_reliability(
+    reliability: Mapping[str, Sequence[Any]],
+    ece: Estimate,
+    *,
+    subtitle: str = '',
+    note: str | None = None,
+) -> Figure:
+    """How often a prediction is right, by the probability it is given; counts below.
+
+    Args:
+        reliability: ``edges`` (B + 1); ``samples``, ``confidence`` and ``accuracy`` (B)
+            of each bin, None for the means of an empty one.
+        ece: Expected calibration error.
+        subtitle: Which run it is.
+        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
+    """
+    foot = [f'Expected calibration error: {ece.percent()} % over equally wide bins.']
+    figure = new_sheet(
+        'Reliability of the health class',
+        (5.4, 5.6),
+        subtitle=subtitle,
+        note=note,
+        foot=foot,
+    )
+    upper, lower = figure.subplots(
+        2, 1, sharex=True, gridspec_kw={'height_ratios': (3, 1)}
+    )
+    edges = np.asarray(reliability['edges'], dtype=float)
+    samples = np.asarray(reliability['samples'], dtype=int)
+    confidence = np.array(reliability['confidence'], dtype=float)  # None is NaN
+    accuracy = np.array(reliability['accuracy'], dtype=float)
+    filled = samples > 0
+    left, width = edges[:-1][filled], np.diff(edges)[filled]
+    upper.plot((0, 1), (0, 1), color=QUIET, linestyle='--', linewidth=1)
+    upper.bar(
+        left,
+        accuracy[filled],
+        width,
+        align='edge',
+        color=BLUE,
+        alpha=0.75,
+        edgecolor='white',
+    )
+    upper.vlines(
+        confidence[filled], accuracy[filled], confidence[filled], color=VERMILION
+    )
+    upper.plot(
+        confidence[filled],
+        accuracy[filled],
+        linestyle='',
+        marker='o',
+        markersize=5,
+        color=VERMILION,
+        markeredgecolor='white',
+    )
+    upper.set_ylim(0, 1.02)
+    upper.set_xlim(0, 1)
+    upper.set_ylabel('share that is right')
+    upper.legend(
+        handles=[
+            Patch(facecolor=BLUE, alpha=0.75, label='share that is right'),
+            Patch(facecolor=VERMILION, label='gap to the mean confidence'),
+            Patch(facecolor='none', edgecolor=QUIET, ls='--', label='perfect'),
+        ],
+        loc='upper left',
+        frameon=False,
+        fontsize=SMALL,
+    )
+    bars = lower.bar(
+        left, samples[filled], width, align='edge', color='0.6', edgecolor='white'
+    )
+    lower.bar_label(bars, fontsize=SMALL)
+    lower.set_ylim(0, 1.25 * max(samples.max(), 1))
+    lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    lower.set_ylabel('samples')
+    lower.set_xlabel('probability of the predicted class')
+    for axes in (upper, lower):
+        plain_axes(axes)
+    return figure
+
+
+def draw_ranking(
+    curves: Mapping[str, Mapping[str, Any]],
+    roc_auc: Mapping[str, Estimate],
+    average_precision: Mapping[str, Estimate],
+    *,
+    shares: Mapping[str, float],
+    subtitle: str = '',
+    note: str | None = None,
+) -> Figure:
+    """ROC and precision-recall curves of each class against the rest.
+
+    Args:
+        curves: By class ``roc`` (``fpr``, ``tpr``) and ``pr`` (``recall``,
+            ``precision``), None where undefined.
+        roc_auc: Area under the ROC curve, by class.
+        average_precision: By class.
+        shares: Of the samples, by true class: the precision of a guess.
+        subtitle: Which run it is.
+        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
+    """
+    foot = [
+        'One class against the rest. Dashed: a guess. In brackets: 95 % intervals, '
+        'bootstrap over vessels.'
+    ]
+    figure = new_sheet(
+        'ROC and precision-recall', (8.6, 5.0), subtitle=subtitle, note=note, foot=foot
+    )
+    roc, pr = figure.subplots(1, 2)
+    roc.plot((0, 1), (0, 1), color=QUIET, linestyle='--', linewidth=1)
+    for index, (name, of_class) in enumerate(curves.items()):
+        style = {
+            'color': HEALTH_SHADES.get(name, shade(index)),
+            'linewidth': 1.8,
+            'path_effects': cased(1.8),
+        }
+        if of_class.get('roc'):
+            points = of_class['roc']
+            label = f'{name}: AUC {roc_auc[name].percent()}'
+            roc.plot(points['fpr'], points['tpr'], label=label, **style)
+        if of_class.get('pr'):
+            points = of_class['pr']
+            label = f'{name}: AP {average_precision[name].percent()}'
+            pr.step(
+                points['recall'],
+                points['precision'],
+                # the points run from recall 1 to 0, as scikit-learn gives them
+                where='post',
+                label=label,
+                **style,
+            )
+            pr.axhline(shares[name], color=QUIET, linestyle='--', linewidth=1)
+    roc.set_xlabel('false positive rate')
+    roc.set_ylabel('true positive rate')
+    roc.set_title('ROC', loc='left', fontsize=FONT + 1)
+    pr.set_xlabel('recall')
+    pr.set_ylabel('precision')
+    pr.set_title('precision-recall', loc='left', fontsize=FONT + 1)
+    for axes in (roc, pr):
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_aspect('equal')
+        plain_axes(axes)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(
+                loc='upper left',
+                bbox_to_anchor=(0, -0.16),
+                frameon=False,
+                fontsize=FONT,
+            )
+        else:
+            axes.text(0.5, 0.5, 'undefined', ha='center', color=QUIET)
+    return figure

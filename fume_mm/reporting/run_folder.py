@@ -1,0 +1,341 @@
+"""The folder of a run, read in one place: scores, predictions, config, log, frames.
+
+What a run leaves there: ``test_results.json`` and ``predictions.csv`` of the test, the
+resolved config, ``<time>/vis_data/scalars.json`` of each training, checkpoints, and
+``masks`` where the test was asked for them. What is missing ends in one UserError with
+the command that makes it.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from mmengine.config import Config
+
+from fume_mm.datasets.annotations import is_simulated
+from fume_mm.datasets.dual_gas_dataset import DualGasDataset
+from fume_mm.datasets.transforms import LoadDualGasFrames
+from fume_mm.engine.config import config_errors, load_config
+from fume_mm.errors import UserError
+from fume_mm.evaluation.predictions import marks_of, read_predictions
+from fume_mm.io.files import file_name
+from fume_mm.io.weights import read_checkpoint
+from fume_mm.structures import GAS_LABELS
+
+from .test_results import read_results
+
+RESULTS, PREDICTIONS, MASKS = 'test_results.json', 'predictions.csv', 'masks'
+#: Why a run's figures must be marked, by its mark.
+MARK_WORDS = {'simulated': 'simulated', 'leakage': 'LEAKED SPLIT'}
+UNKNOWN = 'origin of the data unknown'
+
+
+class RunFolder:
+    """A run's folder; each file is read when it is first asked for.
+
+    Args:
+        path: The work dir of the run.
+        data_root: The campaign's folder, if it is not where the config says.
+
+    Raises:
+        UserError: If there is no such folder.
+    """
+
+    def __init__(self, path: str | Path, *, data_root: str | None = None) -> None:
+        self.path = Path(path)
+        #: What figures call it; see :func:`name_runs`.
+        self.name = _end_of(self.path.resolve().parts)
+        self._data_root = data_root
+        if not self.path.is_dir():
+            raise UserError(
+                f'{path}: there is no such folder; name the work dir of a run, which '
+                'tools/train.py makes.'
+            )
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """The content of test_results.json; scores that are null are NaN."""
+        path = self.path / RESULTS
+        if not path.is_file():
+            raise self._missing(path, self._test_command())
+        return read_results(path)
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """A row per test sample, see :mod:`fume_mm.evaluation.table`."""
+        path = self.path / PREDICTIONS
+        named = self.results.get('predictions') if self.is_tested else None
+        if not path.is_file() and named and Path(named).is_file():
+            path = Path(named)  # --predictions put it elsewhere
+        if not path.is_file():
+            raise self._missing(path, self._test_command())
+        return read_predictions(path)
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether there is a test_results.json."""
+        return (self.path / RESULTS).is_file()
+
+    @cached_property
+    def config_path(self) -> Path:
+        """The resolved config that training and test leave.
+
+        Raises:
+            UserError: If there is none, or it is not clear which of several.
+        """
+        found = sorted(self.path.glob('*.py'))
+        if len(found) > 1 and self.is_tested:
+            name = Path(str(self.results.get('config', ''))).name
+            found = [path for path in found if path.name == name] or found
+        if not found:
+            raise self._missing(
+                self.path / '<config>.py',
+                f'python tools/train.py CONFIG --work-dir {self.path}',
+            )
+        if len(found) > 1:
+            names = ', '.join(path.name for path in found)
+            raise UserError(
+                f'{self.path}: holds several configs ({names}); keep the one of this '
+                'run.'
+            )
+        return found[0]
+
+    @cached_property
+    def config(self) -> Config:
+        """:attr:`config_path`, loaded."""
+        return load_config(str(self.config_path))
+
+    @cached_property
+    def data_root(self) -> Path:
+        """The campaign's folder, which need not be there."""
+        if self._data_root is not None:
+            return Path(self._data_root)
+        loader = self.config.get('test_dataloader') or {}
+        return Path((loader.get('dataset') or {}).get('data_root', ''))
+
+    @cached_property
+    def scalars(self) -> list[dict[str, Any]]:
+        """What the training logged, by step; of a resumed one all parts in a row.
+
+        Raises:
+            UserError: If there is no log, or it cannot be read.
+        """
+        paths = sorted(self.path.glob('*/vis_data/scalars.json'))
+        rows: list[dict[str, Any]] = []
+        for path in paths:
+            part = _read_lines(path)
+            if not part:
+                continue
+            # what was logged after the checkpoint that this part went on from is undone
+            start = part[0]['step']
+            rows = [row for row in rows if row['step'] < start] + part
+        if not rows:
+            config = self._config_word()
+            raise self._missing(
+                self.path / '<time>/vis_data/scalars.json',
+                f'python tools/train.py {config} --work-dir {self.path}',
+            )
+        return rows
+
+    @cached_property
+    def marks(self) -> dict[str, bool | None]:
+        """Whether the data are ``simulated`` and the split has ``leakage``.
+
+        None where nothing in the folder or the campaign tells.
+        """
+        if not self.is_tested:
+            return self._marks_of_training()
+        marks = {name: bool(self.results.get(name)) for name in MARK_WORDS}
+        if (self.path / PREDICTIONS).is_file():
+            of_rows = marks_of(self.predictions)
+            marks = {name: marks[name] or of_rows[name] for name in marks}
+        return {**marks}
+
+    def _marks_of_training(self) -> dict[str, bool | None]:
+        checkpoint = self.checkpoint()
+        meta: dict[str, Any] = {}
+        if checkpoint is not None:
+            content = read_checkpoint(str(checkpoint)).get('meta') or {}
+            meta = content.get('dataset_meta') or {}
+        elif self.data_root != Path() and self.data_root.is_dir():
+            meta = {'simulated': is_simulated(self.data_root)}
+        return {name: meta.get(name) for name in MARK_WORDS}
+
+    @cached_property
+    def samples(self) -> dict[str, dict[str, Any]]:
+        """Frames and masks of the test samples, by id; see DualGasDataset.
+
+        Raises:
+            UserError: If the campaign is not there or is another one than was tested.
+        """
+        dataset = dict(self.config.test_dataloader.dataset)
+        kind = dataset.pop('type')
+        if str(kind).rpartition('.')[2] != DualGasDataset.__name__:
+            raise UserError(
+                f'{self.config_path}: its test dataset is a {kind}; frames can be '
+                'shown of a DualGasDataset.'
+            )
+        dataset |= {'pipeline': [], 'data_root': str(self.data_root)}
+        dataset |= {'test_mode': True, 'check_files': False}
+        with config_errors(self.config):
+            built = DualGasDataset(**dataset)
+        infos = (built.get_data_info(index) for index in range(len(built)))
+        found = {str(info['sample_id']): info for info in infos}
+        absent = [x for x in self.predictions['sample_id'] if x not in found]
+        if absent:
+            raise UserError(
+                f"{self.path / PREDICTIONS}: sample '{absent[0]}' is not in "
+                f'{built.ann_file}; give the campaign that was tested with '
+                '--data-root.'
+            )
+        return found
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether the model predicts masks at all."""
+        return 'seg' in self.results['details']
+
+    def read_example(self, sample_id: str, gas: str) -> tuple[np.ndarray, ...]:
+        """Frame, true mask and predicted mask of a test sample's gas, (H, W) uint8.
+
+        Without the last for a model that predicts none.
+
+        Raises:
+            UserError: If one of them is missing or they differ in size.
+        """
+        sample = self.samples[sample_id]
+        paths = [Path(sample[f'{part}_paths'][gas]) for part in ('frame', 'mask')]
+        if self.has_masks:
+            name = file_name(sample_id)  # as MaskHook writes it
+            paths.append(self.path / MASKS / f'{name}_{gas}.png')
+            if not paths[-1].is_file():
+                raise self._missing(
+                    paths[-1], f'{self._test_command()} --out {self.path / MASKS}'
+                )
+        load = LoadDualGasFrames()
+        frame = load({'frame_paths': {gas: str(paths[0])}})['frames'][gas]
+        pictures = (frame, *(_read_mask(path) for path in paths[1:]))
+        if len({picture.shape for picture in pictures}) > 1:
+            shapes = ', '.join(str(picture.shape) for picture in pictures)
+            raise UserError(
+                f"sample '{sample_id}', {GAS_LABELS[gas]}: frame and masks differ in "
+                f'size ({shapes}); give the campaign that was tested with --data-root.'
+            )
+        return pictures
+
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the frames that the model sees, 480x640 if not resized."""
+        loader = self.config.get('test_dataloader') or {}
+        steps = (loader.get('dataset') or {}).get('pipeline', [])
+        for step in steps:
+            if str(step.get('type', '')).endswith('ResizeDualGas'):
+                width, height = step['scale']
+                return int(height), int(width)
+        return 480, 640
+
+    def checkpoint(self) -> Path | None:
+        """The checkpoint to test: the best, else the last; None without any."""
+        best = sorted(
+            self.path.glob('best_*.pth'), key=lambda path: path.stat().st_mtime
+        )
+        last = self.path / 'last.pth'
+        return best[-1] if best else last if last.is_file() else None
+
+    def _config_word(self) -> str:
+        found = sorted(self.path.glob('*.py'))
+        return str(found[0]) if found else 'CONFIG'
+
+    def _test_command(self) -> str:
+        checkpoint = self.checkpoint() or 'CHECKPOINT'
+        return (
+            f'python tools/test.py {self._config_word()} {checkpoint} --work-dir '
+            f'{self.path}'
+        )
+
+    def _missing(self, path: Path, command: str) -> UserError:
+        return UserError(f'{path}: there is no such file; `{command}` writes it.')
+
+
+def name_runs(runs: Sequence[RunFolder]) -> None:
+    """Give each run the shortest end of its path that no other run has.
+
+    Raises:
+        UserError: If a run is given twice.
+    """
+    parts = [run.path.resolve().parts for run in runs]
+    if len(set(parts)) < len(parts):
+        twice = next(run.path for i, run in enumerate(runs) if parts[i] in parts[:i])
+        raise UserError(f'{twice}: is given twice; give each run once.')
+    for run, own in zip(runs, parts, strict=True):
+        length = _least(own)
+        while sum(other[-length:] == own[-length:] for other in parts) > 1:
+            length += 1
+        run.name = '/'.join(own[-length:])
+
+
+def _least(parts: Sequence[str]) -> int:
+    """How many parts of a path name a run; a suite's folders are <config>/seed_<n>."""
+    return 2 if parts[-1].startswith('seed_') else 1
+
+
+def _end_of(parts: Sequence[str]) -> str:
+    return '/'.join(parts[-_least(parts) :])
+
+
+def note_of(runs: Sequence[RunFolder]) -> str | None:
+    """What figures of these runs must say of their data, in a few words."""
+    words = [
+        text
+        for name, text in MARK_WORDS.items()
+        if any(run.marks[name] for run in runs)
+    ]
+    if any(run.marks['simulated'] is None for run in runs):
+        words.append(UNKNOWN)
+    tested = [run.results.get('dataset') or {} for run in runs if run.is_tested]
+    hashes = {identity.get('ann_file_sha256') for identity in tested}
+    if len(hashes - {None}) > 1:
+        words.append('DIFFERENT TEST DATA')
+    return ', '.join(words) or None
+
+
+def interval_of(results: Mapping[str, Any], key: str) -> tuple[float, float]:
+    """The 95 % interval of a score, NaN without one."""
+    bounds = (results.get('intervals') or {}).get(key)
+    return (math.nan, math.nan) if bounds is None else (bounds[0], bounds[1])
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a scalars.json; a last one that was cut short is left out."""
+    rows = []
+    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            row['step'] = int(row['step'])
+        except (KeyError, TypeError, ValueError) as error:
+            if number == len(lines):
+                break
+            raise UserError(
+                f'{path}, line {number}: is no entry of a training log ({error!r}); '
+                'restore the file or remove it.'
+            ) from error
+        rows.append(row)
+    return rows
+
+
+def _read_mask(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise UserError(
+            f'{path}: there is no such file; give the campaign that was tested with '
+            '--data-root.'
+        )
+    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if mask is None or mask.ndim != 2:
+        raise UserError(f'{path}: is no mask of one channel; restore the file.')
+    return mask.astype(np.uint8)

@@ -1,0 +1,173 @@
+r"""Score a model on folders of single frames of which the gas has been outlined.
+
+For data of other cameras, where only gas is labelled: what the model calls tube counts
+as no gas. Each frame is also shown inverted (255 - gray), as a camera with the other
+polarity would, and set beside the best single gray level, chosen knowing the mask.
+edge_gray is the level over the background at which the mask's outline runs: where it
+differs from frame to frame, no model can follow all of them.
+
+A folder holds frame_<name>.png and mask_<name>.png, 2 (or 255) gas.
+
+Example:
+    python projects/simulator_study/score_gas_frames.py configs/fume/fume_r50.py \
+        work_dirs/fume_r50/last.pth data/release/vent data/release/trickle \
+        --out work_dirs/fume_r50/release
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from fume_mm.errors import UserError, run_cli
+from fume_mm.structures import GAS, GASES
+
+COLUMNS = ('IoU', 'inverted', 'threshold', 'edge_gray', 'area_%', 'found_%')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('folders', nargs='+', type=Path, help='folders of frames')
+    parser.add_argument(
+        '--gas', choices=GASES, default=GASES[0], help='what the camera sees'
+    )
+    parser.add_argument(
+        '--out', type=Path, help='folder for scores.json and a picture per folder'
+    )
+    parser.add_argument('--device', default='cpu', help='cpu, cuda, ...')
+    return parser.parse_args()
+
+
+def read_folder(folder: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, frame and mask (0 and 2) of everything in a folder."""
+    paths = sorted(folder.glob('frame_*.png'))
+    if not paths:
+        raise UserError(
+            f'{folder} has no frame_*.png; name a folder with frame_<name>.png and '
+            'mask_<name>.png.'
+        )
+    found = []
+    for path in paths:
+        name = path.stem.removeprefix('frame_')
+        mask_path = path.with_name(f'mask_{name}.png')
+        frame, mask = (
+            cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) if p.is_file() else None
+            for p in (path, mask_path)
+        )
+        if frame is None or mask is None or frame.shape != mask.shape:
+            raise UserError(
+                f'{path}: the frame or {mask_path.name} is missing, does not decode or '
+                'is of another size; restore it or remove the frame.'
+            )
+        other = set(np.unique(mask).tolist()) - {0, GAS, 255}
+        if other:
+            raise UserError(
+                f'{mask_path}: has the values {sorted(other)}; 0 is no gas, 2 or 255 '
+                'gas.'
+            )
+        found.append((name, frame, np.where(mask > 0, GAS, 0).astype(np.uint8)))
+    return found
+
+
+def picture(frame: np.ndarray, masks: list[np.ndarray], title: str) -> np.ndarray:
+    """Frame, truth and predictions side by side, (240, n * 320, 3) RGB."""
+    from fume_mm.drawing.panel import overlay
+
+    size = (320, 240)
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    tiles = [np.repeat(small[..., None], 3, axis=2)]
+    for mask in masks:
+        scaled = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+        tiles.append(overlay(small, scaled, alpha=0.25))
+    row = np.ascontiguousarray(np.hstack(tiles))
+    return cv2.putText(
+        row, title, (8, 230), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 0), 1
+    )
+
+
+def score_folder(
+    model: Any, folder: Path, gas: str
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Scores of every frame and their means, and a picture of all."""
+    from threshold import gas_iou, outline_gray, threshold_ious
+
+    from fume_mm.apis import inference_model
+
+    rows, curves, pictures = {}, [], []
+    for name, frame, mask in tqdm(read_folder(folder), desc=folder.name, disable=None):
+        said = []
+        for shown in (frame, 255 - frame):
+            sample = inference_model(model, **{gas: shown})
+            said.append(sample.get(gas).pred_sem_seg.data[0].numpy().astype(np.uint8))
+        curves.append(threshold_ious(frame, mask))
+        ious = [gas_iou(prediction, mask) for prediction in said]
+        values = (
+            *ious,
+            np.nanmax(curves[-1]),
+            outline_gray(frame, mask),
+            100 * (mask == GAS).mean(),
+            100 * (said[0] == GAS).mean(),
+        )
+        rows[name] = dict(zip(COLUMNS, map(float, values), strict=True))
+        title = f'{name}: {ious[0]:.2f}, inverted {ious[1]:.2f}'
+        pictures.append(picture(frame, [mask, *said], title))
+    means = {
+        key: float(np.nanmean([row[key] for row in rows.values()])) for key in COLUMNS
+    }
+    common = np.nanmax(np.nanmean(np.stack(curves), axis=0))
+    scores = {'frames': rows, 'mean': means, 'one_threshold_for_all': float(common)}
+    return scores, np.vstack(pictures)
+
+
+def table(name: str, scores: dict[str, Any]) -> str:
+    """A folder's scores as text."""
+    width = max(len(key) for key in [name, *scores['frames']])
+    lines = [f'{name:<{width}}  ' + '  '.join(f'{key:>9}' for key in COLUMNS)]
+    for key, row in [*scores['frames'].items(), ('mean', scores['mean'])]:
+        numbers = '  '.join(
+            f'{row[column]:>9.2f}' if '%' in column else f'{row[column]:>9.3f}'
+            for column in COLUMNS
+        )
+        lines.append(f'{key:<{width}}  {numbers}')
+    lines.append(f'one gray level for all: {scores["one_threshold_for_all"]:.3f}')
+    return '\n'.join(lines)
+
+
+def main() -> None:
+    """Score, print and write."""
+    args = parse_args()
+    for folder in args.folders:
+        if not folder.is_dir():
+            raise UserError(f'{folder} is not a folder; name one with frames.')
+    from fume_mm.apis import init_model
+    from fume_mm.drawing import write_png
+
+    model = init_model(args.config, args.checkpoint, args.device)
+    if model.decode_head is None:
+        raise UserError(
+            f'{args.config} has no decode_head, so no masks; use another config.'
+        )
+    content = {}
+    for folder in args.folders:
+        scores, drawn = score_folder(model, folder, args.gas)
+        content[folder.name] = scores
+        print(table(folder.name, scores))
+        if args.out:
+            write_png(args.out / f'{folder.name}.png', drawn)
+    if args.out:
+        text = json.dumps(content, indent=2) + '\n'
+        (args.out / 'scores.json').write_text(text, encoding='utf-8')
+        print(f'written: {args.out}')
+
+
+if __name__ == '__main__':
+    run_cli(main)

@@ -1,0 +1,155 @@
+"""Draw the pictures of docs/simulation.md: stages, contact sheets, clips as strips.
+
+    python projects/simulator_study/simulation_pictures.py docs/images
+
+Everything in them is simulated.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fume_mm.errors import UserError, run_cli
+from fume_mm.simulation import (
+    PRESETS,
+    CampaignParameters,
+    Rendered,
+    plan_vessels,
+    render_clip,
+    render_vessel,
+)
+from fume_mm.structures import GAS, GASES, SEG_PALETTE, TUBE
+
+TILE = (240, 180)
+CAPTION = 18
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('out', type=Path, help='folder for the pictures')
+    parser.add_argument('--seed', type=int, default=11, help='of the campaigns')
+    return parser.parse_args()
+
+
+def tile(image: np.ndarray, caption: str) -> np.ndarray:
+    """A picture of TILE with a caption below, uint8 (H, W, 3) BGR."""
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    image = cv2.resize(image, TILE, interpolation=cv2.INTER_AREA)
+    image = cv2.copyMakeBorder(
+        image, 2, CAPTION, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255)
+    )
+    place = (4, image.shape[0] - 5)
+    font, ink = cv2.FONT_HERSHEY_SIMPLEX, (40, 40, 40)
+    return cv2.putText(image, caption, place, font, 0.38, ink, 1, cv2.LINE_AA)
+
+
+def outlined(frame: Rendered) -> np.ndarray:
+    """The frame with the outlines of its mask, BGR."""
+    image = cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR)
+    for class_id in (TUBE, GAS):
+        region = (frame.mask == class_id).astype(np.uint8)
+        contours, _ = cv2.findContours(
+            region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+        )
+        cv2.drawContours(image, contours, -1, SEG_PALETTE[class_id][::-1], 2)
+    return image
+
+
+def column_picture(frame: Rendered) -> np.ndarray:
+    """Column density in false colours, BGR."""
+    scaled = np.sqrt(frame.column / max(float(frame.column.max()), 1e-6))
+    return cv2.applyColorMap(np.uint8(255 * scaled), cv2.COLORMAP_VIRIDIS)
+
+
+def render(preset: CampaignParameters, seed: int, vessels: int) -> list[Rendered]:
+    """Frames of both gases of a preset's first vessels, one sample each."""
+    frames: list[Rendered] = []
+    for vessel in plan_vessels(preset, seed=seed)[:vessels]:
+        frames += render_vessel(
+            preset,
+            seed=seed,
+            vessel=vessel.index,
+            ph=vessel.ph,
+            present=[{'co2': True, 'ch4': True}],
+        )
+    return frames
+
+
+def stages(seed: int) -> np.ndarray:
+    """From the column density to the labelled frame, a row for each gas."""
+    plain = dataclasses.replace(PRESETS['standard'], vessels=6)
+    bare = dataclasses.replace(plain, gas_free=True)
+    rows = []
+    for frame, empty in zip(render(plain, seed, 1), render(bare, seed, 1), strict=True):
+        change = frame.image.astype(np.int16) - empty.image
+        pictures = [
+            (empty.image, 'scene through the camera'),
+            (column_picture(frame), f'column, max {frame.column.max():.0f} ppm m'),
+            (np.uint8(np.clip(128 + 2 * change, 0, 255)), 'change of gray level x2'),
+            (frame.image, f'{frame.gas} frame'),
+            (outlined(frame), 'mask: tube, gas'),
+        ]
+        rows.append(np.hstack([tile(*picture) for picture in pictures]))
+    return np.vstack(rows)
+
+
+def contact_sheet(name: str, seed: int) -> np.ndarray:
+    """Ten vessels of a preset, CO2 above CH4."""
+    frames = render(PRESETS[name], seed, 10)
+    tiles = [
+        tile(outlined(frame), f'{frame.gas} {frame.truth["mode"]}') for frame in frames
+    ]
+    rows = [tiles[start : start + 10] for start in (0, 10)]
+    return np.vstack(
+        [np.hstack(row[gas::2]) for row in rows for gas in range(len(GASES))]
+    )
+
+
+def strip(seed: int, mode: str) -> np.ndarray:
+    """A clip of each gas, a frame in every row's tile."""
+    preset = dataclasses.replace(PRESETS['benchmark'], video_seconds=1.4)
+    step = 2 if mode == 'vent' else 6
+    for vessel in plan_vessels(preset, seed=seed):
+        rows = []
+        for gas in GASES:
+            clip = render_clip(
+                preset, seed=seed, vessel=vessel.index, ph=vessel.ph, frame=0, gas=gas
+            )
+            frames = [next(clip)]
+            if frames[0].truth['mode'] != mode:
+                break
+            frames += list(clip)
+            first = next((f.time for f in frames if (f.mask == GAS).any()), 0) or 0
+            shown = frames[max(first - 1, 0) :: step][:6]
+            tiles = [tile(outlined(f), f'{gas} frame {f.time}') for f in shown]
+            rows.append(np.hstack(tiles))
+        if len(rows) == len(GASES) and rows[0].shape == rows[1].shape:
+            return np.vstack(rows)
+    raise UserError(f'no vessel of seed {seed} has a {mode}; choose another --seed.')
+
+
+def main() -> None:
+    """Write every picture."""
+    args = parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    pictures = {
+        'simulation_stages': stages(args.seed),
+        'simulation_benchmark': contact_sheet('benchmark', args.seed),
+        'simulation_paper': contact_sheet('paper', args.seed),
+        'simulation_clip': strip(args.seed, 'vent'),
+        'simulation_trickle': strip(args.seed, 'trickle'),
+    }
+    for name, picture in pictures.items():
+        path = args.out / f'{name}.jpg'
+        if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 82]):
+            raise UserError(f'{path} cannot be written; name another folder.')
+        print(f'{path} {path.stat().st_size // 1000} kB')
+
+
+if __name__ == '__main__':
+    run_cli(main)
