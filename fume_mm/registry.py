@@ -17,6 +17,7 @@ PLACES = (
     'datasets.transforms',
     'engine',
     'evaluation',
+    'io.weights',
     'models',
     'drawing.trackers',
     'drawing.visualizer',

@@ -3,16 +3,15 @@
 import os
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
+from mmengine.logging import HistoryBuffer
 from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
-from fume_mm.io.weights import WEIGHTS_ONLY, read_checkpoint
 from fume_mm.registry import register_all_modules
 
 from .config import config_errors
@@ -64,19 +63,21 @@ class ConfigRunner(Runner):
             return model
         return super().wrap_model(model_wrapper_cfg, model)
 
-    def load_checkpoint(
-        self, filename: str, *args: Any, strict: bool = False, **kwargs: Any
-    ) -> dict:
-        """MMEngine's, and files of weights alone (``.safetensors``)."""
-        if not str(filename).endswith(WEIGHTS_ONLY):
-            return super().load_checkpoint(filename, *args, strict=strict, **kwargs)
-        content = read_checkpoint(str(filename))
-        self.call_hook('after_load_checkpoint', checkpoint=content)
-        model = self.model.module if is_model_wrapper(self.model) else self.model
-        load_state_dict(model, content['state_dict'], strict, self.logger)
-        self._has_loaded = True
-        self.logger.info(f'Load checkpoint from {filename}')
-        return content
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """MMEngine's; what a checkpoint holds is plain in the file, objects here.
+
+        MMEngine pickles the objects of its log, which no safe reader can load.
+        """
+        super().call_hook(fn_name, **kwargs)
+        if fn_name == 'before_save_checkpoint':
+            content = kwargs['checkpoint']
+            for key in ('meta', 'message_hub', 'param_schedulers'):
+                if key in content:
+                    content[key] = _plain(content[key])
+        elif fn_name == 'after_load_checkpoint':
+            content = kwargs['checkpoint']
+            logs = content.get('message_hub', {}).get('log_scalars', {})
+            logs.update({name: _history(*x) for name, x in logs.items()})
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """MMEngine's, which does not name an optimiser that it does not know."""
@@ -85,6 +86,23 @@ class ConfigRunner(Runner):
             if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
                 raise KeyError(f'{kind} is not in the optimizer registry')
         return super().build_optim_wrapper(optim_wrapper)
+
+
+def _plain(value: Any) -> Any:
+    """Containers, numbers, text and tensors that say the same as ``value``."""
+    if isinstance(value, HistoryBuffer):
+        return [*map(torch.from_numpy, value.data), value.max_length]
+    if isinstance(value, dict):
+        return {key: _plain(x) for key, x in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_plain, value))
+    if isinstance(value, np.generic):
+        return value.item()
+    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+
+def _history(values: torch.Tensor, counts: torch.Tensor, length: int) -> HistoryBuffer:
+    return HistoryBuffer(values.numpy(), counts.numpy(), length)
 
 
 def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:

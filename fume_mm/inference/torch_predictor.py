@@ -16,7 +16,7 @@ from fume_mm.drawing import dataset_note
 from fume_mm.engine.config import config_errors, first_line, load_config
 from fume_mm.errors import UserError
 from fume_mm.io.images import Frame, read_gray
-from fume_mm.io.weights import read_checkpoint, require_match
+from fume_mm.io.weights import require_match, weights_of
 from fume_mm.models.dual_gas_model import DualGasModel
 from fume_mm.registry import MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GAS_LABELS, GASES, DualGasDataSample
@@ -50,9 +50,8 @@ def init_model(
     model.cfg = cfg
     model.dataset_meta = {}
     if checkpoint is not None:
-        require_match(model, str(checkpoint))
-        content = read_checkpoint(str(checkpoint))
-        model.load_state_dict(content.get('state_dict', content))
+        content = require_match(model, checkpoint)
+        model.load_state_dict(weights_of(content))
         model.dataset_meta = content.get('meta', {}).get('dataset_meta', {})
     try:
         model.to(torch.device(device))

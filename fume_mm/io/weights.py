@@ -1,12 +1,22 @@
-"""Reading checkpoints safely, and only into the model they were saved from."""
+"""The one reader of weights: nothing that stands in a file is run.
 
+Checkpoints are pickles, and a pickle is a program. Here only tensors, numbers, text
+and plain containers are read (torch's own list for ``weights_only``; nothing is added
+to it), by whatever way a file is asked for: this module also takes the place of the
+loaders that ``load_from``, ``resume`` and ``init_cfg`` use in MMEngine, which fall back
+to running the file.
+"""
+
+import io
 import json
-import pickle
+import pickletools
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.runner.checkpoint import get_torch_safe_globals
+from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -17,43 +27,52 @@ from fume_mm.errors import UserError
 WEIGHTS_ONLY = '.safetensors'
 #: What a checkpoint holds beside the weights if training can go on from it.
 TRAINING_STATE = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
+#: Where weights stand in a checkpoint: MMEngine's, the original FUME's, timm's.
+_WEIGHTS_KEYS = ('state_dict', 'model_state_dict', 'model')
+#: Modules whose names in a pickle stand for tensors and plain containers.
+_HARMLESS = ('torch.', 'collections.', '_codecs.')
+_NAMED = 3
 
 
-def read_checkpoint(path: str, *, key: str = 'state_dict') -> dict[str, Any]:
-    """A checkpoint's content on the CPU, reading tensors and plain values only.
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """A checkpoint's content on the CPU, tensors and plain values only.
 
     A ``.safetensors`` file gives ``state_dict``, in float32, and ``meta``.
 
     Args:
-        path: The file.
-        key: Where in it the weights are; without that key they are all of it.
+        path: A file; ``torchvision://<name>`` or an ``https://`` address is downloaded
+            first, into torch's cache.
 
     Raises:
-        UserError: If the file is missing, broken, or holds Python objects whose loading
-            would run their code.
+        UserError: If the file is missing, broken, holds no weights, or is a pickle
+            that would run code.
     """
-    if not Path(path).is_file():
+    address = str(path)
+    if '://' in address:
+        path = _downloaded(address)
+    path = Path(path).expanduser()
+    if not path.is_file():
         raise UserError(
             f'{path}: there is no such checkpoint; a run keeps its own in its work dir '
             '(best_*.pth, last.pth).'
         )
-    if path.endswith(WEIGHTS_ONLY):
+    if path.suffix == WEIGHTS_ONLY:
         return _read_weights(path)
     try:
-        # beside tensors, what MMEngine's own training log is made of
-        with torch.serialization.safe_globals(get_torch_safe_globals()):
-            content = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        if 'Unsupported' not in str(error):
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # torch raises whatever it stumbles on in the file
+        names = _code_in(path)
+        if not names:
             raise _unreadable(path, error) from error
+        more = ', ...' * (len(names) > _NAMED)
         raise UserError(
-            f'{path}: holds Python objects beside tensors, which loading would run; '
-            f'use a checkpoint that fume_mm saved. ({str(error).splitlines()[0]})'
-        ) from error
-    except (EOFError, OSError, RuntimeError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    weights = content.get(key, content) if isinstance(content, dict) else None
-    if not weights or not all(isinstance(x, torch.Tensor) for x in weights.values()):
+            f'{path}: is a pickle that would run code '
+            f'({", ".join(names[:_NAMED])}{more}); nothing of it was run or loaded. '
+            'Use a checkpoint that this version of fume_mm saved, or weights alone '
+            '(.safetensors, or a state dict of tensors).'
+        ) from None
+    weights = weights_of(content) if isinstance(content, dict) else None
+    if not weights or not all(isinstance(x, Tensor) for x in weights.values()):
         raise UserError(
             f'{path}: holds no model; give a checkpoint that fume_mm saved, such as '
             'last.pth of a work dir.'
@@ -61,7 +80,82 @@ def read_checkpoint(path: str, *, key: str = 'state_dict') -> dict[str, Any]:
     return content
 
 
-def _read_weights(path: str) -> dict[str, Any]:
+def weights_of(content: dict[str, Any]) -> dict[str, Tensor]:
+    """The weights by name in a checkpoint's content, which may be nothing else."""
+    for key in _WEIGHTS_KEYS:
+        if isinstance(content.get(key), dict):
+            return content[key]
+    return content
+
+
+def _read_for_mmengine(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """A loader of MMEngine's, which finds weights under one name only."""
+    content = read_checkpoint(filename)
+    return {'state_dict': weights_of(content), **content}
+
+
+CheckpointLoader.register_scheme(
+    list(CheckpointLoader._schemes), _read_for_mmengine, force=True
+)
+
+
+def _downloaded(address: str) -> Path:
+    scheme, _, name = address.partition('://')
+    if scheme == 'torchvision':
+        try:
+            urls = get_torchvision_models()
+        except ImportError as error:
+            raise UserError(
+                f'{address}: needs torchvision, which is not installed; pip install '
+                "'fume_mm[pretrained]' (a torchvision that matches torch), or train "
+                'from scratch with init_cfg=None.'
+            ) from error
+        url = urls.get(name, '')
+    else:
+        url = address
+    if not url.startswith(('https://', 'http://')):
+        raise UserError(
+            f'{address}: is no address that weights are loaded from; give a file, '
+            'https://... or torchvision://<name>, such as torchvision://resnet50.'
+        )
+    target = Path(torch.hub.get_dir(), 'checkpoints', url.rpartition('/')[2])
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, str(target), progress=False)
+        except OSError as error:
+            raise UserError(
+                f'{address}: cannot be downloaded ({error}); give a file with the '
+                'weights.'
+            ) from error
+    return target
+
+
+def _code_in(path: Path) -> list[str]:
+    """What unpickling a file would import beside tensors; nothing is imported."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            members = [x for x in archive.namelist() if x.endswith('data.pkl')]
+            data = archive.read(members[0]) if members else b''
+    else:
+        data = path.read_bytes()
+    stream, names, texts = io.BytesIO(data), [], ['', '']
+    try:
+        while True:  # older files are several pickles, one after the other
+            for opcode, value, _ in pickletools.genops(stream):
+                if opcode.name in ('GLOBAL', 'INST'):
+                    names.append(value.replace(' ', '.'))
+                elif opcode.name == 'STACK_GLOBAL':
+                    names.append('.'.join(texts[-2:]))
+                elif isinstance(value, str):
+                    texts.append(value)
+    except ValueError:  # the end, or no pickle
+        pass
+    names = [name for name in names if re.fullmatch(r'[\w.]+', name)]
+    return [name for name in dict.fromkeys(names) if not name.startswith(_HARMLESS)]
+
+
+def _read_weights(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework='pt') as file:
             state = {name: _widened(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no dict)
@@ -100,7 +194,7 @@ def write_weights(
     save_file(halved, str(path), metadata={'meta': json.dumps(meta)})
 
 
-def _unreadable(path: str, error: Exception) -> UserError:
+def _unreadable(path: Path, error: Exception) -> UserError:
     reason = (str(error).splitlines() or ['it ends early'])[0]
     return UserError(
         f'{path}: is not a readable checkpoint ({reason}); it may be incomplete, so '
@@ -108,8 +202,10 @@ def _unreadable(path: str, error: Exception) -> UserError:
     )
 
 
-def require_match(model: torch.nn.Module, path: str, *, resume: bool = False) -> None:
-    """Check that the checkpoint at ``path`` belongs to ``model``.
+def require_match(
+    model: torch.nn.Module, path: str | Path, *, resume: bool = False
+) -> dict[str, Any]:
+    """The content of the checkpoint at ``path``, which belongs to ``model``.
 
     Args:
         model: What it is to be loaded into. It may name in ``free_sizes`` entries whose
@@ -120,7 +216,7 @@ def require_match(model: torch.nn.Module, path: str, *, resume: bool = False) ->
 
     Raises:
         UserError: Naming the first keys that are missing, left over or of another
-            shape.
+            shape; see also :func:`read_checkpoint`.
     """
     content = read_checkpoint(path)
     absent = [key for key in TRAINING_STATE if key not in content]
@@ -129,8 +225,7 @@ def require_match(model: torch.nn.Module, path: str, *, resume: bool = False) ->
             f'{path}: has weights but no {", ".join(absent)}, so training cannot go on '
             'from it; start from its weights with --cfg-options load_from=... instead.'
         )
-    theirs = content.get('state_dict', content)
-    ours = model.state_dict()
+    theirs, ours = weights_of(content), model.state_dict()
     free = getattr(model, 'free_sizes', ())
     wrong = [f'{key} is missing' for key in ours if key not in theirs]
     wrong += [f'{key} is not in the model' for key in theirs if key not in ours]
@@ -140,7 +235,7 @@ def require_match(model: torch.nn.Module, path: str, *, resume: bool = False) ->
         if key in theirs and ours[key].shape != theirs[key].shape and key not in free
     ]
     if wrong:
-        shown = '; '.join(wrong[:3])
+        shown = '; '.join(wrong[:_NAMED])
         raise UserError(
             f'{path}: is a checkpoint of another architecture ({len(wrong)} keys '
             f'differ: {shown}); give the config it was trained with.'
@@ -150,3 +245,4 @@ def require_match(model: torch.nn.Module, path: str, *, resume: bool = False) ->
             model.check_weights(theirs)  # type: ignore[operator]
         except UserError as error:
             raise UserError(f'{path}: {error}') from error
+    return content

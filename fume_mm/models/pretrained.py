@@ -1,11 +1,9 @@
 """ImageNet weights for encoders of one-channel frames."""
 
-from typing import Any
-
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from fume_mm.errors import UserError
+from fume_mm.io.weights import read_checkpoint, weights_of
 from fume_mm.registry import WEIGHT_INITIALIZERS
 
 
@@ -51,22 +49,12 @@ class GrayPretrained:
 
     def _read(self) -> dict[str, Tensor]:
         try:
-            content: Any = CheckpointLoader.load_checkpoint(
-                self.checkpoint, map_location='cpu', logger=None
-            )
-        except ImportError as error:
+            return weights_of(read_checkpoint(self.checkpoint))
+        except UserError as error:
             raise UserError(
-                f'{self.checkpoint}: needs torchvision, which is not installed; pip '
-                "install 'fume_mm[pretrained]' (a torchvision that matches torch), or "
-                'train from scratch with init_cfg=None.'
-            ) from error
-        except (OSError, RuntimeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(
-                f'{self.checkpoint}: cannot be loaded ({reason}); give a file with the '
+                f'{self.checkpoint}: cannot be loaded ({error}); give a file with the '
                 'weights, or train from scratch with init_cfg=None.'
             ) from error
-        return content.get('state_dict', content)
 
     def _get_init_info(self) -> str:
         return f'{type(self).__name__}: load from {self.checkpoint}'

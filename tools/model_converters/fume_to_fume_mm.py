@@ -14,9 +14,6 @@ from pathlib import Path
 
 from fume_mm.errors import UserError, run_cli
 
-#: Where the original's checkpoints hold their weights.
-ORIGINAL_KEY = 'model_state_dict'
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -37,13 +34,13 @@ def main() -> None:
     import torch
 
     from fume_mm.apis import init_model
-    from fume_mm.io.weights import read_checkpoint
+    from fume_mm.io.weights import read_checkpoint, weights_of
     from fume_mm.models.original import convert_original
 
-    content = read_checkpoint(args.source, key=ORIGINAL_KEY)
+    weights = weights_of(read_checkpoint(args.source))
     model = init_model(args.config)
     try:
-        state = convert_original(content.get(ORIGINAL_KEY, content), model)
+        state = convert_original(weights, model)
     except UserError as error:
         raise UserError(f'{args.source}: {error}') from error
     model.load_state_dict(state)  # what is written has been loaded once

@@ -38,15 +38,23 @@ def main() -> None:
     args = parse_args()
     from fume_mm.apis import init_model
     from fume_mm.io.provenance import versions
-    from fume_mm.io.weights import WEIGHTS_ONLY, read_checkpoint, write_weights
+    from fume_mm.io.weights import (
+        WEIGHTS_ONLY,
+        read_checkpoint,
+        weights_of,
+        write_weights,
+    )
 
     target = Path(args.target)
     if target.suffix != WEIGHTS_ONLY:
         raise UserError(f'{target}: give the file the ending {WEIGHTS_ONLY}.')
     content = read_checkpoint(args.checkpoint)
-    state = content.get('state_dict', content)
     known = content.get('meta', {}).get('dataset_meta', {})
-    state = {k: x for k, x in state.items() if k.split('.')[0] not in args.leave_out}
+    state = {
+        name: x
+        for name, x in weights_of(content).items()
+        if name.split('.')[0] not in args.leave_out
+    }
     meta = {
         'config': Path(args.config).name,
         'dataset_meta': {
