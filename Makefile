@@ -10,7 +10,7 @@ DATA := data/ogi_sim
 RUN := work_dirs/fume_fastscnn_demo
 SEED := 42
 
-.PHONY: test lint docs install demo demo-control demo-clean
+.PHONY: test test-fast lint lock docs install demo demo-control demo-clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.fume_mm: setup.py constraints.txt
@@ -23,10 +23,21 @@ install: $(VENV)/.fume_mm
 test: install
 	$(PYTHON) -m pytest -n 2
 
+# Without what runs a command line, builds every config or writes a whole campaign.
+test-fast: install
+	$(PYTHON) -m pytest -n 2 -m 'not slow'
+
 lint: install
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+# constraints.txt from setup.py. Pins that still fit stay; delete a line to renew it.
+lock:
+	$(PYTHON) -m pip install --disable-pip-version-check -q uv
+	$(PYTHON) -m uv pip compile -q setup.py --extra dev -o constraints.txt \
+	    --annotation-style line --no-emit-package setuptools \
+	    --custom-compile-command 'make lock'
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict -q

@@ -1,7 +1,7 @@
 """Packaging of fume_mm: names and version ranges; pyproject.toml configures tools.
 
 The ranges are what should work. The exact set that is tested is constraints.txt, which
-the Makefile and CI install with.
+`make lock` writes from them, and the Makefile and CI install with.
 """
 
 from pathlib import Path
@@ -52,8 +52,12 @@ EXTRAS = {
     'wandb': ['wandb>=0.20'],
     'mlflow': ['mlflow-skinny>=3.1'],
     'notebooks': ['ipykernel', 'nbclient', 'nbformat'],
-    # The site of the documentation.
-    'docs': ['mkdocs-material>=9.6,<10', 'mkdocstrings[python]>=0.30'],
+    # The site of the documentation. gen-files 0.6 brings a fork of MkDocs along.
+    'docs': [
+        'mkdocs-gen-files>=0.5,<0.6',
+        'mkdocs-material>=9.6,<10',
+        'mkdocstrings[python]>=0.30',
+    ],
     'dev': [
         'monai>=1.6',  # tests hold the boundary metrics against it; needs torch, NumPy
         'mypy',

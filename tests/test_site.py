@@ -2,11 +2,16 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import setuptools
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,9 +49,30 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize(
-    'script', ['make_requirements', 'make_model_zoo', 'make_benchmark']
-)
+def lock() -> dict[str, str]:
+    """Versions of constraints.txt by canonical name."""
+    text = (ROOT / 'constraints.txt').read_text(encoding='utf-8')
+    pins = re.findall(r'^([\w.-]+)==(\S+)', text, re.M)
+    assert len(pins) == len({canonicalize_name(name) for name, _ in pins})
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def test_the_lock_fits_what_setup_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(setuptools, 'setup', given.update)
+    runpy.run_path(str(ROOT / 'setup.py'))
+    extras = given['extras_require']
+    # torchvision is left to whoever wants its weights; nothing else is
+    asked = given['install_requires'] + extras['runtime'] + extras['dev']
+    every = {line for lines in extras.values() for line in lines}
+    assert every - set(asked) == set(extras['pretrained'])
+    pins = lock()
+    for requirement in map(Requirement, asked):
+        version = pins[canonicalize_name(requirement.name)]
+        assert version in requirement.specifier, f'{requirement}: {version}'
+
+
+@pytest.mark.parametrize('script', ['make_model_zoo', 'make_benchmark'])
 def test_made_files_are_up_to_date(script: str) -> None:
     done = tool(f'tools/misc/{script}.py', '--check')
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
