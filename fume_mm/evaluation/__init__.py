@@ -1,7 +1,5 @@
 """What a model is worth: scores, metrics, the evaluator and the table for terminals."""
 
-from fume_mm.reporting.terminal import results_title, summary_table
-
 from .base import DualGasMetric
 from .boundary import boundary_scores
 from .boundary_metric import BoundaryMetric
@@ -22,8 +20,6 @@ __all__ = [
     'compute_figures',
     'confidence_intervals',
     'confusion_matrix',
-    'results_title',
     'segmentation_scores',
-    'summary_table',
     'undefined_reasons',
 ]
