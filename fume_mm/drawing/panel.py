@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
@@ -19,8 +18,9 @@ from fume_mm.structures import (
     SEG_PALETTE,
 )
 
-from .canvas import BAR, GREY, INK, RULE, WARNING, WHITE, Canvas
-from .overlay import STRIPE, overlay, stripes
+from .canvas import BAR, GREY, INK, RULE, WARNING, WHITE, Canvas, draw_letters
+from .overlay import STRIPE, stripes
+from .tiles import blank_tile, draw_tile, lay_out, tile_size
 
 if TYPE_CHECKING:
     from fume_mm.structures import DualGasDataSample
@@ -36,7 +36,8 @@ LEGEND_HEIGHT = 34
 CLASS_HEIGHT, SCORE_HEIGHT = 32, 25
 HEALTH_MARGIN = 12
 CLASSES_WIDTH, SCORES_WIDTH = 330, 720
-TEXT, LARGE = 15, 18
+LARGE = 18
+ABSENT = 'not recorded'
 
 COLUMNS = {'gt_sem_seg': 'truth', 'pred_sem_seg': 'prediction'}
 
@@ -114,15 +115,16 @@ def _draw(
     note: str | None,
 ) -> np.ndarray:
     columns = [key for key in COLUMNS if any(key in part for part in masks.values())]
-    heights = {
-        gas: round(TILE_WIDTH * frame.shape[0] / frame.shape[1])
-        for gas, frame in frames.items()
-    }
-
     left = MARGIN + LABEL_WIDTH
     right = left + (1 + len(columns)) * (TILE_WIDTH + GAP) - GAP
+    rows = {
+        gas: _row(frames[gas], masks[gas], columns)
+        if gas in frames
+        else blank_tile((right - left, ABSENT_HEIGHT), BAR, ABSENT)
+        for gas in GASES
+    }
     height = TITLE_HEIGHT + HEADING_HEIGHT
-    height += sum(heights.get(gas, ABSENT_HEIGHT) + GAP for gas in GASES)
+    height += sum(row.shape[0] + GAP for row in rows.values())
     height += LEGEND_HEIGHT if columns else 0
     # A single column is too narrow for classes and bars side by side.
     parts = CLASS_HEIGHT * len(lines), SCORE_HEIGHT * len(bars)
@@ -130,53 +132,36 @@ def _draw(
     height += health_height + 2 * HEALTH_MARGIN if health_height else 0
     canvas = Canvas(right + MARGIN, height)
 
-    _draw_head(canvas, title, note)
+    draw_head(canvas, title, note)
     top = TITLE_HEIGHT
     for index, heading in enumerate(['frame', *(COLUMNS[key] for key in columns)]):
-        x = left + index * (TILE_WIDTH + GAP) + TILE_WIDTH // 2
-        canvas.text((x, top + HEADING_HEIGHT // 2), heading, colour=GREY, anchor='mm')
+        place = left + index * (TILE_WIDTH + GAP) + TILE_WIDTH // 2
+        middle = top + HEADING_HEIGHT // 2
+        canvas.text((place, middle), heading, colour=GREY, align='middle')
     top += HEADING_HEIGHT
-    for gas in GASES:
-        row = heights.get(gas, ABSENT_HEIGHT)
-        middle = top + row // 2
-        canvas.text((MARGIN, middle), GAS_LABELS[gas], LARGE, bold=True, anchor='lm')
-        if gas in frames:
-            tiles = _tiles(frames[gas], masks[gas], columns, row)
-            for index, tile in enumerate(tiles):
-                canvas.paste(tile, (left + index * (TILE_WIDTH + GAP), top))
-        else:
-            canvas.box((left, top, right, top + row), fill=BAR)
-            canvas.text(
-                ((left + right) // 2, middle),
-                'not recorded',
-                colour=GREY,
-                anchor='mm',
-            )
-        top += row + GAP
+    for gas, row in rows.items():
+        middle = top + row.shape[0] // 2
+        canvas.text((MARGIN, middle), GAS_LABELS[gas], LARGE, bold=True)
+        canvas.paste(row, (left, top))
+        top += row.shape[0] + GAP
     if columns:
         truths = [part['gt_sem_seg'] for part in masks.values() if 'gt_sem_seg' in part]
         ignored = any((truth == IGNORE).any() for truth in truths)
-        _draw_legend(canvas, left, top, ignored=ignored)
+        middle = top + LEGEND_HEIGHT // 2 - 4
+        draw_legend(canvas, (left, middle), list(SEG_CLASSES), ignored=ignored)
         top += LEGEND_HEIGHT
     if health_height:
         canvas.box((MARGIN, top, right, top + 1), fill=RULE)
         top += HEALTH_MARGIN
         if columns:  # side by side, each in the middle
             tops = [top + (health_height - part) // 2 for part in parts]
-            x = max(MARGIN + CLASSES_WIDTH, right - SCORES_WIDTH)
+            start = max(MARGIN + CLASSES_WIDTH, right - SCORES_WIDTH)
         else:
             tops = [top, top + parts[0]]
-            x = MARGIN
+            start = MARGIN
         _draw_classes(canvas, lines, tops[0])
-        _draw_scores(canvas, bars, (x, tops[1]), right)
-    return canvas.array()
-
-
-def dataset_note(metainfo: dict | None) -> str | None:
-    """What a panel must say of its dataset: that it is simulated, that splits leak."""
-    marks = {'simulated': 'simulated', 'leakage': 'leaked split'}
-    said = [mark for key, mark in marks.items() if (metainfo or {}).get(key)]
-    return ', '.join(said) or None
+        draw_scores(canvas, bars, (start, tops[1]), right)
+    return canvas.array
 
 
 def _masks(
@@ -206,61 +191,60 @@ def _masks(
     return masks
 
 
-def _tiles(
-    frame: np.ndarray, masks: dict[str, np.ndarray], columns: list[str], height: int
-) -> list[np.ndarray]:
-    size = (TILE_WIDTH, height)
-    shrinks = frame.shape[1] > TILE_WIDTH
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    small = cv2.resize(frame, size, interpolation=interpolation).astype(np.uint8)
-    tiles = [np.repeat(small[:, :, None], 3, axis=2)]
+def _row(
+    frame: np.ndarray, masks: dict[str, np.ndarray], columns: list[str]
+) -> np.ndarray:
+    """The tiles of a gas side by side; gray where a mask is missing."""
+    size = tile_size(frame.shape, at_least=TILE_WIDTH, at_most=TILE_WIDTH)
+    tiles = [draw_tile(frame, size=size)]
     for key in columns:
         if key in masks:
-            mask = masks[key].astype(np.uint8)
-            scaled = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
-            tiles.append(overlay(small, scaled))
+            tiles.append(draw_tile(frame, masks[key], size=size))
         else:
-            tiles.append(np.full((height, TILE_WIDTH, 3), BAR, np.uint8))
-    return tiles
+            tiles.append(blank_tile(size, BAR))
+    return lay_out(tiles, columns=len(tiles), gap=GAP)
 
 
-def _draw_head(canvas: Canvas, title: str, note: str | None) -> None:
+def draw_head(canvas: Canvas, title: str, note: str | None) -> None:
+    """The title at the left, and a note in a box at the right."""
     middle = TITLE_HEIGHT // 2 + 2
     right = canvas.width - MARGIN
     if note:
-        width = canvas.text_width(note, TEXT, bold=True) + 20
+        width = draw_letters(note, 15, True).shape[1] + 20
         box = (right - width, middle - 13, right, middle + 13)
         canvas.box(box, fill=WHITE, outline=WARNING)
-        canvas.text(
-            (right - width // 2, middle),
-            note,
-            colour=WARNING,
-            bold=True,
-            anchor='mm',
-        )
+        place = right - width // 2, middle
+        canvas.text(place, note, colour=WARNING, bold=True, align='middle')
         right -= width + GAP
-    canvas.text(
-        (MARGIN, middle),
-        title,
-        LARGE,
-        bold=True,
-        anchor='lm',
-        max_width=right - MARGIN,
-    )
+    width = right - MARGIN
+    canvas.text((MARGIN, middle), title, LARGE, bold=True, max_width=width)
 
 
-def _draw_legend(canvas: Canvas, left: int, top: int, *, ignored: bool) -> None:
-    middle = top + LEGEND_HEIGHT // 2 - 4
-    for name, colour in zip(SEG_CLASSES, SEG_PALETTE, strict=True):
-        if name == SEG_CLASSES[BACKGROUND]:
-            continue
-        canvas.box((left, middle - 7, left + 14, middle + 7), fill=colour)
-        canvas.text((left + 20, middle), name, anchor='lm')
-        left += 20 + canvas.text_width(name, TEXT) + 22
+def draw_legend(
+    canvas: Canvas,
+    place: tuple[int, int],
+    names: Sequence[str],
+    *,
+    ignored: bool = False,
+) -> None:
+    """The colours of a mask from ``place``, half-way up, to the right.
+
+    Args:
+        canvas: To draw on.
+        place: (x, y).
+        names: What is written beside each colour, by class id.
+        ignored: Whether pixels are hatched.
+    """
+    left, middle = place
+    for class_id, name in enumerate(names):
+        if class_id != BACKGROUND:
+            box = (left, middle - 7, left + 14, middle + 7)
+            canvas.box(box, fill=SEG_PALETTE[class_id])
+            left += 42 + canvas.text((left + 20, middle), name)
     if ignored:
         swatch = np.where(stripes((14, 14)), STRIPE, 255).astype(np.uint8)
         canvas.paste(np.repeat(swatch[:, :, None], 3, axis=2), (left, middle - 7))
-        canvas.text((left + 20, middle), 'ignored', anchor='lm')
+        canvas.text((left + 20, middle), 'ignored')
 
 
 def _class_lines(sample: 'DualGasDataSample') -> list[tuple[str, int, str]]:
@@ -288,26 +272,26 @@ def _bars(sample: 'DualGasDataSample') -> list[float]:
 def _draw_classes(canvas: Canvas, lines: list[tuple[str, int, str]], top: int) -> None:
     for index, (whose, class_id, remark) in enumerate(lines):
         x, y = MARGIN + 96, top + CLASS_HEIGHT * index + CLASS_HEIGHT // 2
-        canvas.text((MARGIN, y), whose, colour=GREY, anchor='lm')
+        canvas.text((MARGIN, y), whose, colour=GREY)
         box = (x, y - 8, x + 16, y + 8)
         canvas.box(box, fill=HEALTH_PALETTE[class_id], outline=INK)
-        name = HEALTH_CLASSES[class_id]
-        canvas.text((x + 24, y), name, bold=True, anchor='lm')
-        x += 24 + canvas.text_width(name, TEXT, bold=True) + 8
-        canvas.text((x, y), remark, anchor='lm')
+        x += 24
+        x += 8 + canvas.text((x, y), HEALTH_CLASSES[class_id], bold=True)
+        canvas.text((x, y), remark)
 
 
-def _draw_scores(
-    canvas: Canvas, scores: list[float], place: tuple[int, int], right: int
+def draw_scores(
+    canvas: Canvas, scores: Sequence[float], place: tuple[int, int], right: int
 ) -> None:
+    """Probabilities of the health classes as bars, from ``place`` to ``right``."""
     x, top = place
     left, length = x + 108, right - 72 - x - 108
     for index, score in enumerate(scores):
         y = top + SCORE_HEIGHT * index + SCORE_HEIGHT // 2
-        canvas.text((x, y), HEALTH_CLASSES[index], anchor='lm')
+        canvas.text((x, y), HEALTH_CLASSES[index])
         canvas.box((left, y - 8, left + length, y + 8), fill=BAR)
         end = left + round(length * score)
         if end > left:
             box = (left, y - 8, end, y + 8)
             canvas.box(box, fill=HEALTH_PALETTE[index], outline=INK)
-        canvas.text((right, y), f'{100 * score:.1f} %', anchor='rm')
+        canvas.text((right, y), f'{100 * score:.1f} %', align='right')

@@ -8,9 +8,10 @@ from mmengine.visualization import LocalVisBackend, Visualizer
 
 from fume_mm.registry import VISUALIZERS
 from fume_mm.structures import DualGasDataSample
+from fume_mm.structures.marks import dataset_note
 
 from .overlay import write_png
-from .panel import dataset_note, draw_panel
+from .panel import draw_panel
 
 
 @VISUALIZERS.register_module()

@@ -12,10 +12,10 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from fume_mm.drawing import dataset_note
 from fume_mm.errors import UserError
 from fume_mm.io.provenance import file_sha256
 from fume_mm.models.dual_gas_model import resize_logits
+from fume_mm.structures.marks import dataset_note
 from fume_mm.version import __version__
 
 from .export_check import patterns_of, random_inputs

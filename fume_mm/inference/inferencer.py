@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fume_mm.drawing import draw_result
 from fume_mm.errors import UserError
 from fume_mm.io.images import read_frame
 from fume_mm.io.progress import progress_bar, remark
@@ -306,24 +307,10 @@ class DualGasInferencer:
     def visualize(
         self, prediction: Prediction, *, title: str | None = None
     ) -> np.ndarray:
-        """The panel of a prediction, (h, w, 3) uint8 RGB.
-
-        Without Pillow and Matplotlib, which panels are written with, it is the plainer
-        picture of the video demo.
-        """
+        """The panel of a prediction, (h, w, 3) uint8 RGB."""
         note = f'training data: {self.training_data}' if self.training_data else None
         result = prediction.result
         title = title or result.name
-        try:
-            from fume_mm.drawing.panel import draw_result
-        except ModuleNotFoundError:
-            from fume_mm.drawing.side_by_side import SideBySide
-
-            sizes = {gas: x.shape[::-1] for gas, x in prediction.frames.items()}
-            drawing = SideBySide(sizes, note=note)
-            return drawing.draw(
-                prediction.frames, result.masks, result.health_scores, title=title
-            )
         return draw_result(
             prediction.frames,
             result.masks,

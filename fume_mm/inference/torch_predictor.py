@@ -12,7 +12,6 @@ from mmengine.config import Config
 
 from fume_mm.datasets.samplers import collate_samples
 from fume_mm.datasets.transforms import LoadDualGasFrames, LoadDualGasMasks
-from fume_mm.drawing import dataset_note
 from fume_mm.engine.config import config_errors, first_line, load_config
 from fume_mm.errors import UserError
 from fume_mm.io.images import Frame, read_gray
@@ -21,6 +20,7 @@ from fume_mm.models.dual_gas_model import DualGasModel
 from fume_mm.registry import MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GAS_LABELS, GASES, DualGasDataSample
 from fume_mm.structures.dual_gas_result import DualGasResult
+from fume_mm.structures.marks import dataset_note
 
 
 def init_model(

@@ -27,12 +27,12 @@ from fume_mm.evaluation.predictions import marks_of, read_predictions
 from fume_mm.io.files import file_name
 from fume_mm.io.weights import read_checkpoint
 from fume_mm.structures import GAS_LABELS
+from fume_mm.structures.marks import MARKS
 
 from .test_results import read_results
 
 RESULTS, PREDICTIONS, MASKS = 'test_results.json', 'predictions.csv', 'masks'
 #: Why a run's figures must be marked, by its mark.
-MARK_WORDS = {'simulated': 'simulated', 'leakage': 'LEAKED SPLIT'}
 UNKNOWN = 'origin of the data unknown'
 
 
@@ -151,7 +151,7 @@ class RunFolder:
         """
         if not self.is_tested:
             return self._marks_of_training()
-        marks = {name: bool(self.results.get(name)) for name in MARK_WORDS}
+        marks = {name: bool(self.results.get(name)) for name in MARKS}
         if (self.path / PREDICTIONS).is_file():
             of_rows = marks_of(self.predictions)
             marks = {name: marks[name] or of_rows[name] for name in marks}
@@ -165,7 +165,7 @@ class RunFolder:
             meta = content.get('dataset_meta') or {}
         elif self.data_root != Path() and self.data_root.is_dir():
             meta = {'simulated': is_simulated(self.data_root)}
-        return {name: meta.get(name) for name in MARK_WORDS}
+        return {name: meta.get(name) for name in MARKS}
 
     @cached_property
     def samples(self) -> dict[str, dict[str, Any]]:
@@ -291,9 +291,7 @@ def _end_of(parts: Sequence[str]) -> str:
 def note_of(runs: Sequence[RunFolder]) -> str | None:
     """What figures of these runs must say of their data, in a few words."""
     words = [
-        text
-        for name, text in MARK_WORDS.items()
-        if any(run.marks[name] for run in runs)
+        text for name, text in MARKS.items() if any(run.marks[name] for run in runs)
     ]
     if any(run.marks['simulated'] is None for run in runs):
         words.append(UNKNOWN)

@@ -7,6 +7,7 @@ from typing import Any
 from fume_mm.evaluation.boundary import WHO
 from fume_mm.evaluation.table import OUTLINED
 from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, HEALTH_CLASSES
+from fume_mm.structures.marks import dataset_note
 
 Interval = Sequence[float] | None
 PERCENT, PIXELS, PLAIN = 'percent', 'pixels', 'plain'
@@ -76,9 +77,8 @@ def results_title(marks: Mapping[str, Any]) -> str:
     Args:
         marks: The dataset's metainfo or the content of test_results.json.
     """
-    said = ['simulated data'] * bool(marks.get('simulated'))
-    said += ['LEAKED SPLIT'] * bool(marks.get('leakage'))
-    return f'Test split ({", ".join(said)})' if said else 'Test split'
+    note = dataset_note(marks)
+    return f'Test split ({note})' if note else 'Test split'
 
 
 def summary_table(

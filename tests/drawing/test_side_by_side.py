@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import fume_mm.drawing
-from fume_mm.drawing.side_by_side import SideBySide
+from fume_mm.drawing import canvas
+from fume_mm.drawing.side_by_side import TOP, SideBySide
 
-ABSENT = (214, 214, 214)
+ABSENT = (232, 232, 232)
 BLUE_ON_100 = [55, 106, 135]
 ACIDOTIC = (213, 94, 0)
 
@@ -18,41 +19,47 @@ def gray(size, level=100):
 
 
 def test_tiles_stand_side_by_side_in_the_order_of_the_gases():
-    drawing = SideBySide({'ch4': (320, 240), 'co2': (400, 200)})
+    drawing = SideBySide({'ch4': (360, 240), 'co2': (400, 200)})
     image = drawing.draw(
-        {'co2': gray((400, 200), 50), 'ch4': gray((320, 240), 150)}, {}, None, title='t'
+        {'co2': gray((400, 200), 50), 'ch4': gray((360, 240), 150)}, {}, None, title='t'
     )
-    assert image.shape == (30 + 240 + 96, 400 + 4 + 320, 3)
     assert drawing.size == image.shape[1::-1]
-    assert (image[30:230, :400] == 50).all()
-    assert (image[230:270, :400] == 255).all()
-    assert (image[30:270, 404:] == 150).all()
+    assert (image[TOP : TOP + 200, :400] == 50).all()
+    assert (image[TOP + 200 : TOP + 240, :400] == 255).all()
+    assert (image[TOP : TOP + 240, -360:] == 150).all()
+    assert (image[TOP:, 400:-360] == 255).all()
 
 
 @pytest.mark.parametrize(
-    ('size', 'tile'), [((64, 48), (320, 240)), ((1280, 1024), (640, 512))]
+    ('size', 'tile'), [((64, 48), (360, 270)), ((1280, 1024), (640, 512))]
 )
 def test_small_and_large_frames_are_scaled(size, tile):
     drawing = SideBySide({'co2': size})
     mask = np.zeros(size[::-1], np.uint8)
     mask[:, : size[0] // 2] = 1
     image = drawing.draw({'co2': gray(size)}, {'co2': mask}, None, title='')
-    assert drawing.size == (tile[0], 30 + tile[1] + 96)
-    assert image[30 + tile[1] // 2, tile[0] // 4].tolist() == BLUE_ON_100
-    assert image[30 + tile[1] // 2, 3 * tile[0] // 4].tolist() == [100] * 3
+    assert drawing.size[0] == tile[0]
+    assert image[TOP + tile[1] // 2, tile[0] // 4].tolist() == BLUE_ON_100
+    assert image[TOP + tile[1] // 2, 3 * tile[0] // 4].tolist() == [100] * 3
+    assert (image[TOP + tile[1] :] == 255).all()
 
 
-@pytest.mark.parametrize('size', [(321, 241), (639, 479), (333, 77)])
-def test_sizes_are_even_as_codecs_want_them(size):
-    width, height = SideBySide({'co2': size, 'ch4': size}).size
+@pytest.mark.parametrize('size', [(361, 241), (639, 479), (333, 77)])
+@pytest.mark.parametrize('gases', [('co2',), ('co2', 'ch4')])
+def test_sizes_are_even_as_codecs_want_them(size, gases):
+    drawing = SideBySide(dict.fromkeys(gases, size))
+    width, height = drawing.size
     assert width % 2 == height % 2 == 0
+    assert drawing.draw({}, {}, None, title='').shape == (height, width, 3)
 
 
 def test_an_absent_gas_is_gray_not_black():
-    drawing = SideBySide({'co2': (320, 240), 'ch4': (320, 240)})
-    image = drawing.draw({'ch4': gray((320, 240))}, {}, None, title='')
-    assert (image[30:120, :320] == ABSENT).all()
-    assert image[:, :320].max(axis=2).min() > 0
+    drawing = SideBySide({'co2': (360, 270), 'ch4': (360, 270)})
+    image = drawing.draw({'ch4': gray((360, 270))}, {}, None, title='')
+    tile = image[TOP : TOP + 270, :360]
+    assert (tile[:100] == ABSENT).all()
+    assert (tile[100:170] != ABSENT).any()  # says that it was not recorded
+    assert image[:, :360].max(axis=2).min() > 0
 
 
 def test_bars_are_as_long_as_probabilities():
@@ -60,8 +67,8 @@ def test_bars_are_as_long_as_probabilities():
     lengths = []
     for score in (0.5, 1.0):
         image = drawing.draw({}, {}, [1 - score, 0.0, score], title='')
-        lengths.append((image == ACIDOTIC).all(-1)[500:].any(axis=0).sum())
-    assert lengths[0] == pytest.approx(lengths[1] / 2, abs=1)
+        lengths.append((image == ACIDOTIC).all(-1)[TOP + 480 :].any(axis=0).sum())
+    assert lengths[0] == pytest.approx(lengths[1] / 2, abs=2)
 
 
 def test_pictures_do_not_leave_traces_on_the_next():
@@ -71,6 +78,43 @@ def test_pictures_do_not_leave_traces_on_the_next():
     assert (drawing.draw({}, {}, None, title='') == empty).all()
     plain = SideBySide({'co2': (320, 240)}).draw({}, {}, None, title='')
     assert (plain != empty).any()
+
+
+@pytest.mark.parametrize('letters', ['PIL', 'matplotlib', None])
+def test_texts_are_whole_and_apart_in_the_smallest_picture(monkeypatch, letters):
+    """Of one small gas, with a note: time, areas of 100 % and all that is said."""
+    written = []
+
+    def text(self, place, text, size=15, **options):
+        width = real(self, place, text, size, **options)
+        bold = options.get('bold', False)
+        height, whole = canvas.draw_letters(text, size, bold).shape
+        assert width == whole, text
+        align = {'left': 0, 'middle': 0.5, 'right': 1}[options.get('align', 'left')]
+        left, top = place[0] - align * width, place[1] - height / 2
+        written.append((text, left, top, left + width, top + height))
+        return width
+
+    if letters:
+        monkeypatch.setitem(sys.modules, letters, None)
+    for cached in (canvas._font, canvas.draw_letters):
+        cached.cache_clear()
+    real = canvas.Canvas.text
+    monkeypatch.setattr(canvas.Canvas, 'text', text)
+    drawing = SideBySide({'co2': (64, 48)}, note='training data: simulated')
+    mask = {'co2': np.full((48, 64), 2, np.uint8)}
+    areas = {'co2': {'background': 0, 'tube': 48 * 64, 'gas': 48 * 64}}
+    frames = {'co2': gray((64, 48))}
+    drawing.draw(frames, mask, [1, 0, 0], title='00:12.34', areas=areas)
+    for cached in (canvas._font, canvas.draw_letters):
+        cached.cache_clear()
+    said = [line[0] for line in written]
+    assert {'CO2', 'tube 100.0 %', 'gas 100.0 %', 'Acidotic', '0.0 %'} <= set(said)
+    for index, (_, left, top, right, bottom) in enumerate(written):
+        assert 0 <= left < right <= drawing.size[0]
+        for other in written[:index]:
+            apart = other[3] <= left or right <= other[1]
+            assert apart or other[4] <= top + 4 or bottom - 4 <= other[2], other
 
 
 def test_overlay_is_the_function_whatever_was_imported_before():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fume_mm.apis import DualGasInferencer, inference_model, init_model
-from fume_mm.drawing import draw_result
+from fume_mm.drawing import canvas, draw_result
 from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.inference.inferencer import default_model, load_predictor
@@ -295,14 +295,25 @@ def test_config_and_checkpoint_by_path(model, tmp_path):
     assert inferencer.training_data is None
 
 
-def test_without_pillow_and_matplotlib_panels_are_plainer(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'fume_mm.drawing.panel', None)
-    done = DualGasInferencer(Threshold())(
-        co2=frame((320, 240)), out_dir=tmp_path, return_vis=True, pbar=False
-    )
-    # a tile with a head and a foot, and the note in the colour of warnings
-    assert done['visualization'][0].shape == (30 + 240 + 96, 320, 3)
-    assert (tmp_path / 'panels/sample_0001.png').is_file()
+def test_without_pillow_panels_have_plainer_letters(tmp_path, monkeypatch):
+    def panel():
+        canvas._font.cache_clear()
+        canvas.draw_letters.cache_clear()
+        done = DualGasInferencer(Threshold())(
+            co2=frame((320, 240)), out_dir=tmp_path, return_vis=True, pbar=False
+        )
+        assert (tmp_path / 'panels/sample_0001.png').is_file()
+        return done['visualization'][0]
+
+    fine = panel()
+    monkeypatch.setitem(sys.modules, 'PIL', None)
+    plain = panel()
+    canvas._font.cache_clear()
+    canvas.draw_letters.cache_clear()
+    assert plain.shape == fine.shape
+    # the tiles are the same, the letters are not
+    assert (plain[70:340, 66:426] == fine[70:340, 66:426]).all()
+    assert (plain[:44] != fine[:44]).any()
 
 
 def test_without_tqdm_there_is_no_bar(folders, tmp_path, monkeypatch, capsys):

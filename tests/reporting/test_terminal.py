@@ -159,7 +159,7 @@ def test_what_was_not_scored_is_said(evaluate):
 def test_title_marks_what_is_no_honest_test():
     assert results_title({}) == 'Test split'
     marks = {'simulated': True, 'leakage': True}
-    assert results_title(marks) == 'Test split (simulated data, LEAKED SPLIT)'
+    assert results_title(marks) == 'Test split (simulated, LEAKED SPLIT)'
 
 
 def test_written_results_give_the_same_table(content, tmp_path):

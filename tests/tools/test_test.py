@@ -269,7 +269,7 @@ def test_copies_of_training_frames_are_flagged(folder: Path) -> None:
         [*done.args, allowed], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    title = 'Test split (simulated data, LEAKED SPLIT)'
+    title = 'Test split (simulated, LEAKED SPLIT)'
     assert title in done.stdout
     content = results(folder / 'leak')
     assert content['simulated'] is content['leakage'] is True

@@ -172,9 +172,10 @@ def main() -> None:
         raise UserError(f'--number {args.number} is too few; choose 1 or more.')
     if args.seed < 0:
         raise UserError(f'--seed {args.seed} is negative; choose 0 or more.')
-    from fume_mm.drawing import dataset_note, write_png
+    from fume_mm.drawing import write_png
     from fume_mm.engine.config import load_config
     from fume_mm.io.files import file_name
+    from fume_mm.structures.marks import dataset_note
 
     cfg = load_config(args.config, args.cfg_options)
     dataset = build_dataset(cfg, args.split)

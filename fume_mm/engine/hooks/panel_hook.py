@@ -10,11 +10,12 @@ from mmengine.dist import get_rank, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from fume_mm.drawing import dataset_note, draw_panel, write_png
+from fume_mm.drawing import draw_panel, write_png
 from fume_mm.errors import UserError
 from fume_mm.io.files import file_name
 from fume_mm.registry import HOOKS
 from fume_mm.structures import DualGasDataSample
+from fume_mm.structures.marks import dataset_note
 
 
 @HOOKS.register_module()

@@ -82,13 +82,13 @@ def test_annotated_video(clips, tmp_path):
     pictures = frames(out / 'annotated.mp4')
     assert len(pictures) == 16
     assert cv2.VideoCapture(str(out / 'annotated.mp4')).get(cv2.CAP_PROP_FPS) == 10
-    # tiles 320 wide: heights 240 and 192, under a head of 30 rows
-    assert pictures[0].shape[1] == 320 + 4 + 320
+    # tiles 360 wide: heights 270 and 216, under a head of 70 rows
+    assert pictures[0].shape[1] == 360 + 10 + 360
     later = pictures[3]
-    bottom = later[30 + 200 : 30 + 235, 100:200].mean()
+    bottom = later[70 + 230 : 70 + 265, 100:200].mean()
     assert bottom == pytest.approx(uniform(3)[0, 0, 0], abs=6)
-    gone = pictures[14][60:120, 20:100]
-    assert abs(gone.mean() - 214) < 6  # the gray of what is not recorded, no black
+    gone = pictures[14][90:150, 20:100]
+    assert abs(gone.mean() - 232) < 6  # the gray of what is not recorded, no black
 
 
 def test_timeline_figure(clips, tmp_path):

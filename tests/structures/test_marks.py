@@ -1,8 +1,8 @@
-"""What a panel says of its dataset."""
+"""What pictures and tables say of its dataset."""
 
 import pytest
 
-from fume_mm.drawing import dataset_note
+from fume_mm.structures.marks import dataset_note
 
 
 @pytest.mark.parametrize(
@@ -11,8 +11,8 @@ from fume_mm.drawing import dataset_note
         (None, None),
         ({'simulated': False, 'leakage': False}, None),
         ({'simulated': True, 'leakage': False}, 'simulated'),
-        ({'simulated': False, 'leakage': True}, 'leaked split'),
-        ({'simulated': True, 'leakage': True}, 'simulated, leaked split'),
+        ({'simulated': False, 'leakage': True}, 'LEAKED SPLIT'),
+        ({'simulated': True, 'leakage': True}, 'simulated, LEAKED SPLIT'),
     ],
 )
 def test_note(metainfo: dict | None, note: str | None) -> None:

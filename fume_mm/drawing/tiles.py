@@ -1,0 +1,90 @@
+"""Tiles: frames with masks over them, scaled by one rule and laid out in a grid."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .canvas import GREY, INK, WHITE, Canvas, Colour
+from .overlay import overlay
+
+
+def tile_size(
+    shape: Sequence[int], *, at_least: int = 1, at_most: int
+) -> tuple[int, int]:
+    """(width, height) at which a frame of the shape (H, W) is shown.
+
+    It keeps its proportions; the width is brought between the two limits.
+    """
+    height, width = shape[:2]
+    shown = min(max(width, at_least), at_most)
+    return shown, max(round(shown * height / width), 1)
+
+
+def draw_tile(
+    frame: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    size: tuple[int, int],
+    **overlay_options: Any,
+) -> np.ndarray:
+    """A frame, with a mask over it or without, at the size of a tile.
+
+    Args:
+        frame: (H, W) uint8, or (H, W, 3) uint8 where there is no mask.
+        mask: (H, W) integer class ids; need not have the frame's size.
+        size: (width, height).
+        overlay_options: Passed to :func:`~fume_mm.drawing.overlay.overlay`.
+
+    Returns:
+        (height, width, 3) uint8 RGB; frames are interpolated (averaged if they become
+        smaller), masks never.
+    """
+    if frame.shape[1::-1] != size:
+        way = cv2.INTER_AREA if frame.shape[1] > size[0] else cv2.INTER_LINEAR
+        frame = cv2.resize(frame, size, interpolation=way).astype(np.uint8)
+    if mask is None:
+        return frame if frame.ndim == 3 else np.repeat(frame[:, :, None], 3, axis=2)
+    mask = mask.astype(np.uint8, copy=False)
+    if mask.shape[::-1] != size:
+        mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return overlay(frame, mask, **overlay_options)
+
+
+def blank_tile(
+    size: tuple[int, int], colour: Colour = WHITE, words: str = ''
+) -> np.ndarray:
+    """A tile of one colour, with words in its middle."""
+    canvas = Canvas(*size)
+    canvas.box((0, 0, *size), fill=colour)
+    middle = size[0] // 2, size[1] // 2
+    canvas.text(middle, words, colour=GREY, align='middle', max_width=size[0])
+    return canvas.array
+
+
+def caption_tile(tile: np.ndarray, caption: str, *, height: int = 18) -> np.ndarray:
+    """A tile with a line of text below it, cut to the tile's width."""
+    canvas = Canvas(tile.shape[1], tile.shape[0] + height)
+    canvas.paste(tile, (0, 0))
+    place = (4, tile.shape[0] + height // 2)
+    canvas.text(place, caption, height - 6, colour=INK, max_width=tile.shape[1] - 8)
+    return canvas.array
+
+
+def lay_out(tiles: Sequence[np.ndarray], *, columns: int, gap: int = 0) -> np.ndarray:
+    """Tiles in rows from the upper left, on white, (h, w, 3) uint8.
+
+    A column is as wide as the widest tile of all, a row as high as its highest.
+    """
+    columns = min(columns, len(tiles))
+    width = max(tile.shape[1] for tile in tiles)
+    rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
+    heights = [max(tile.shape[0] for tile in row) for row in rows]
+    canvas = Canvas(columns * (width + gap) - gap, sum(heights) + gap * (len(rows) - 1))
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        for place, tile in enumerate(row):
+            canvas.paste(tile, (place * (width + gap), top))
+        top += height + gap
+    return canvas.array
