@@ -97,8 +97,8 @@ def predict_one(
     inferencer: Any, given: dict[str, str], args: argparse.Namespace
 ) -> None:
     """Predict one sample and write what belongs to it."""
-    from fume_mm.drawing import write_png
-    from fume_mm.io.files import disk_errors, make_folder, write_mask
+    from fume_mm.io.files import disk_errors, make_folder
+    from fume_mm.io.images import write_png
 
     (prediction,) = inferencer.stream(**given)
     told = prediction.result.to_dict()
@@ -126,7 +126,7 @@ def predict_one(
             )
     with disk_errors(out):
         for name, mask in masks.items():
-            write_mask(out / name, mask)
+            write_png(out / name, mask)
         write_png(out / 'panel.png', panel)
         text = json.dumps(content, indent=2) + '\n'
         (out / 'prediction.json').write_text(text, encoding='utf-8')

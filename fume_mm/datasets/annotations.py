@@ -10,17 +10,16 @@ Paths in both are relative to ``<root>``. Every mistake ends in one
 pandas, Pillow and OpenCV, no torch.
 """
 
-import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.files import read_json
+from fume_mm.io.images import read_labelled
+from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import CsvTable
-from fume_mm.structures import GASES, IGNORE, SEG_CLASSES
+from fume_mm.structures import GASES
 
 #: What every annotation CSV has.
 ANNOTATION_COLUMNS = (
@@ -115,64 +114,19 @@ def parse_annotations(table: CsvTable) -> None:
 
 
 def _check_pixels(table: CsvTable) -> None:
-    """Refuse the first row whose frame or mask does not decode, or whose mask errs."""
+    """Refuse the first row whose frame or mask is none, or whose sizes differ."""
 
     def problem(files: tuple[str, str]) -> str | None:
-        frame, mask = (f'{table.root}/{name}' for name in files)
         try:
-            _decode(frame)
-            check_mask_values(_decode(mask), mask)
+            read_labelled(*(table.root / name for name in files))
         except UserError as error:
             return str(error)
         return None
 
     files = zip(table.frame['frame_path'], table.frame['mask_path'], strict=True)
-    with ThreadPoolExecutor() as pool:
-        found = pool.map(problem, files)
-        for line, text in zip(table.lines, found, strict=True):
-            if text:
-                raise UserError(f'{table.path}, line {line}: {text}')
-
-
-def _decode(path: str) -> np.ndarray:
-    image = cv2.imread(path, cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise UserError(
-            f'{path}: cannot be decoded as an image, perhaps it was cut short; restore '
-            'the file or delete the row.'
-        )
-    return image
-
-
-def check_mask_values(mask: np.ndarray, path: str | Path) -> None:
-    """Refuse a mask that is not one channel of class ids.
-
-    Args:
-        mask: (H, W), values 0 background, 1 tube, 2 gas, :data:`IGNORE` unlabelled.
-        path: Where it was read from, for the message.
-
-    Raises:
-        UserError: Naming ``path`` and the values that are no class.
-    """
-    if mask.ndim != 2:
-        raise UserError(
-            f'{path}: a mask has one channel, this one is of shape {mask.shape}; save '
-            'it as 8-bit gray PNG.'
-        )
-    # Loading calls this for every mask, and the largest value is quick to find.
-    if mask.size and mask.dtype == np.uint8 and mask.max() < len(SEG_CLASSES):
-        return
-    values = np.unique(mask)
-    wrong = values[~np.isin(values, [*range(len(SEG_CLASSES)), IGNORE])]
-    if len(wrong):
-        named = ', '.join(str(value) for value in wrong[:8])
-        more = f' and {len(wrong) - 8} more' if len(wrong) > 8 else ''
-        legend = ', '.join(f'{i} {name}' for i, name in enumerate(SEG_CLASSES))
-        legend += f', {IGNORE} unlabelled'
-        raise UserError(
-            f'{path}: mask values {named}{more} are no class ({legend}); save the mask '
-            'as 8-bit gray PNG with these values.'
-        )
+    for line, text in zip(table.lines, ordered_map(problem, files), strict=True):
+        if text:
+            raise UserError(f'{table.path}, line {line}: {text}')
 
 
 def existing_root(root: str | Path) -> Path:
@@ -201,10 +155,10 @@ def is_simulated(root: Path) -> bool:
     path = root / 'campaign.json'
     if not path.exists():
         return False
-    try:
-        return bool(json.loads(path.read_text(encoding='utf-8')).get('simulated'))
-    except (ValueError, AttributeError) as error:
+    content = read_json(path, what='metadata of a campaign')
+    if not isinstance(content, dict):
         raise UserError(
-            f'{path}: is not the metadata of a campaign ({error}); simulate the '
-            'campaign again or remove the file.'
-        ) from error
+            f'{path}: is no readable metadata of a campaign; simulate it again '
+            'or remove the file.'
+        )
+    return bool(content.get('simulated'))

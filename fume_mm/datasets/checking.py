@@ -5,25 +5,23 @@ mask is looked at, and the splits are held against each other. The checks of row
 those of the readers.
 """
 
-import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.images import check_mask_values, read_gray, read_mask_values
+from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import NO_CLASS, CsvTable, Defect
 from fume_mm.structures import GAS, GASES, IGNORE, SPLITS
 
 from .annotations import (
     ANNOTATION_COLUMNS,
-    check_mask_values,
     existing_root,
     is_simulated,
     parse_annotations,
@@ -31,8 +29,6 @@ from .annotations import (
 from .pairing import EMPTY, PAIRED_COLUMNS, parse_paired
 from .splitting import find_leaks
 
-# Frames that wait for a thread at a time: a campaign may have millions.
-_BATCH = 4096
 _RESTORE = 'restore the file or delete the row'
 _PAIR = 'pair again with `python tools/dataset_converters/pair_gases.py {root}`'
 _SPLIT = (
@@ -42,7 +38,7 @@ _SPLIT = (
 
 
 @dataclass
-class Report:
+class CampaignReport:
     """What :func:`check_campaign` found.
 
     Attributes:
@@ -65,7 +61,7 @@ def check_campaign(
     splits: Sequence[str] = SPLITS,
     workers: int | None = None,
     track: Callable[[Iterable, int], Iterable] = lambda items, total: items,
-) -> Report:
+) -> CampaignReport:
     """Look at every CSV, frame and mask of a campaign, and at its splits.
 
     Each frame and each mask is read and decoded once. Copies across splits are found by
@@ -89,7 +85,7 @@ def check_campaign(
             f'{root} has none of {", ".join(path.name for path in paths.values())}; '
             'name the folder that holds the annotation CSVs.'
         )
-    report = Report(root)
+    report = CampaignReport(root)
     tables = {
         split: _parsed(path, ANNOTATION_COLUMNS, parse_annotations, report)
         for split, path in paths.items()
@@ -124,7 +120,7 @@ def _parsed(
     path: Path,
     columns: Sequence[str],
     parse: Callable[[CsvTable], None],
-    report: Report,
+    report: CampaignReport,
     *,
     empty: Sequence[str] = (),
 ) -> CsvTable | None:
@@ -152,7 +148,9 @@ def _defect(path: Path, line: int | None, error: UserError, shown: str = '') -> 
     return Defect(str(path), line, shown, problem, way_out)
 
 
-def _check_against_annotations(paired: dict[str, CsvTable], report: Report) -> None:
+def _check_against_annotations(
+    paired: dict[str, CsvTable], report: CampaignReport
+) -> None:
     """Note samples whose frames the annotation CSVs lack or describe otherwise."""
     rows = report.frames.drop_duplicates('frame_path').set_index('frame_path')
     again = _PAIR.format(root=report.root)
@@ -194,7 +192,7 @@ def _check_against_annotations(paired: dict[str, CsvTable], report: Report) -> N
 
 def _check_files(
     tables: Sequence[CsvTable],
-    report: Report,
+    report: CampaignReport,
     workers: int | None,
     track: Callable[[Iterable, int], Iterable],
 ) -> dict[str, bytes]:
@@ -210,15 +208,14 @@ def _check_files(
                     jobs.setdefault(pair, (table.path, line))
     digests = {}
     ignored, gas_seen = 0, False
-    with ThreadPoolExecutor(workers) as pool:
-        found = _mapped(pool, lambda pair: _inspect(report.root, *pair), jobs)
-        seen = zip(jobs.items(), track(found, len(jobs)), strict=True)
-        for ((name, _), (path, line)), (faults, digest, values) in seen:
-            ignored += IGNORE in values
-            gas_seen |= GAS in values
-            if digest is not None:
-                digests[name] = digest
-            report.defects += [Defect(str(path), line, *fault) for fault in faults]
+    found = ordered_map(lambda pair: _inspect(report.root, *pair), jobs, workers)
+    seen = zip(jobs.items(), track(found, len(jobs)), strict=True)
+    for ((name, _), (path, line)), (faults, digest, values) in seen:
+        ignored += IGNORE in values
+        gas_seen |= GAS in values
+        if digest is not None:
+            digests[name] = digest
+        report.defects += [Defect(str(path), line, *fault) for fault in faults]
     if ignored and not gas_seen:
         report.defects.append(
             Defect(
@@ -233,13 +230,6 @@ def _check_files(
     return digests
 
 
-def _mapped(pool: ThreadPoolExecutor, function: Callable, items: Iterable) -> Iterator:
-    """``pool.map`` that submits a batch at a time."""
-    waiting = iter(items)
-    while batch := list(itertools.islice(waiting, _BATCH)):
-        yield from pool.map(function, batch)
-
-
 Fault = tuple[str, str, str]
 
 
@@ -249,8 +239,8 @@ def _inspect(
     """Faults of a frame and its mask, the frame's digest, GAS and IGNORE if there."""
     faults: list[Fault] = []
     values: set[int] = set()
-    pixels = _decode(root, 'frame', frame, cv2.IMREAD_GRAYSCALE, faults)
-    classes = _decode(root, 'mask', mask, cv2.IMREAD_UNCHANGED, faults)
+    pixels = _read(read_gray, root, 'frame', frame, faults)
+    classes = _read(read_mask_values, root, 'mask', mask, faults)
     if classes is not None:
         values = {value for value in (GAS, IGNORE) if (classes == value).any()}
         try:
@@ -274,31 +264,30 @@ def _inspect(
     return faults, digest.digest(), values
 
 
-def _decode(
-    root: Path, kind: str, name: str, flags: int, faults: list[Fault]
+def _read(
+    reader: Callable[[Path], np.ndarray],
+    root: Path,
+    kind: str,
+    name: str,
+    faults: list[Fault],
 ) -> np.ndarray | None:
-    if not name:  # said of the row already
+    if not name:  # the row's defect is noted already
         return None
-    try:
-        data = np.fromfile(root / name, np.uint8)
-    except FileNotFoundError:
+    path = root / name
+    if not path.exists():
         faults.append((f"'{name}'", f'the {kind} does not exist', _RESTORE))
         return None
-    except OSError as error:
-        reason = f'the {kind} cannot be read ({error.strerror})'
-        faults.append((f"'{name}'", reason, _RESTORE))
-        return None
     try:
-        image = cv2.imdecode(data, flags) if len(data) else None
-    except cv2.error:
-        image = None
-    if image is None:
-        faults.append((f"'{name}'", f'the {kind} is not a readable image', _RESTORE))
-    return image
+        return reader(path)
+    except UserError as error:
+        defect = _defect(path, None, error)
+        problem = defect.problem.removeprefix('is ')
+        faults.append((f"'{name}'", f'the {kind} is {problem}', defect.way_out))
+        return None
 
 
 def _check_splits(
-    paired: dict[str, CsvTable], digests: dict[str, bytes], report: Report
+    paired: dict[str, CsvTable], digests: dict[str, bytes], report: CampaignReport
 ) -> None:
     """Note groups and frames that more than one split has."""
     frames, root = report.frames, report.root
@@ -371,7 +360,7 @@ def _frames_of(paired: dict[str, CsvTable]) -> pd.DataFrame:
 
 
 def _note_leaks(
-    splits: dict[str, pd.DataFrame], kind: str, way_out: str, report: Report
+    splits: dict[str, pd.DataFrame], kind: str, way_out: str, report: CampaignReport
 ) -> None:
     for group, where in find_leaks(splits).items():
         report.defects.append(
@@ -393,7 +382,7 @@ def _is_resplit(root: Path) -> bool:
         return False
 
 
-def _note(paired: dict[str, CsvTable], report: Report) -> None:
+def _note(paired: dict[str, CsvTable], report: CampaignReport) -> None:
     """Note what a user should know, and metadata that cannot be read."""
     frames = report.frames
     try:

@@ -9,16 +9,16 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
-from fume_mm.io.tables import NO_CLASS, CsvTable, image_size
+from fume_mm.io.files import disk_errors
+from fume_mm.io.images import IMAGES, image_size, read_mask_values, write_png
+from fume_mm.io.progress import ordered_map
+from fume_mm.io.tables import NO_CLASS, CsvTable
 from fume_mm.structures import (
     GAS,
     HEALTH_CLASSES,
@@ -29,7 +29,6 @@ from fume_mm.structures import (
 
 from .annotations import existing_root
 
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff')
 #: How the values of masks may be read; ``auto`` decides by the values there are.
 MASK_VALUES = ('auto', 'binary', 'classes')
 _NAMED = 3
@@ -97,28 +96,27 @@ def import_folders(
     stems = sorted({stem for _, stem in found})
     ph_of, group_of = _labels(stems, ph, labels, group_pattern)
 
-    with ThreadPoolExecutor(workers) as pool:
-        scanned = list(track(pool.map(_scan, found.values()), len(found)))
-        _refuse([text for text, *_ in scanned if text], 'files do not fit or read')
-        values = set().union(*(values for _, values, _ in scanned))
-        coding = mask_coding(values, mask_values, ignore_value)
-        as_they_are = all(value == code for value, code in coding.items())
-        target = root if copy_to is None else Path(copy_to)
-        paths = {}
-        written = []
-        for (key, files), (_, _, gray_png) in zip(found.items(), scanned, strict=True):
-            frame, mask = files
-            if copy_to is not None:
-                frame = target / 'frames' / key[0] / f'{key[1]}{frame.suffix}'
-                mask = target / 'masks' / key[0] / f'{key[1]}.png'
-            elif not (gray_png and as_they_are):
-                mask = target / 'imported_masks' / key[0] / f'{key[1]}.png'
-            paths[key] = (frame, mask)
-            if (frame, mask) != files:
-                written.append((files, (frame, mask)))
-        jobs = pool.map(lambda pair: _write(*pair, coding=coding), written)
-        for _ in track(jobs, len(written)):
-            pass
+    scanned = list(track(ordered_map(_scan, found.values(), workers), len(found)))
+    _refuse([text for text, *_ in scanned if text], 'files do not fit or read')
+    values = set().union(*(values for _, values, _ in scanned))
+    coding = mask_coding(values, mask_values, ignore_value)
+    as_they_are = all(value == code for value, code in coding.items())
+    target = root if copy_to is None else Path(copy_to)
+    paths = {}
+    written = []
+    for (key, files), (_, _, is_png) in zip(found.items(), scanned, strict=True):
+        frame, mask = files
+        if copy_to is not None:
+            frame = target / 'frames' / key[0] / f'{key[1]}{frame.suffix}'
+            mask = target / 'masks' / key[0] / f'{key[1]}.png'
+        elif not (is_png and as_they_are):
+            mask = target / 'imported_masks' / key[0] / f'{key[1]}.png'
+        paths[key] = (frame, mask)
+        if (frame, mask) != files:
+            written.append((files, (frame, mask)))
+    jobs = ordered_map(lambda pair: _write(*pair, coding=coding), written, workers)
+    for _ in track(jobs, len(written)):
+        pass
     rows = [
         {
             'frame_path': frame.relative_to(target).as_posix(),
@@ -168,7 +166,7 @@ def _match(frames: Path, masks: Path) -> dict[str, tuple[Path, Path]]:
     for folder in (frames, masks):
         if not folder.is_dir():
             raise UserError(f'{folder} does not exist; name the folder it should be.')
-        files = sorted(p for p in folder.rglob('*') if p.suffix.lower() in SUFFIXES)
+        files = sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMAGES)
         stems = [p.relative_to(folder).with_suffix('').as_posix() for p in files]
         twice = [stem for stem, number in Counter(stems).items() if number > 1]
         _refuse(
@@ -177,7 +175,7 @@ def _match(frames: Path, masks: Path) -> dict[str, tuple[Path, Path]]:
         )
         by_stem.append(dict(zip(stems, files, strict=True)))
     if not by_stem[0]:
-        raise UserError(f'{frames} holds no image ({", ".join(SUFFIXES)}).')
+        raise UserError(f'{frames} holds no image ({", ".join(IMAGES)}).')
     alone = [
         str(own[stem])
         for own, other in (by_stem, by_stem[::-1])
@@ -272,28 +270,18 @@ def _with_class(rows: pd.DataFrame, *, groups: bool) -> pd.DataFrame:
 
 
 def _scan(files: tuple[Path, Path]) -> tuple[str, set[int], bool]:
-    """What is wrong, the mask's values, and whether it is a one-channel PNG."""
+    """What is wrong, the mask's values, and whether it is a PNG."""
     frame, path = files
     try:
         size = image_size(frame)
-    except ValueError as error:
-        return f'{frame} {error}', set(), False
-    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if mask is None:
-        return f'{path} is not a readable image', set(), False
-    one = mask.ndim == 2
-    if not one:
-        mask = mask[..., :3]
-        if (mask != mask[..., :1]).any():
-            return f'{path} is a colour image, not a mask', set(), False
-        mask = mask[..., 0]
-    if mask.dtype != np.uint8:
-        return f'{path} has more than 8 bits', set(), False
+        mask = read_mask_values(path)
+    except UserError as error:
+        return str(error).removesuffix('.'), set(), False
     if mask.shape[::-1] != size:
         sizes = f'{size[0]}x{size[1]}, its mask {mask.shape[1]}x{mask.shape[0]}'
         return f'{frame} is {sizes}', set(), False
     values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
-    return '', set(values.tolist()), one and path.suffix.lower() == '.png'
+    return '', set(values.tolist()), path.suffix.lower() == '.png'
 
 
 def _write(
@@ -308,7 +296,5 @@ def _write(
         return
     table = np.zeros(256, np.uint8)
     table[list(coding)] = list(coding.values())
-    mask: Any = cv2.imread(str(files[1]), cv2.IMREAD_UNCHANGED)  # read before
-    mask = mask if mask.ndim == 2 else mask[..., 0]
-    if not cv2.imwrite(str(targets[1]), table[mask]):
-        raise UserError(f'{targets[1]} cannot be written; free the disk or the folder.')
+    with disk_errors(targets[1].parent):
+        write_png(targets[1], table[read_mask_values(files[1])])

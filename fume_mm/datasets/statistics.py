@@ -4,17 +4,17 @@ Each frame and its mask are decoded once, in threads; of a frame, a few numbers 
 and its histogram is added to that of its gas. Needs NumPy, pandas and OpenCV, no torch.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.images import read_labelled
+from fume_mm.io.progress import ordered_map
 from fume_mm.structures import (
     AVAILABILITY,
     BACKGROUND,
@@ -26,7 +26,7 @@ from fume_mm.structures import (
     TUBE,
 )
 
-from .annotations import check_mask_values, existing_root, read_annotations
+from .annotations import existing_root, read_annotations
 from .pairing import read_paired
 
 #: ``health`` of a row that has masks only.
@@ -38,11 +38,6 @@ MEASURES = ('gas_share', 'tube_share', 'background_gray', 'contrast')
 #: Width of the ring around the gas, as a share of the frame's width.
 RING_SHARE = 0.02
 LEVELS = 256
-# Frames that are read ahead, by thread.
-_AHEAD = 4
-
-Item = TypeVar('Item')
-Result = TypeVar('Result')
 
 
 def measure(
@@ -197,7 +192,7 @@ def measure_campaign(
     """
 
     def look(pair: tuple[str, str]) -> tuple[dict[str, float], np.ndarray]:
-        return measure(*_load(*(f'{root}/{name}' for name in pair)))
+        return measure(*read_labelled(*(Path(root) / name for name in pair)))
 
     shape = (len(SEG_CLASSES), LEVELS)
     histograms: dict[str, np.ndarray] = {
@@ -205,51 +200,13 @@ def measure_campaign(
     }
     measures = np.empty((len(frames), len(MEASURES)))
     files = zip(frames['frame_path'], frames['mask_path'], strict=True)
-    with ThreadPoolExecutor(workers) as pool:
-        found = _in_order(pool, look, files)
-        gases = frames['gas_type'].tolist()
-        for row, (numbers, histogram) in enumerate(track(found, len(frames))):
-            measures[row] = [numbers[key] for key in MEASURES]
-            histograms[gases[row]] += histogram
+    found = track(ordered_map(look, files, workers), len(frames))
+    gases = frames['gas_type'].tolist()
+    for row, (numbers, histogram) in enumerate(found):
+        measures[row] = [numbers[key] for key in MEASURES]
+        histograms[gases[row]] += histogram
     columns = pd.DataFrame(measures, frames.index, list(MEASURES))
     return pd.concat([frames, columns], axis=1), histograms
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[Result]:
-    """``pool.map`` that is but a few items ahead, so that few results wait."""
-    waiting: deque[Future[Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > _AHEAD * pool._max_workers:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _load(frame_path: str, mask_path: str) -> tuple[np.ndarray, np.ndarray]:
-    """A frame and its mask, (H, W) uint8 each."""
-    frame = _decode(frame_path, cv2.IMREAD_GRAYSCALE)
-    mask = _decode(mask_path, cv2.IMREAD_UNCHANGED)
-    check_mask_values(mask, mask_path)
-    if frame.shape != mask.shape:
-        raise UserError(
-            f'{mask_path}: the mask is {mask.shape[1]}x{mask.shape[0]} pixels, its '
-            f'frame {frame.shape[1]}x{frame.shape[0]}; export the mask again at the '
-            'size of the frame.'
-        )
-    return frame, mask.astype(np.uint8, copy=False)
-
-
-def _decode(path: str, flags: int) -> np.ndarray:
-    image = cv2.imread(path, flags)
-    if image is None:
-        raise UserError(
-            f'{path}: is not there or cannot be decoded as an image; restore the file '
-            'or delete the row.'
-        )
-    return image
 
 
 def count_by_class(frames: pd.DataFrame) -> pd.DataFrame:

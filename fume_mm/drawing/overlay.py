@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fume_mm.io import images
 from fume_mm.structures import BACKGROUND, IGNORE, SEG_PALETTE
 
 #: Stripes over unlabelled pixels: gray level and period in pixels.
@@ -77,8 +78,5 @@ def stripes(shape: tuple[int, ...]) -> np.ndarray:
 
 def write_png(path: str | Path, image: np.ndarray) -> None:
     """Write (h, w, 3) uint8 RGB as PNG; makes the folder it goes to."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # imwrite cannot open every path on every system, and only returns False then.
-    _, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    path.write_bytes(data.tobytes())
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    images.write_png(path, image)

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.io.files import disk_errors, file_name, make_folder, write_mask
+from fume_mm.io.files import disk_errors, file_name, make_folder
+from fume_mm.io.images import write_png
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
@@ -133,10 +133,9 @@ class ResultWriter:
             del files['panel']
         with disk_errors(self.out_dir):
             for gas, mask in result.masks.items():
-                write_mask(self.out_dir / files['masks'][gas], mask)
+                write_png(self.out_dir / files['masks'][gas], mask)
             if panel is not None:
-                picture = cv2.cvtColor(panel, cv2.COLOR_RGB2BGR)
-                write_mask(self.out_dir / files['panel'], picture)
+                write_png(self.out_dir / files['panel'], panel)
             self._add_entry(
                 {'frames': sample.paths(), 'read_as': handling or {}, 'files': files},
                 result,

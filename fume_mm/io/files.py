@@ -1,14 +1,17 @@
-"""Files and folders that results are written to."""
+"""Files and folders that results are written to, and JSON."""
 
+import itertools
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-import cv2
-import numpy as np
-
 from fume_mm.errors import UserError
+
+_NUMBERS = itertools.count()
 
 
 def file_name(name: str) -> str:
@@ -48,6 +51,45 @@ def disk_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def write_mask(path: Path, mask: np.ndarray) -> None:
-    """Write (H, W) uint8 class ids as PNG."""
-    path.write_bytes(cv2.imencode('.png', mask)[1].tobytes())
+@contextmanager
+def write_whole(path: str | Path) -> Iterator[Path]:
+    """A temporary file beside ``path``, which takes its place when all went well.
+
+    A run that breaks off leaves the old content, never half of the new one.
+    """
+    path = Path(path)
+    # unique among threads, and short, since names have 255 bytes
+    part = path.with_name(f'.{os.getpid()}-{next(_NUMBERS)}.part')
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Any, *, indent: int | None = 2) -> None:
+    """Write JSON, whole or not at all."""
+    with write_whole(path) as part:
+        part.write_text(json.dumps(content, indent=indent) + '\n', encoding='utf-8')
+
+
+def read_json(path: str | Path, *, what: str = 'JSON file') -> Any:
+    """The content of a JSON file.
+
+    Args:
+        path: The file.
+        what: What it is, for the message.
+
+    Raises:
+        UserError: If it is missing or no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise UserError(
+            f'{path}: there is no such {what}; give the path of one.'
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f'{path}: is no readable {what} ({error}); restore the file.'
+        ) from error

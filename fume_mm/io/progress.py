@@ -1,7 +1,15 @@
-"""Progress bars, which a box that only runs models may do without."""
+"""Long work: progress, which may go without tqdm, and threads that keep the order."""
 
 import sys
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
+# Items that are worked on ahead, by thread.
+_AHEAD = 4
 
 
 class _Silent:
@@ -38,3 +46,39 @@ def remark(text: str) -> None:
         print(text, file=sys.stderr)
         return
     tqdm.write(text, file=sys.stderr)
+
+
+def ordered_map(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int | None = None,
+) -> Iterator[Result]:
+    """``map`` in threads, in order, and only a few items ahead of who consumes it.
+
+    Args:
+        function: What to do with an item; its errors are raised at the item's place.
+        items: May be many, since few results wait at a time.
+        workers: Threads; None is a few more than processors.
+    """
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > _AHEAD * pool._max_workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def track_frames(items: Iterable[Item], total: int) -> Iterator[Item]:
+    """The items, with a bar on standard error where that is a terminal."""
+    bar = progress_bar(total=total, unit='frame', show=True)
+    try:
+        for item in items:
+            yield item
+            bar.update()
+    finally:
+        bar.close()

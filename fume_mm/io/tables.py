@@ -3,8 +3,6 @@
 What the annotation CSVs and the paired CSVs have in common: paths, pH and class, files.
 """
 
-import io
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.files import write_whole
+from fume_mm.io.images import image_size
 from fume_mm.structures import HEALTH_CLASSES, PH_RANGE, health_class
 
 #: The folder the owners' paths start with; their data root is that folder.
@@ -23,8 +23,6 @@ _CHUNK = 100_000
 #: Without any of these, a path (with a separator before it) is as it should be.
 _ODD = ('//', '/./', '..', ':', _SEPARATOR + '/', _SEPARATOR + './')
 _LINES_NAMED = 3
-_PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
-_HEADER_BYTES = 33
 #: ``class_id`` of a row that has masks only; empty in the file.
 NO_CLASS = -1
 
@@ -300,13 +298,15 @@ class CsvTable:
             for row, name in enumerate(self.frame[column].tolist()):
                 if not name:
                     continue
+                path = self.root / name
                 try:
-                    sizes[column][row] = image_size(f'{self.root}/{name}')
-                except FileNotFoundError:
-                    missing[column][row] = True
-                except ValueError as error:
-                    unreadable[column][row] = True
-                    reasons[column, row] = str(error)
+                    sizes[column][row] = image_size(path)
+                except UserError as error:
+                    if path.is_file():
+                        unreadable[column][row] = True
+                        reasons[column, row] = str(error)
+                    else:
+                        missing[column][row] = True
         for column in columns:
             self.refuse(
                 missing[column],
@@ -402,51 +402,10 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         frame: Rows; a ``class_id`` of :data:`NO_CLASS` is written empty.
         path: The CSV; its folder must exist.
     """
-    path = Path(path)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
     class_id = frame['class_id'].astype(object).where(frame['class_id'] >= 0, '')
-    try:
+    with write_whole(path) as part:
         frame.assign(class_id=class_id).to_csv(part, index=False, lineterminator='\n')
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _size(size: tuple[int, int] | None) -> str:
     return 'absent' if size is None else f'{size[0]}x{size[1]}'
-
-
-def image_size(path: str | Path) -> tuple[int, int]:
-    """(width, height) in pixels from an image file's header.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is empty or has no image header.
-    """
-    try:
-        # Unbuffered: at thousands of files, a buffer costs more than the read.
-        with io.FileIO(path) as file:
-            head = file.read(_HEADER_BYTES)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ValueError(f'cannot be read ({error.strerror})') from None
-    if not head:
-        raise ValueError('is empty')
-    if head.startswith(_PNG_SIGNATURE) and head[12:16] == b'IHDR':
-        width = int.from_bytes(head[16:20], 'big')
-        height = int.from_bytes(head[20:24], 'big')
-        if len(head) == _HEADER_BYTES and width and height:
-            return width, height
-        raise ValueError('has a damaged PNG header')
-
-    from PIL import Image  # other formats are the exception
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            with Image.open(path) as image:
-                return image.size
-    except Exception:
-        # Pillow's plugins raise what they like on damaged files; none is an image.
-        raise ValueError('has no image header') from None

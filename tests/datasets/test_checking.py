@@ -40,9 +40,9 @@ FOUND = {
     'frame_twice': (3, FRAME, 'the same frame_path is in more than one row'),
     'missing_frame': (3, FRAME, 'the frame does not exist'),
     'missing_mask': (3, FRAME.replace('images', 'masks'), 'the mask does not exist'),
-    'empty_frame': (3, FRAME, 'the frame is not a readable image'),
-    'not_an_image': (3, FRAME, 'the frame is not a readable image'),
-    'truncated_header': (3, FRAME, 'the frame is not a readable image'),
+    'empty_frame': (3, FRAME, 'the frame is not an image that can be'),
+    'not_an_image': (3, FRAME, 'the frame is not an image that can be'),
+    'truncated_header': (3, FRAME, 'the frame is not an image that can be'),
     'size_differs': (3, 'is 64x48, its mask 63x48', 'frame and mask differ in size'),
     'mask_values': (3, FRAME.replace('images', 'masks'), 'mask values 100, 200 are no'),
     'leak': (None, 'train_v0_f0 (train, val)', 'a group is in more than one split'),
@@ -206,7 +206,7 @@ def test_damaged_metadata_are_a_defect(tmp_path):
     (root / 'campaign.json').write_text('{')
     (defect,) = check_campaign(root).defects
     assert defect.file.endswith('campaign.json')
-    assert defect.problem.startswith('is not the metadata of a campaign')
+    assert defect.problem.startswith('is no readable metadata of a campaign')
 
 
 def test_one_thread_and_many_find_the_same_in_the_same_order(tmp_path):

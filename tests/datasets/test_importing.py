@@ -210,7 +210,7 @@ def damage(root, kind):
     elif kind == 'colour':
         cv2.imwrite(str(mask), np.dstack([MASK, MASK, 0 * MASK]))
     elif kind == 'bits':
-        cv2.imwrite(str(mask), MASK.astype(np.uint16))
+        cv2.imwrite(str(mask), MASK.astype(np.uint16) + 300)
 
 
 @pytest.mark.parametrize(
@@ -219,11 +219,11 @@ def damage(root, kind):
         ('no_mask', 'frames/a_0.png'),
         ('no_frame', 'masks/a_0.png'),
         ('two_endings', 'files of different endings'),
-        ('no_image', 'frames/a_0.png has no image header'),
-        ('broken_mask', 'masks/a_0.png is not a readable image'),
+        ('no_image', 'frames/a_0.png: is not an image'),
+        ('broken_mask', 'masks/a_0.png: is not an image'),
         ('size', 'is 6x4, its mask 6x3'),
-        ('colour', 'masks/a_0.png is a colour image'),
-        ('bits', 'masks/a_0.png has more than 8 bits'),
+        ('colour', 'masks/a_0.png: is a colour image'),
+        ('bits', 'masks/a_0.png: a mask has 8 bits'),
     ],
 )
 def test_files_that_do_not_fit_are_named_and_nothing_is_written(tmp_path, kind, said):

@@ -1,7 +1,3 @@
-import itertools
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -11,7 +7,6 @@ from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.pairing import pair_gases, write_paired
 from fume_mm.datasets.statistics import (
     MEASURES,
-    _in_order,
     count_availability,
     count_by_class,
     count_by_ph,
@@ -206,9 +201,9 @@ def test_each_row_has_the_measures_of_its_files(tmp_path):
 @pytest.mark.parametrize(
     ('broken', 'column', 'said'),
     [
-        ('missing_frame', 'frame_path', 'is not there or cannot be decoded'),
-        ('missing_mask', 'mask_path', 'is not there or cannot be decoded'),
-        ('not_an_image', 'frame_path', 'is not there or cannot be decoded'),
+        ('missing_frame', 'frame_path', 'there is no such frame'),
+        ('missing_mask', 'mask_path', 'there is no such mask'),
+        ('not_an_image', 'frame_path', 'is not an image that can be decoded'),
         ('size_differs', 'mask_path', 'the mask is 63x48 pixels, its frame 64x48'),
         ('mask_values', 'mask_path', 'mask values 100, 200 are no class'),
     ],
@@ -219,25 +214,6 @@ def test_a_broken_file_is_named(tmp_path, broken, column, said):
     with pytest.raises(UserError, match=said) as error:
         measure_campaign(frames, root)
     assert str(root / frames[column][1]) in str(error.value)
-
-
-def test_few_results_wait_for_a_slow_reader():
-    taken = itertools.count()
-    last = 0
-
-    def items():
-        nonlocal last
-        for last in taken:
-            if last == 1000:
-                return
-            yield last
-
-    with ThreadPoolExecutor(2) as pool:
-        results = _in_order(pool, lambda item: (item, threading.get_ident()), items())
-        for number in range(100):
-            assert next(results)[0] == number
-            assert last <= number + 4 * 2
-        assert [item for item, _ in results] == list(range(100, 1000))
 
 
 def test_summary_by_gas_and_class():

@@ -3,9 +3,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import read_frame, read_gray, require_image
+from fume_mm.io.images import (
+    check_mask_values,
+    image_size,
+    read_frame,
+    read_gray,
+    read_mask,
+    read_mask_values,
+    require_image,
+    write_png,
+)
 
 
 @pytest.fixture
@@ -115,3 +125,186 @@ def test_a_video_is_sent_to_its_demo(tmp_path):
     (tmp_path / 'a.mp4').write_bytes(b'x')
     with pytest.raises(UserError, match=r'a\.mp4: is a video; .*video_demo'):
         require_image(tmp_path / 'a.mp4')
+
+
+def test_a_folder_is_no_frame(tmp_path):
+    for use in (require_image, read_gray, image_size, read_mask):
+        with pytest.raises(UserError, match='there is no such'):
+            use(tmp_path)
+
+
+# -- files with more to them than gray levels -----------------------------------------
+
+
+def pillow_file(path: Path, image: Image.Image, *, turn: int = 1, **options) -> Path:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    image.save(path, exif=exif, **options)
+    return path
+
+
+@pytest.mark.parametrize(('turn', 'quarters'), [(1, 0), (3, 2), (6, 3), (8, 1)])
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.tif', '.webp'])
+def test_orientation_is_applied_to_frames_masks_and_sizes(
+    tmp_path, turn, quarters, suffix
+):
+    levels = np.full((32, 48), 90, np.uint8)
+    levels[:16, :16] = 200
+    path = pillow_file(tmp_path / f'a{suffix}', Image.fromarray(levels), turn=turn)
+    expected = np.rot90(levels, quarters)
+    frame = read_gray(path)
+    assert frame.shape == expected.shape
+    assert np.abs(frame.astype(int) - expected).max() < 8  # JPEG and WebP lose some
+    assert image_size(path) == expected.shape[::-1]
+    if suffix in ('.png', '.tif'):
+        classes = np.rot90(np.uint8(levels > 100) * 2, 0)
+        for mode in ('L', 'P'):
+            image = Image.fromarray(classes, mode='L')
+            if mode == 'P':
+                image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+            mask = pillow_file(tmp_path / f'm{suffix}', image, turn=turn)
+            assert (read_mask(mask) == np.rot90(classes, quarters)).all()
+            assert image_size(mask) == expected.shape[::-1]
+
+
+def test_pages_are_not_dropped(tmp_path, gray):
+    page = Image.fromarray(gray)
+    path = tmp_path / 'a.tif'
+    page.save(path, save_all=True, append_images=[page, page])
+    for use in (read_gray, read_mask):
+        with pytest.raises(UserError, match=r'a\.tif: holds several pages.*each page'):
+            use(path)
+    page.save(path)
+    assert (read_gray(path) == gray).all()
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.tif', '.bmp', '.pgm', '.webp'])
+@pytest.mark.parametrize('share', [0.3, 0.9])
+def test_a_file_that_was_cut_short_is_refused(tmp_path, suffix, share):
+    levels = np.random.default_rng(0).integers(0, 255, (64, 80), np.uint8)
+    path = write(tmp_path / f'a{suffix}', levels)
+    data = path.read_bytes()
+    path.write_bytes(data[: round(share * len(data))])
+    for use in (read_gray, read_mask):
+        with pytest.raises(UserError, match='cut short; restore the file'):
+            use(path)
+
+
+@pytest.mark.parametrize('dtype', [np.uint16, np.float32, np.float64])
+def test_a_radiometric_tiff_is_its_array(tmp_path, gray, dtype):
+    values = gray.astype(dtype) * 40 + 1000
+    path = write(tmp_path / 'a.tif', values)
+    frame, done = read_frame(path)
+    assert (frame == read_gray(values)).all()
+    assert done == f'{np.dtype(dtype)} stretched to 8 bits'
+    assert image_size(path) == (40, 32)
+
+
+def test_alpha_is_left_out(tmp_path, gray):
+    pixels = np.dstack([gray] * 4)
+    frame, done = read_frame(write(tmp_path / 'a.png', pixels))
+    assert (frame == gray).all()
+    assert done is None
+
+
+def test_a_palette_is_luma_in_a_frame_and_indices_in_a_mask(tmp_path):
+    ids = np.zeros((20, 30), np.uint8)
+    ids[5:, 5:15], ids[5:, 15:] = 1, 2
+    image = Image.fromarray(ids, mode='L')
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    for name in ('a.png', 'a.bmp', 'a.tif'):
+        image.save(tmp_path / name)
+        assert (read_mask(tmp_path / name) == ids).all()
+        frame, done = read_frame(tmp_path / name)
+        assert (frame == np.array([0, 76, 150])[ids]).all()
+        assert done == 'luma of colour'
+
+
+@pytest.mark.parametrize('channels', [1, 3, 4])
+def test_equal_channels_are_one_mask(tmp_path, channels):
+    ids = np.full((20, 30), 2, np.uint8)
+    ids[3:5] = 255
+    pixels = np.repeat(ids[..., None], channels, axis=2)
+    mask = read_mask(write(tmp_path / 'a.png', pixels))
+    assert mask.dtype == np.uint8
+    assert (mask == ids).all()
+    assert (read_mask(write(tmp_path / 'b.png', ids.astype(np.uint16))) == ids).all()
+
+
+def test_what_is_no_mask_is_named(tmp_path):
+    ids = np.zeros((20, 30), np.uint8)
+    coloured = write(tmp_path / 'a.png', np.dstack([ids, ids + 1, ids]))
+    with pytest.raises(UserError, match=r'a\.png: is a colour image, not a mask'):
+        read_mask(coloured)
+    wide = write(tmp_path / 'b.png', ids.astype(np.uint16) + 300)
+    with pytest.raises(UserError, match=r'b\.png: a mask has 8 bits.*uint16'):
+        read_mask(wide)
+    floats = write(tmp_path / 'c.tif', ids.astype(np.float32))
+    with pytest.raises(UserError, match=r'8 bits.*float32'):
+        read_mask(floats)
+    values = write(tmp_path / 'd.png', ids + 127)
+    with pytest.raises(UserError, match=r'd\.png: mask values 127 are no class'):
+        read_mask(values)
+    assert (read_mask_values(values) == 127).all()
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.int64, np.float32])
+def test_mask_values(dtype):
+    mask = np.array([[0, 1], [2, 0]], dtype)
+    check_mask_values(mask, 'm.png')
+    check_mask_values(np.zeros((0, 0), dtype), 'm.png')
+    mask[0, 0] = 255  # unlabelled
+    check_mask_values(mask, 'm.png')
+    mask[0, 1], mask[1, 0] = 127, 254
+    with pytest.raises(
+        UserError, match=r'm\.png: mask values 127(\.0)?, 254(\.0)? are'
+    ):
+        check_mask_values(mask, 'm.png')
+
+
+def test_the_first_value_beyond_the_classes():
+    with pytest.raises(UserError, match=r'mask values 3 are no class'):
+        check_mask_values(np.array([[0, 3]], np.uint8), 'm.png')
+
+
+def test_mask_values_below_zero_between_and_many():
+    with pytest.raises(UserError, match=r'mask values -1 are'):
+        check_mask_values(np.array([[-1, 1]], np.int8), 'm.png')
+    with pytest.raises(UserError, match=r'mask values 0\.5 are'):
+        check_mask_values(np.array([[0.5, 1]]), 'm.png')
+    with pytest.raises(UserError, match=r'values 3, 4, 5, 6, 7, 8, 9, 10 and 244 more'):
+        check_mask_values(np.arange(256, dtype=np.uint8).reshape(16, 16), 'm.png')
+
+
+def test_a_coloured_mask_is_refused():
+    with pytest.raises(UserError, match=r'shape \(4, 5, 3\)'):
+        check_mask_values(np.zeros((4, 5, 3), np.uint8), 'm.png')
+
+
+# -- sizes and writing ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.bmp', '.tiff'])
+def test_image_size(tmp_path, suffix):
+    path = write(tmp_path / f'frame{suffix}', np.zeros((48, 64), np.uint8))
+    assert image_size(path) == (64, 48)
+
+
+def test_image_size_of_what_is_no_image(tmp_path):
+    with pytest.raises(UserError, match='there is no such image'):
+        image_size(tmp_path / 'none.png')
+    for content in (b'', b'\x89PNG\r\n\x1a\n', b'text' * 20):
+        (tmp_path / 'a.png').write_bytes(content)
+        with pytest.raises(UserError, match=r'a\.png: is not an image'):
+            image_size(tmp_path / 'a.png')
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_what_is_written_is_read(tmp_path, gray, dtype):
+    path = tmp_path / 'ä b.png'
+    write_png(path, gray.astype(dtype))
+    assert (cv2.imdecode(np.fromfile(path, np.uint8), -1) == gray).all()
+    rgb = np.dstack([gray, gray // 2, 0 * gray])
+    write_png(path, rgb)
+    assert (np.asarray(Image.open(path)) == rgb).all()
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]

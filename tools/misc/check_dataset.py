@@ -17,7 +17,7 @@ import cv2
 import pandas as pd
 from tqdm import tqdm
 
-from fume_mm.datasets.checking import Report, check_campaign
+from fume_mm.datasets.checking import CampaignReport, check_campaign
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.tables import Defect
 from fume_mm.structures import GASES, HEALTH_CLASSES, SPLITS
@@ -106,7 +106,7 @@ def write_defects(defects: list[Defect], path: Path) -> None:
         writer.writerows(dataclasses.asdict(defect) for defect in defects)
 
 
-def print_report(report: Report) -> None:
+def print_report(report: CampaignReport) -> None:
     """Counts, notes and defects, and a last line that sums up."""
     print_counts(report.frames)
     if report.notes:

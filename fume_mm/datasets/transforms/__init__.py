@@ -8,9 +8,11 @@ groups     tuple of str: vessels or runs of the frames             dataset
 ph_value   float                                                   dataset
 class_id   int                                                     dataset
 frame_paths, mask_paths  dict by gas of str; absent gases are not keys  dataset
+           (a frame may be an array in place of its path)
 frames     dict by gas of (H, W) uint8                             LoadDualGasFrames
 masks      dict by gas of (H, W) uint8, values 0, 1, 2, 255 ignored  LoadDualGasMasks
 ori_shape  dict by gas of (H, W) on disk                           LoadDualGasFrames
+read_as    dict by gas of what was done to read the frame, or None LoadDualGasFrames
 ========== ======================================================= ====================
 """
 

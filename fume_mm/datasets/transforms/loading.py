@@ -7,9 +7,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from fume_mm.errors import UserError
+from fume_mm.io.images import check_same_size, read_frame, read_mask
 from fume_mm.registry import TRANSFORMS
-
-from ..annotations import check_mask_values
 
 
 @TRANSFORMS.register_module()
@@ -42,61 +41,45 @@ class ModalityDropout(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadDualGasFrames(BaseTransform):
-    """Read every frame the sample has, one channel of 8 bits.
+    """Read every frame the sample has, as :func:`fume_mm.io.images.read_frame` does.
+
+    An entry of ``frame_paths`` may also be the frame itself, an array.
 
     Raises:
-        UserError: For a file that does not decode. It is never replaced by zeros.
+        UserError: For what is no frame. It is never replaced by zeros.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add ``frames`` and ``ori_shape``."""
-        frames = {}
-        for gas, path in results['frame_paths'].items():
-            frame = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
-            if frame is None:
-                raise UserError(
-                    f'{path}: cannot be decoded as an image; restore the file or '
-                    'remove its row from the annotations.'
-                )
-            frames[gas] = frame
+        """Add ``frames``, ``ori_shape`` and ``read_as``."""
+        frames, handling = {}, {}
+        for gas, frame in results['frame_paths'].items():
+            frames[gas], handling[gas] = read_frame(frame, what=f'the {gas} frame')
         results['frames'] = frames
         results['ori_shape'] = {gas: frame.shape for gas, frame in frames.items()}
+        results['read_as'] = handling
         return results
 
 
 @TRANSFORMS.register_module()
 class LoadDualGasMasks(BaseTransform):
-    """Read the mask of every frame the sample has.
+    """Read the mask of every frame the sample has, as ``read_mask`` does.
 
     Pixels of 255 (a HUD, or unlabelled) keep this value and count in no loss or score.
     After :class:`ResizeDualGas` the masks stay at the size on disk, as evaluation wants
     them (mmsegmentation's convention).
 
     Raises:
-        UserError: For a file that does not decode to one channel, a size that is not
-            the frame's, or values outside {0, 1, 2, 255}.
+        UserError: For a file that is no mask, a size that is not the frame's, or values
+            outside {0, 1, 2, 255}.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add ``masks``."""
-        masks = {}
+        results['masks'] = {}
         for gas, path in results['mask_paths'].items():
-            mask = cv2.imread(path, cv2.IMREAD_UNCHANGED)
-            if mask is None or mask.ndim != 2:
-                raise UserError(
-                    f'{path}: is not a one-channel image; masks are 8-bit PNGs with '
-                    'the values 0 background, 1 tube, 2 gas, 255 ignored.'
-                )
-            if mask.shape != results['ori_shape'][gas]:
-                frame = results['ori_shape'][gas]
-                raise UserError(
-                    f'{path}: the mask is {mask.shape[1]}x{mask.shape[0]} pixels, its '
-                    f'frame {frame[1]}x{frame[0]}; export the mask again at the size '
-                    'of the frame.'
-                )
-            check_mask_values(mask, path)
-            masks[gas] = mask
-        results['masks'] = masks
+            mask = read_mask(path)
+            check_same_size(mask, path, results['ori_shape'][gas])
+            results['masks'][gas] = mask
         return results
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import PixelData
@@ -19,13 +20,19 @@ class PackDualGasInputs(BaseTransform):
     A gas the sample lacks is in neither, a health class it lacks not in the sample.
     """
 
-    META = ('sample_id', 'groups', 'ph_value', 'frame_paths', 'mask_paths')
+    META = ('sample_id', 'groups', 'ph_value', 'mask_paths', 'read_as')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack ``frames``, ``masks`` and the health class."""
         sample = DualGasDataSample(
             metainfo={key: results[key] for key in self.META if key in results}
         )
+        # pixels have no place in the metainfo
+        paths = {
+            gas: None if isinstance(frame, np.ndarray) else frame
+            for gas, frame in results['frame_paths'].items()
+        }
+        sample.set_metainfo({'frame_paths': paths})
         inputs = {}
         for gas in GASES:
             if gas not in results['frames']:
@@ -34,7 +41,7 @@ class PackDualGasInputs(BaseTransform):
             inputs[gas] = torch.from_numpy(frame)[None]
             part = SegDataSample(
                 metainfo={
-                    'img_path': results['frame_paths'][gas],
+                    'img_path': paths[gas],
                     'img_shape': frame.shape,
                     'ori_shape': results['ori_shape'][gas],
                 }

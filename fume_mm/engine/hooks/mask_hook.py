@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from fume_mm.errors import UserError
-from fume_mm.io.files import write_mask
+from fume_mm.io.images import write_png
 from fume_mm.registry import HOOKS
 from fume_mm.structures import GASES, DualGasDataSample
 
@@ -57,7 +57,7 @@ class MaskHook(Hook):
             # Samples that fill up the last round are another process's.
             if position * get_world_size() + get_rank() < total:
                 for gas, mask in predicted_masks(sample).items():
-                    write_mask(
+                    write_png(
                         self.out_dir / f'{sample_file_name(sample)}_{gas}.png', mask
                     )
         self._position += len(outputs)

@@ -1,0 +1,63 @@
+"""What a sample is called: the same in a paired CSV, in use and in what is written."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from fume_mm.structures import GASES
+
+#: The key of ``co2.png`` and ``ch4.png``.
+_BARE = 'frame'
+_AFFIX = re.compile(
+    r'(?:(?P<before>{0})[ ._-])?(?P<key>.*?)(?:[ ._-](?P<after>{0}))?'.format(
+        '|'.join(GASES)
+    ),
+    re.IGNORECASE,
+)
+
+
+def split_gas(stem: str) -> tuple[str, str | None]:
+    """What two frames of a sample share of their names, and the gas the name tells.
+
+    ``a_co2`` and ``co2_a`` give ``('a', 'co2')``, ``a`` gives ``('a', None)``.
+    """
+    if stem.lower() in GASES:
+        return _BARE, stem.lower()
+    match = _AFFIX.fullmatch(stem)
+    gas = match and (match['after'] or match['before'])
+    if not match or not gas:
+        return stem, None
+    # only one affix is the gas's; of a name with two, the end says it
+    key = match['key'] if match['after'] is None else stem[: match.end('key')]
+    return key, gas.lower()
+
+
+def sample_names(samples: Sequence[Mapping[str, str | PurePath]]) -> list[str]:
+    """A unique name for each sample, made of its frames' file names.
+
+    The key that its frames share once the gas is taken off (:func:`split_gas`), if no
+    other sample has this key; else the file names without ending, joined by ``+``; and
+    a number (``~2``) where these are not unique either.
+
+    Args:
+        samples: By gas the path of each frame; a sample has one at least.
+    """
+    stems = [[PurePath(path).stem for path in sample.values()] for sample in samples]
+    keys = [{split_gas(stem)[0] for stem in of_sample} for of_sample in stems]
+    shared = [key.copy().pop() if len(key) == 1 else '' for key in keys]
+    number = Counter(shared)
+    names = [
+        key if key and number[key] == 1 else '+'.join(dict.fromkeys(of_sample))
+        for key, of_sample in zip(shared, stems, strict=True)
+    ]
+    # Folders may hold files of one name. A numbered name may exist too, hence the loop.
+    taken, used = set(names), set()
+    for index, name in enumerate(names):
+        unique, copy = name, 1
+        while unique in used or (copy > 1 and unique in taken):
+            copy += 1
+            unique = f'{name}~{copy}'
+        used.add(unique)
+        names[index] = unique
+    return names

@@ -1,0 +1,43 @@
+import json
+
+import pytest
+
+from fume_mm.errors import UserError
+from fume_mm.io.files import read_json, write_json, write_whole
+
+
+def test_a_write_that_breaks_off_leaves_the_old_content(tmp_path):
+    path = tmp_path / 'a.txt'
+    path.write_text('old')
+    with pytest.raises(RuntimeError), write_whole(path) as part:
+        part.write_text('half')
+        raise RuntimeError
+    assert path.read_text() == 'old'
+    with write_whole(path) as part:
+        part.write_text('new')
+        assert path.read_text() == 'old'
+    assert path.read_text() == 'new'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_may_be_as_long_as_the_system_lets_it(tmp_path):
+    path = tmp_path / ('n' * 250 + '.json')
+    write_json(path, [1])
+    assert read_json(path) == [1]
+
+
+def test_json_is_read_as_written(tmp_path):
+    path = tmp_path / 'a.json'
+    write_json(path, {'ä': 1.5})
+    assert read_json(path) == {'ä': 1.5}
+    assert path.read_text() == json.dumps({'ä': 1.5}, indent=2) + '\n'
+
+
+def test_what_is_no_json_is_named(tmp_path):
+    path = tmp_path / 'a.json'
+    with pytest.raises(UserError, match=r'a\.json: there is no such report'):
+        read_json(path, what='report')
+    for content in (b'{"a": ', b'\xff\xfe', b''):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r'a\.json: is no readable report'):
+            read_json(path, what='report')
