@@ -76,10 +76,10 @@ def time_config(path: str, args: argparse.Namespace) -> list[dict[str, Any]]:
 
     from fume_mm.apis import init_model
     from fume_mm.engine.latency import sample_inputs, time_calls
-    from fume_mm.models.dual_gas_model import DenseForward
+    from fume_mm.models.dual_gas_model import DenseForward, DualGasModel
 
     model = init_model(path, device=args.device)
-    if not hasattr(model, 'forward_dense'):
+    if not isinstance(model, DualGasModel):
         raise UserError(f'{path}: {type(model).__name__} is no network to be timed.')
     model = model.to(memory_format=torch.channels_last)
     device = torch.device(args.device)

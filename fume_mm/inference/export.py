@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fume_mm.errors import UserError
 from fume_mm.io.provenance import file_sha256
 from fume_mm.models.dual_gas_model import resize_logits
+from fume_mm.models.rows import DenseRows
 from fume_mm.structures.marks import dataset_note
 from fume_mm.version import __version__
 
@@ -61,16 +62,17 @@ class ExportGraph(nn.Module):
             gas: (x.float() - self.mean) / self.std
             for gas, x in zip(self.model.gases, frames, strict=True)
         }
-        # forward_dense in its parts, for masks are wanted before and after enlarging
-        masks, fused = self.model.run_dense(normal, present)
+        rows = DenseRows(present)
+        masks, fused = self.model.run(normal, rows)
         found: dict[str, Tensor] = {}
-        for gas, coarse in masks.items():
+        for gas, logits in masks.items():
+            coarse = rows.stream(gas, logits)
             full = resize_logits(coarse, tuple(normal[gas].shape[2:]))
             found[f'{gas}_logits'] = full
             found[f'{gas}_mask'] = _classes(full)
             found[f'{gas}_coarse'] = coarse
         if self.model.health_head is not None:
-            health = self.model.health_head(fused, masks, present)
+            health = self.model.health_head(fused, masks, rows)
             found['health'] = health.softmax(dim=1)
         return tuple(found[name] for name in self.names)
 

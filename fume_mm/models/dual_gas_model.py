@@ -14,9 +14,8 @@ from fume_mm.registry import MODELS
 from fume_mm.structures import GASES, DualGasDataSample
 
 from .backbones.joint import JOINT
-from .necks.streams import select
+from .rows import CompactRows, DenseRows, Features, Rows, Stages
 
-Stages = tuple[Tensor, ...]
 Samples = list[DualGasDataSample]
 
 
@@ -135,55 +134,44 @@ class DualGasModel(BaseModel):
             'health' logits (N, 3). 'loss': dict of losses. 'predict': the samples with
             their predictions.
         """
-        present, frames = self._compact(inputs)
+        rows, frames = self._compact(inputs)
         if mode == 'tensor':
-            return self._tensor(frames, present)
+            return self.tensor(frames, rows)
         if mode == 'loss':
             assert data_samples is not None
-            return self.loss(frames, present, data_samples)
+            return self.loss(frames, rows, data_samples)
         if mode == 'predict':
-            return self.predict(frames, present, data_samples)
+            return self.predict(frames, rows, data_samples)
         raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', not {mode!r}")
 
-    def forward_dense(self, frames: dict[str, Tensor], present: Tensor) -> Any:
-        """Mode 'tensor' for export: a row per sample, no control flow on the data.
-
-        Args:
-            frames: For every gas of the model, (N, 1, H, W); rows of samples that lack
-                the gas may hold anything finite.
-            present: (N, 2) bool on the frames' device; each sample has a gas.
-
-        Returns:
-            As mode 'tensor' does.
-        """
-        masks, fused = self.run_dense(frames, present)
+    def tensor(self, frames: Features, rows: Rows) -> Features:
+        """Mode 'tensor', also of dense rows, as what is traced or compiled has them."""
+        masks, fused = self.run(frames, rows)
         out = {
-            gas: resize_logits(logits, tuple(frames[gas].shape[2:]))
+            gas: resize_logits(rows.stream(gas, logits), frames[gas].shape[2:])
             for gas, logits in masks.items()
         }
         if self.health_head is not None:
-            out['health'] = self.health_head(fused, masks, present)
+            out['health'] = self.health_head(fused, masks, rows)
         return out
 
-    def run_dense(
-        self, frames: dict[str, Tensor], present: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Of :meth:`forward_dense`, the part before masks are enlarged.
+    def run(self, frames: Features, rows: Rows) -> tuple[Features, Tensor | None]:
+        """The forward pass up to the health head, masks at the decoder's size.
+
+        Args:
+            frames: By gas, (N_g, 1, H, W) or, of dense rows, (N, 1, H, W) of every gas
+                of the model.
+            rows: Which rows these are.
 
         Returns:
-            Mask logits by gas (N, 3, h, w), zero where the gas is missing (which costs
-            less here than after enlarging); and the map that the health head reads, if
-            there is one.
+            Mask logits by gas (·, 3, h, w) of the same rows, and the map (N, C, h, w)
+            that the health head reads, if there is one.
         """
-        features, fused = self._features(frames, present, dense=True)
-        masks = {}
-        for gas, logits in self._masks(self._decode(features)).items():
-            here = present[:, GASES.index(gas)]
-            masks[gas] = select(here, logits, torch.zeros_like(logits))
-        return masks, fused
+        features, fused = self._features(frames, rows)
+        return self._masks(self._decode(features)), fused
 
-    def _compact(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """``present`` and, by gas, the frames that exist."""
+    def _compact(self, inputs: Features) -> tuple[CompactRows, Features]:
+        """The frames that exist, by gas."""
         present = inputs['present']
         if len(self.gases) < len(GASES):
             known = torch.tensor([gas in self.gases for gas in GASES])
@@ -193,51 +181,41 @@ class DualGasModel(BaseModel):
                     f'the model looks at {", ".join(self.gases)} only, but a sample '
                     f'has no such frame; set dataset.gases={self.gases!r}.'
                 )
-        frames: dict[str, Tensor] = {}
-        for i, gas in enumerate(GASES):
-            count = int(present[:, i].sum())
+        rows = CompactRows(present)
+        frames: Features = {}
+        for gas in GASES:
+            count = int(rows.has(gas).sum())
             if count == 0:
                 continue
-            rows = inputs[gas]
-            if len(rows) == len(present) != count:
-                rows = rows[present[:, i].to(rows.device)]
-            elif len(rows) != count:
+            x = inputs[gas]
+            if len(x) == len(present) != count:
+                x = rows.take(gas, x)
+            elif len(x) != count:
                 raise UserError(
-                    f'inputs[{gas!r}] has {len(rows)} frames, but `present` marks '
+                    f'inputs[{gas!r}] has {len(x)} frames, but `present` marks '
                     f'{count} of {len(present)} samples; give either number.'
                 )
-            frames[gas] = rows
-        return present, frames
+            frames[gas] = x
+        return rows, frames
 
     def _features(
-        self, frames: dict[str, Tensor], present: Tensor, *, dense: bool = False
+        self, frames: Features, rows: Rows
     ) -> tuple[dict[str, Stages], Tensor | None]:
-        """What the decode heads read, by gas, and the health head's map.
-
-        Args:
-            frames: By gas, the frames that exist; if ``dense``, a row per sample.
-            present: (N, 2) bool.
-            dense: Keep a row per sample throughout.
-        """
-        backbone: Any = self.backbone
-        neck: Any = self.neck
-        features = (backbone.forward_dense if dense else backbone)(frames, present)
+        """What the decode heads read, by gas, and the health head's map."""
+        features = self.backbone(frames, rows)
         joint = features.pop(JOINT, None)
         fused = None if joint is None else joint[self.fuse_stage]
-        if neck is not None:
+        if self.neck is not None:
             deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
-            fused = (neck.forward_dense if dense else neck)(deep, present)
-        for i, gas in enumerate(GASES):
-            if gas not in frames:
-                continue
-            here = None if dense else present[:, i]
+            fused = self.neck(deep, rows)
+        for gas in frames:
             if gas not in features:
-                features[gas] = tuple(_rows(stage, here) for stage in joint)
+                features[gas] = tuple(rows.take(gas, stage) for stage in joint)
             if self.decode_fused:
                 assert fused is not None
-                own = list(features[gas])
-                own[self.fuse_stage] = _rows(fused, here)
-                features[gas] = tuple(own)
+                stages = list(features[gas])
+                stages[self.fuse_stage] = rows.take(gas, fused)
+                features[gas] = tuple(stages)
         return features, fused
 
     def _decode(self, features: dict[str, Stages]) -> dict[str, Any]:
@@ -258,18 +236,11 @@ class DualGasModel(BaseModel):
             for gas, logits in decoded.items()
         }
 
-    def _run(
-        self, frames: dict[str, Tensor], present: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Mask logits by gas at the decoder's resolution, and the fused features."""
-        features, fused = self._features(frames, present)
-        return self._masks(self._decode(features)), fused
-
     def loss(
-        self, frames: dict[str, Tensor], present: Tensor, samples: Samples
+        self, frames: Features, rows: CompactRows, samples: Samples
     ) -> dict[str, Tensor]:
         """Losses by task and gas, weighted as they are summed, and pixel accuracies."""
-        features, fused = self._features(frames, present)
+        features, fused = self._features(frames, rows)
         decoded = self._decode(features)
         weight = self.seg_weight / max(len(decoded), 1)
         losses: dict[str, Tensor] = {}
@@ -287,21 +258,21 @@ class DualGasModel(BaseModel):
                         losses[f'{gas}.aux_{i}.{name}'] = value * weight
         if self.health_head is not None:
             masks = self._masks(decoded)
-            health = self.health_head.loss(fused, samples, masks, present)
+            health = self.health_head.loss(fused, samples, masks, rows)
             for name, value in health.items():
                 losses[name] = value * self.health_weight
         return losses
 
     def predict(
         self,
-        frames: dict[str, Tensor],
-        present: Tensor,
+        frames: Features,
+        rows: CompactRows,
         samples: Samples | None = None,
     ) -> Samples:
         """The samples with ``pred_sem_seg`` and ``seg_logits`` at the size on disk."""
-        masks, fused = self._run(frames, present)
+        masks, fused = self.run(frames, rows)
         if samples is None:
-            samples = _blank_samples(frames, present)
+            samples = _blank_samples(frames, rows)
         for gas, seg_logits in masks.items():
             own = [sample.get(gas) for sample in samples if gas in sample]
             size = frames[gas].shape[2:]
@@ -310,50 +281,33 @@ class DualGasModel(BaseModel):
                 part.seg_logits = PixelData(data=full)
                 part.pred_sem_seg = PixelData(data=full.argmax(dim=0, keepdim=True))
         if self.health_head is not None:
-            scores = self.health_head.predict(self.health_head(fused, masks, present))
+            scores = self.health_head.predict(self.health_head(fused, masks, rows))
             for sample, row in zip(samples, scores, strict=True):
                 sample.set_health_scores(row)
         return samples
 
-    def _tensor(self, frames: dict[str, Tensor], present: Tensor) -> dict[str, Tensor]:
-        masks, fused = self._run(frames, present)
-        out: dict[str, Tensor] = {}
-        for gas, seg_logits in masks.items():
-            full = resize_logits(seg_logits, tuple(frames[gas].shape[2:]))
-            dense = full.new_zeros(len(present), *full.shape[1:])
-            dense[present[:, GASES.index(gas)].to(full.device)] = full
-            out[gas] = dense
-        if self.health_head is not None:
-            out['health'] = self.health_head(fused, masks, present)
-        return out
-
 
 class DenseForward(nn.Module):
-    """A model's dense path on tensors in a row, for what traces or compiles it.
+    """A model on tensors in a row, dense, for what traces or compiles it.
 
     Args:
         model: In eval mode.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: DualGasModel) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The values of :meth:`DualGasModel.forward_dense`.
+        """The values of mode 'tensor'.
 
         Args:
-            *inputs: The frames of each of the model's gases, then ``present``.
+            *inputs: The frames (N, 1, H, W) of each of the model's gases, then
+                ``present`` (N, 2) bool.
         """
-        *rows, present = inputs
-        frames = dict(zip(self.model.gases, rows, strict=True))
-        return tuple(self.model.forward_dense(frames, present).values())
-
-
-def _rows(stage: Tensor, here: Tensor | None) -> Tensor:
-    """The rows of samples that have a gas; all of them for None."""
-    whole = here is None or bool(here.all())
-    return stage if whole else stage[here.to(stage.device)]  # type: ignore[union-attr]
+        *frames, present = inputs
+        by_gas = dict(zip(self.model.gases, frames, strict=True))
+        return tuple(self.model.tensor(by_gas, DenseRows(present)).values())
 
 
 def _checked_gases(gases: Sequence[str]) -> tuple[str, ...]:
@@ -385,11 +339,11 @@ def resize_logits(logits: Tensor, size: Sequence[int]) -> Tensor:
     )
 
 
-def _blank_samples(frames: dict[str, Tensor], present: Tensor) -> Samples:
+def _blank_samples(frames: Features, rows: CompactRows) -> Samples:
     from mmseg.structures import SegDataSample
 
     samples = []
-    for row in present.tolist():
+    for row in rows.present.tolist():
         sample = DualGasDataSample()
         for gas, here in zip(GASES, row, strict=True):
             if here:

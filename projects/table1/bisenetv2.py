@@ -5,13 +5,11 @@ from torch import Tensor, nn
 
 from fume_mm.models.backbones import DualStreamBackbone
 from fume_mm.models.layers import ConvNormAct
+from fume_mm.models.rows import Features, Rows, Stages
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
 from .parts import conv_init, enlarge, norm_layer
-
-Stages = tuple[Tensor, ...]
-Frames = dict[str, Tensor]
 
 
 def depthwise(
@@ -201,9 +199,7 @@ class BiSeNetV2T1(DualStreamBackbone):
             {gas: Aggregation(norm_cfg=norm_cfg) for gas in GASES}
         )
 
-    def forward(
-        self, frames: Frames, present: Tensor | None = None
-    ) -> dict[str, Stages]:
+    def forward(self, frames: Features, rows: Rows | None = None) -> dict[str, Stages]:
         """By gas one map (N_g, 128, H/8, W/8) of ``frames``, (N_g, 1, H, W) by gas."""
-        branches = super().forward(frames, present)
+        branches = super().forward(frames, rows)
         return {gas: (self.aggregations[gas](*maps),) for gas, maps in branches.items()}

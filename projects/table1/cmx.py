@@ -6,9 +6,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from fume_mm.models.backbones import JOINT, DualStreamBackbone
-from fume_mm.models.backbones.joint import Frames, Stages, check_sizes
+from fume_mm.models.backbones.joint import check_sizes
 from fume_mm.models.layers import ConvNormAct
-from fume_mm.models.necks.streams import DensePairs, Pairs, mean_of_present
+from fume_mm.models.rows import Features, Rows, Stages
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
@@ -175,25 +175,16 @@ class CMXT1(BaseModule):
             twice(),
         )
 
-    def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+    def forward(self, frames: Features, rows: Rows) -> dict[str, Stages]:
         """Joint features; see :meth:`JointBackbone.forward`."""
         check_sizes(frames)
-        return self._run(self.streams(frames), Pairs(present), frames)
-
-    def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
-        """:meth:`forward` for export; see :meth:`JointBackbone.forward_dense`."""
-        maps = self.streams.forward_dense(frames, present)
-        return self._run(maps, DensePairs(present), frames)
-
-    def _run(
-        self, maps: dict[str, Stages], pairs: Pairs, frames: Frames
-    ) -> dict[str, Stages]:
+        maps = self.streams(frames)
         features = {gas: stages[0] for gas, stages in maps.items()}
         for block in self.blocks:
             assert isinstance(block, CrossBlock)
             for gas, attend in zip(GASES, (block.first, block.second), strict=True):
-                features = pairs.exchange(attend, features)
+                features = rows.exchange(attend, features)
                 if gas in features:
                     features[gas] = block.digest(features[gas])
-        mean = mean_of_present(pairs.spread(features), pairs.present)
+        mean = rows.mean(features)
         return {JOINT: crop_masks_map((mean, self.decoder(mean)), frames)}

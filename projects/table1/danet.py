@@ -5,12 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fume_mm.models.layers import ConvNormAct, SpatialSelfAttention
-from fume_mm.models.necks.fusion import concatenate
+from fume_mm.models.rows import Stages, concatenate
 from fume_mm.registry import MODELS
 
 from .parts import MobileEncoder, T1Backbone, enlarging_decoder
-
-Stages = tuple[Tensor, ...]
 
 
 class ChannelSelfAttention(nn.Module):

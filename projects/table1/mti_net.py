@@ -4,12 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from fume_mm.models.layers import ConvNormAct
-from fume_mm.models.necks.fusion import concatenate
+from fume_mm.models.rows import Stages, concatenate
 from fume_mm.registry import MODELS
 
 from .parts import MobileEncoder, T1Backbone, enlarging_decoder
-
-Stages = tuple[Tensor, ...]
 
 
 def gate(channels: int, width: int) -> nn.Sequential:

@@ -18,11 +18,10 @@ from mmseg.models.utils import InvertedResidual
 from torch import Tensor, nn
 
 from fume_mm.models.backbones import DualStreamBackbone, JointBackbone
-from fume_mm.models.backbones.joint import Frames, Stages
 from fume_mm.models.heads.mask_head import MaskHead
 from fume_mm.models.layers import ConvNormAct, norm_or_default
 from fume_mm.models.necks import FusionNeck
-from fume_mm.models.necks.fusion import concatenate
+from fume_mm.models.rows import Features, Rows, Stages, concatenate
 from fume_mm.registry import MODELS
 
 #: Stride of the last of the maps that the joint nets give to the mask heads.
@@ -64,7 +63,7 @@ def enlarging_decoder(
     return nn.Sequential(*layers)
 
 
-def crop_masks_map(maps: Stages, frames: Frames) -> Stages:
+def crop_masks_map(maps: Stages, frames: Features) -> Stages:
     """Cut the last of ``maps`` to ⌈H/4⌉×⌈W/4⌉.
 
     A map that was halved, sizes rounded up, and doubled again is larger than it was
@@ -100,18 +99,13 @@ class T1Backbone(JointBackbone):
         super().__init__(init_cfg or conv_init())
         self.streams = DualStreamBackbone(encoder, shared=shared)
 
-    def encode(self, frames: Frames) -> dict[str, Stages]:
+    def encode(self, frames: Features) -> dict[str, Stages]:
         """By gas in ``frames``, (N_g, 1, H, W), the encoder's maps."""
         return self.streams(frames)
 
-    def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+    def forward(self, frames: Features, rows: Rows) -> dict[str, Stages]:
         """Joint features; see :meth:`JointBackbone.forward`."""
-        joint = super().forward(frames, present)
-        return {key: crop_masks_map(maps, frames) for key, maps in joint.items()}
-
-    def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
-        """:meth:`forward` for export; see :meth:`JointBackbone.forward_dense`."""
-        joint = super().forward_dense(frames, present)
+        joint = super().forward(frames, rows)
         return {key: crop_masks_map(maps, frames) for key, maps in joint.items()}
 
 
@@ -192,7 +186,7 @@ class StackedConvFusion(FusionNeck):
             )
         )
 
-    def join(self, streams: Frames) -> Tensor:
+    def join(self, streams: Features) -> Tensor:
         """(N, channels, h, w)."""
         return self.fuse(concatenate(streams))
 

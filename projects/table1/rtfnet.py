@@ -4,12 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from fume_mm.models.layers import ConvNormAct, norm_or_default
-from fume_mm.models.necks.fusion import concatenate
+from fume_mm.models.rows import Stages, concatenate
 from fume_mm.registry import MODELS
 
 from .parts import T1Backbone, enlarge
 
-Stages = tuple[Tensor, ...]
 WIDTHS = (64, 128, 256, 512)
 
 

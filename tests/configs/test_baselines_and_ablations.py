@@ -10,6 +10,7 @@ from torch import nn
 
 from fume_mm.engine.config import load_config
 from fume_mm.models.heads import GasAwareHealthHead
+from fume_mm.models.rows import CompactRows
 from fume_mm.registry import EVALUATOR, MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES
 
@@ -278,13 +279,13 @@ def test_the_gas_aware_head_tells_the_gases_apart() -> None:
     assert sum(p.numel() for p in head.parameters()) == 2 * 4 + mlp(12, 6, 3)
     fused = torch.randn(1, 8, 5, 7).expand(3, -1, -1, -1)
     present = torch.tensor([[True, False], [False, True], [True, True]])
-    logits = head(fused, None, present)
+    logits = head(fused, None, CompactRows(present))
     assert not torch.allclose(logits[0], logits[1])
     a, b = head.gas_embedding.weight.detach()
     pooled = fused.mean(dim=(2, 3))
     for row, gas in zip(logits, (a, b, (a + b) / 2), strict=True):
         assert torch.allclose(row, head.mlp(torch.cat([pooled[0], gas])), atol=1e-6)
     # a frame of one gas teaches that gas's embedding alone
-    head(fused[:1], None, present[:1]).sum().backward()
+    head(fused[:1], None, CompactRows(present[:1])).sum().backward()
     assert head.gas_embedding.weight.grad[0].abs().sum() > 0
     assert head.gas_embedding.weight.grad[1].abs().sum() == 0

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from fume_mm.engine.config import load_config
+from fume_mm.models.rows import DenseRows
 from fume_mm.registry import EVALUATOR, MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
@@ -110,7 +111,7 @@ def check_dense(model: Any, patterns: tuple[str, ...]) -> None:
             frames[gas][present[:, i]] = data['inputs'][gas]
     with torch.no_grad():
         expected = model(data['inputs'], mode='tensor')
-        found = model.forward_dense(frames, present)
+        found = model.tensor(frames, DenseRows(present))
     assert set(found) == set(expected)
     for key, value in expected.items():
         scale = value.abs().max().clamp(min=1)

@@ -13,6 +13,7 @@ from fume_mm.models.heads import DeepLabV3PlusHead, FastSCNNHead, HealthHead
 from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.necks import AttentionFusion, ConcatFusion
 from fume_mm.models.original import convert_original
+from fume_mm.models.rows import CompactRows
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 from tests.models import golden
@@ -120,7 +121,8 @@ class Parts(nn.Module):
         }
         n = len(next(iter(frames.values())))
         present = torch.tensor([[gas in frames for gas in GASES]] * n)
-        fused = self.neck({gas: maps[-1] for gas, maps in features.items()}, present)
+        deep = {gas: maps[-1] for gas, maps in features.items()}
+        fused = self.neck(deep, CompactRows(present))
         masks = {
             gas: F.interpolate(
                 self.decode_head[gas](maps),

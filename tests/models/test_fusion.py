@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -8,9 +11,8 @@ from fume_mm.models.necks import (
     AttentionFusion,
     ConcatFusion,
     FusionNeck,
-    mask_streams,
-    scatter_streams,
 )
+from fume_mm.models.rows import CompactRows, DenseRows
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 from tests.models import golden
@@ -75,51 +77,22 @@ def batch(request):
     return request.param
 
 
-def test_streams_hold_zeros_where_a_gas_is_absent():
-    features, present = compact([CO2, BOTH, CH4])
-    streams = scatter_streams(features, present)
-    zero = torch.zeros(16, 3, 4)
-    for gas, rows in {'co2': [0, 1, None], 'ch4': [None, 0, 1]}.items():
-        expected = [zero if row is None else features[gas][row] for row in rows]
-        assert torch.equal(streams[gas], torch.stack(expected))
-
-
-def test_streams_of_a_gas_that_nobody_has():
-    features, present = compact([CO2, CO2])
-    streams = scatter_streams(features, present)
-    assert list(streams) == list(GASES)
-    assert torch.equal(streams['co2'], features['co2'])
-    assert torch.equal(streams['ch4'], torch.zeros(2, 16, 3, 4))
-
-
-def test_streams_refuse_features_that_do_not_fit_present():
-    features, present = compact([CO2, BOTH, CH4])
-    features['ch4'] = features['ch4'][:1]
-    with pytest.raises((IndexError, RuntimeError)):
-        scatter_streams(features, present)
-
-
-def test_masking_hides_whatever_an_absent_row_holds():
-    present = torch.tensor([CO2, CH4])
-    streams = {gas: torch.full((2, 1, 1, 1), float('nan')) for gas in GASES}
-    streams['co2'][0], streams['ch4'][1] = 2.0, 3.0
-    masked = mask_streams(streams, present)
-    assert masked['co2'].flatten().tolist() == [2.0, 0.0]
-    assert masked['ch4'].flatten().tolist() == [0.0, 3.0]
-
-
 def test_add_by_hand():
     present = torch.tensor([BOTH, CO2, CH4])
     features = {
         'co2': torch.tensor([1.0, 2.0]).reshape(2, 1, 1, 1),
         'ch4': torch.tensor([10.0, 30.0]).reshape(2, 1, 1, 1),
     }
-    assert AddFusion(1)(features, present).flatten().tolist() == [11.0, 2.0, 30.0]
+    assert AddFusion(1)(features, CompactRows(present)).flatten().tolist() == [
+        11.0,
+        2.0,
+        30.0,
+    ]
 
 
 def test_shape_and_gradients_of_every_batch(neck, batch):
     features, present = compact(batch, size=(3, 5), requires_grad=True)
-    out = neck.train()(features, present)
+    out = neck.train()(features, CompactRows(present))
     assert out.shape == (len(batch), neck.out_channels, 3, 5)
     out.square().sum().backward()
     assert all(x.grad.abs().sum() > 0 for x in features.values())
@@ -137,26 +110,34 @@ def test_shape_and_gradients_of_every_batch(neck, batch):
 
 def test_one_pixel_of_one_frame_trains(neck):
     features, present = compact([CO2], size=(1, 1), requires_grad=True)
-    neck.train()(features, present).sum().backward()
+    neck.train()(features, CompactRows(present)).sum().backward()
     assert features['co2'].grad.isfinite().all()
 
 
-def test_dense_equals_compact(neck, batch):
-    neck.eval()
-    features, present = compact(batch)
-    dense = scatter_streams(features, present)
+def dense_of(features, present):
+    """A row per sample, what is not there NaN."""
+    dense = CompactRows(present).spread(features)
     for index, gas in enumerate(GASES):
         dense[gas] = dense[gas].clone()
         dense[gas][~present[:, index]] = float('nan')
+    return dense
+
+
+def assert_dense_equals_compact(neck, features, present):
     with torch.no_grad():
-        out, expected = neck.forward_dense(dense, present), neck(features, present)
+        out = neck(dense_of(features, present), DenseRows(present))
+        expected = neck(features, CompactRows(present))
     torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_dense_equals_compact(neck, batch):
+    assert_dense_equals_compact(neck.eval(), *compact(batch))
 
 
 def test_dense_needs_no_control_flow_on_data(neck):
     neck.eval()
     features, present = compact([CO2, BOTH, CH4])
-    dense = scatter_streams(features, present)
+    dense = CompactRows(present).spread(features)
 
     class Dense(nn.Module):
         def __init__(self):
@@ -164,16 +145,19 @@ def test_dense_needs_no_control_flow_on_data(neck):
             self.neck = neck
 
         def forward(self, co2, ch4, present):
-            return self.neck.forward_dense({'co2': co2, 'ch4': ch4}, present)
+            return self.neck({'co2': co2, 'ch4': ch4}, DenseRows(present))
 
     traced = torch.export.export(Dense(), (*dense.values(), present)).module()
     torch.testing.assert_close(
-        traced(*dense.values(), present), neck(features, present), atol=1e-5, rtol=1e-5
+        traced(*dense.values(), present),
+        neck(features, CompactRows(present)),
+        atol=1e-5,
+        rtol=1e-5,
     )
     swapped = present.flip(0)
     torch.testing.assert_close(
         traced(*dense.values(), swapped),
-        neck.forward_dense(dense, swapped),
+        neck(dense, DenseRows(swapped)),
         atol=1e-5,
         rtol=1e-5,
     )
@@ -185,7 +169,7 @@ def test_a_sample_does_not_depend_on_its_neighbours(neck):
     for other in (BOTH, CO2, CH4):
         features, present = compact([CO2, other])
         with torch.no_grad():
-            results.append(neck(features, present)[0])
+            results.append(neck(features, CompactRows(present))[0])
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
 
@@ -193,7 +177,7 @@ def test_a_sample_does_not_depend_on_its_neighbours(neck):
 def test_cross_attention_joins_the_gases_of_one_sample():
     neck = open_gates(AttentionFusion(16, self_attention=False)).eval()
     features, present = compact([CO2, BOTH, CH4, BOTH])
-    streams = neck.spread(features, present)
+    streams = neck.spread(features, CompactRows(present))
     with torch.no_grad():
         for sample, co2, ch4 in ((1, 1, 0), (3, 2, 2)):
             a, b = neck.cross_attention(
@@ -208,7 +192,7 @@ def test_cross_attention_joins_the_gases_of_one_sample():
 def test_absent_gas_is_what_self_attention_makes_of_zeros():
     neck = open_gates(AttentionFusion(16)).eval()
     features, present = compact([CO2, BOTH])
-    stream = neck.spread(features, present)['ch4']
+    stream = neck.spread(features, CompactRows(present))['ch4']
     expected = neck.self_attention['ch4'](torch.zeros(1, 16, 3, 4))[0]
     torch.testing.assert_close(stream[0], expected)
 
@@ -218,7 +202,7 @@ def test_half_precision():
     for name, build in VARIANTS.items():
         with torch.autocast('cpu', dtype=torch.bfloat16):
             half = {gas: x.bfloat16() for gas, x in features.items()}
-            out = open_gates(build()).train()(half, present)
+            out = open_gates(build()).train()(half, CompactRows(present))
         assert out.isfinite().all(), name
 
 
@@ -268,16 +252,28 @@ def test_initialisation_leaves_the_gates_closed():
     assert gates == [0.0, 0.0, 0.0]
 
 
-def test_a_new_fusion_is_one_method():
-    class Larger(FusionNeck):
-        def join(self, streams):
-            return torch.maximum(streams['co2'], streams['ch4'])
+@pytest.fixture(scope='module')
+def documented():
+    """The fusion that docs/add_a_model.md shows."""
+    text = (Path(__file__).parents[2] / 'docs/add_a_model.md').read_text()
+    (code,) = re.findall(r'```python\n(.*?)```', text, re.DOTALL)
+    names = {}
+    exec(code, names)  # the code of our own document
+    yield MODELS.get('GatedMaximum')
+    MODELS.module_dict.pop('GatedMaximum')
 
-    neck = Larger(16, out_channels=16)
-    features, present = compact([BOTH, CO2])
-    out = neck(features, present)
-    assert torch.equal(out[0], torch.maximum(features['co2'][0], features['ch4'][0]))
-    assert torch.equal(out[1], features['co2'][1].clamp(min=0))
+
+def test_a_new_fusion_is_one_method(documented, batch):
+    torch.manual_seed(0)
+    neck = documented(16).eval()
+    features, present = compact(batch)
+    assert_dense_equals_compact(neck, features, present)
+    out = neck(features, CompactRows(present))
+    assert out.shape == (len(batch), 16, 3, 4)
+    if batch[0] == CO2:  # all that is known of CH4 is that it is missing
+        alone = {'co2': features['co2'][:1]}
+        expected = neck(alone, CompactRows(present[:1]))
+        torch.testing.assert_close(out[:1], expected)
 
 
 def test_parity_with_the_original():
@@ -287,9 +283,9 @@ def test_parity_with_the_original():
     neck.load_state_dict(golden.block_state(block, original.fusion_key))
     a, b = expected['in.a'], expected['in.b']
     with torch.no_grad():
-        both = neck({'co2': a, 'ch4': b}, torch.tensor([BOTH, BOTH]))
-        single = neck({'co2': a}, torch.tensor([CO2, CO2]))
-        mixed = neck({'co2': a, 'ch4': b[1:]}, torch.tensor([CO2, BOTH]))
+        both = neck({'co2': a, 'ch4': b}, CompactRows(torch.tensor([BOTH, BOTH])))
+        single = neck({'co2': a}, CompactRows(torch.tensor([CO2, CO2])))
+        mixed = neck({'co2': a, 'ch4': b[1:]}, CompactRows(torch.tensor([CO2, BOTH])))
     golden.assert_parity(both, expected[f'out.{block}.both'])
     golden.assert_parity(single, expected[f'out.{block}.co2_only'])
     golden.assert_parity(mixed[0], expected[f'out.{block}.co2_only'][0])

@@ -5,8 +5,8 @@ from mmseg.models.decode_heads import SegformerHead
 from fume_mm.errors import UserError
 from fume_mm.models.backbones import JOINT
 from fume_mm.models.losses import FocalDiceLoss
-from fume_mm.models.necks.streams import Pairs
 from fume_mm.models.peers import cmx
+from fume_mm.models.rows import CompactRows, DenseRows
 from fume_mm.registry import register_all_modules
 from fume_mm.structures import GASES
 
@@ -86,7 +86,7 @@ def test_a_map_of_the_samples_at_every_stage(size):
     present = torch.tensor([[True, True], [False, True]])
     _, frames = frames_of(present, size)
     with torch.no_grad():
-        stages = net(frames, present)[JOINT]
+        stages = net(frames, CompactRows(present))[JOINT]
     expected, sides = [], size
     for i, width in enumerate(WIDTHS):
         sides = [-(-side // (2 if i else 4)) for side in sides]
@@ -157,7 +157,7 @@ def test_a_sample_with_one_gas_is_encoded_by_its_own_stream_alone():
     for fuse in net.fuse:
         fuse.register_forward_pre_hook(lambda _, args: given.append(args[0]))
     with torch.no_grad():
-        net(frames, present)
+        net(frames, CompactRows(present))
         for gas in GASES:
             plain = net.encoders[gas](frames[gas])
             for found, expected in zip(given, plain, strict=True):
@@ -172,7 +172,7 @@ def test_fusion_of_one_gas_has_zeros_for_the_other():
     fusion = cmx.FeatureFusion(4, heads=1).eval()
     present = torch.tensor([[False, True]])
     x = torch.randn(1, 4, 5, 6)
-    found = fusion({'ch4': x}, Pairs(present))
+    found = fusion({'ch4': x}, CompactRows(present))
     path = fusion.paths['ch4']
     tokens = x.permute(0, 2, 3, 1)
     kept = path.split(tokens).relu()[..., :4]
@@ -192,7 +192,7 @@ def test_rectified_maps_go_on_to_the_next_stage():
     net.encoders['co2'].layers[1][0].register_forward_pre_hook(
         lambda _, args: given.append(args[0])
     )
-    net(frames, present)
+    net(frames, CompactRows(present))
     (gradient,) = torch.autograd.grad(given[0].square().sum(), frames['ch4'])
     assert gradient.abs().max() > 0
 
@@ -202,7 +202,7 @@ def test_samples_do_not_depend_on_their_neighbours():
     present = torch.tensor(PATTERNS)
     dense, frames = frames_of(present)
     with torch.no_grad():
-        together = net(frames, present)[JOINT]
+        together = net(frames, CompactRows(present))[JOINT]
         for n, own in enumerate(present):
             alone = {
                 gas: x[n : n + 1]
@@ -210,7 +210,7 @@ def test_samples_do_not_depend_on_their_neighbours():
                 if here
             }
             for found, expected in zip(
-                net(alone, own[None])[JOINT], together, strict=True
+                net(alone, CompactRows(own[None]))[JOINT], together, strict=True
             ):
                 torch.testing.assert_close(found[0], expected[n], rtol=1e-4, atol=1e-5)
 
@@ -223,8 +223,8 @@ def test_dense_says_the_same(patterns):
     present = torch.tensor(patterns)
     dense, frames = frames_of(present)
     with torch.no_grad():
-        expected = net(frames, present)[JOINT]
-        found = net.forward_dense(dense, present)[JOINT]
+        expected = net(frames, CompactRows(present))[JOINT]
+        found = net(dense, DenseRows(present))[JOINT]
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
@@ -233,7 +233,9 @@ def test_every_parameter_gets_a_gradient():
     net = small().train()
     present = torch.tensor(PATTERNS)
     _, frames = frames_of(present)
-    sum(stage.square().mean() for stage in net(frames, present)[JOINT]).backward()
+    sum(
+        stage.square().mean() for stage in net(frames, CompactRows(present))[JOINT]
+    ).backward()
     assert [n for n, p in net.named_parameters() if p.grad is None] == []
 
 
@@ -242,8 +244,8 @@ def test_half_precision_keeps_compact_and_dense_together():
     present = torch.tensor(PATTERNS)
     dense, frames = frames_of(present)
     with torch.no_grad(), torch.autocast('cpu', dtype=torch.bfloat16):
-        expected = net(frames, present)[JOINT][-1].float()
-        found = net.forward_dense(dense, present)[JOINT][-1].float()
+        expected = net(frames, CompactRows(present))[JOINT][-1].float()
+        found = net(dense, DenseRows(present))[JOINT][-1].float()
     assert (found - expected).abs().max() < 0.05 * expected.abs().max()
 
 
@@ -251,6 +253,6 @@ def test_errors():
     present = torch.tensor([[True, True]])
     frames = {'co2': torch.randn(1, 1, 32, 48), 'ch4': torch.randn(1, 1, 32, 32)}
     with pytest.raises(UserError, match='differ in size'):
-        small()(frames, present)
+        small()(frames, CompactRows(present))
     with pytest.raises(UserError, match='MSCAN, whose stages CMX cannot run'):
         cmx.CMXBackbone({'type': 'mmseg.MSCAN', 'norm_cfg': {'type': 'BN'}})

@@ -18,6 +18,7 @@ from fume_mm.models.peers.enet import (
     max_pool,
     max_unpool,
 )
+from fume_mm.models.rows import CompactRows, DenseRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
@@ -203,7 +204,7 @@ def test_a_gas_is_unpooled_where_its_own_maxima_were(model):
     present = torch.tensor([[True, True], [False, True]])
     compact = {'co2': frames['co2'][:1], 'ch4': frames['ch4']}
     with torch.no_grad():
-        maps = model.backbone(compact, present)
+        maps = model.backbone(compact, CompactRows(present))
         for gas, x in compact.items():
             alone = model.backbone.encoder(x)
             for found, expected in zip(maps[gas], alone, strict=True):
@@ -227,7 +228,7 @@ def test_samples_do_not_depend_on_their_neighbours_and_dense_agrees(model):
     frames = {gas: torch.randn(3, 1, 61, 89) for gas in GASES}
     with torch.no_grad():
         together = model({**frames, 'present': present})
-        dense = model.forward_dense(frames, present)
+        dense = model.tensor(frames, DenseRows(present))
         for key, value in together.items():
             torch.testing.assert_close(dense[key], value, rtol=1e-3, atol=1e-4)
         for n in range(3):

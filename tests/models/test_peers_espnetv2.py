@@ -18,6 +18,7 @@ from fume_mm.models.peers.espnetv2 import (
     StridedEESP,
     espnetv2_channels,
 )
+from fume_mm.models.rows import DenseRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
@@ -285,7 +286,7 @@ def test_samples_do_not_depend_on_their_neighbours_and_dense_agrees(model):
     frames = {gas: torch.randn(3, 1, 61, 89) for gas in GASES}
     with torch.no_grad():
         together = model({**frames, 'present': present})
-        dense = model.forward_dense(frames, present)
+        dense = model.tensor(frames, DenseRows(present))
         for key, value in together.items():
             torch.testing.assert_close(dense[key], value, rtol=1e-3, atol=1e-4)
         for n in range(3):

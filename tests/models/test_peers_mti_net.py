@@ -14,6 +14,7 @@ from fume_mm.models.peers.mti_net import (
     MTINetBackbone,
     MultiModalDistillation,
 )
+from fume_mm.models.rows import CompactRows, DenseRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
@@ -86,7 +87,7 @@ def test_cost_of_the_net_for_two_tasks_of_one_image():
         maps = backbone.streams.encoder(image)
         one_image = {gas: tuple(maps) for gas in GASES}
         backbone.streams.forward = lambda frames: one_image
-        features = backbone(dict.fromkeys(GASES, image), present)
+        features = backbone(dict.fromkeys(GASES, image), CompactRows(present))
         for gas in GASES:
             model.decode_head[gas](features[gas])
             for head in model.auxiliary_head[gas]:
@@ -108,7 +109,7 @@ def test_shapes(model, size):
     present = torch.tensor([[True, True], [False, True]])
     _, frames = frames_of(present, size)
     with torch.no_grad():
-        features = model.backbone(frames, present)
+        features = model.backbone(frames, CompactRows(present))
         logits = model.decode_head['ch4'](features['ch4'])
     sides = [[-(-side // 2**scale) for side in size] for scale in (2, 3, 4, 5)]
     for gas, rows in (('co2', 1), ('ch4', 2)):
@@ -170,7 +171,7 @@ def test_a_task_without_the_other_hands_on_and_keeps_its_own():
     backbone = small().eval()
     full, compact = frames_of(PRESENT)
     with torch.no_grad():
-        features = backbone(compact, PRESENT)
+        features = backbone(compact, CompactRows(PRESENT))
         # sample 1 is the second of CO2's, sample 2 the second of CH4's
         for gas, sample in (('co2', 1), ('ch4', 2)):
             frame = full[gas][sample : sample + 1]
@@ -187,7 +188,9 @@ def test_tasks_of_a_sample_meet_at_every_scale():
     changed = {**frames, 'ch4': frames['ch4'].clone()}
     changed['ch4'][0] += 1
     with torch.no_grad():
-        before, after = (backbone(x, present)['co2'] for x in (frames, changed))
+        before, after = (
+            backbone(x, CompactRows(present))['co2'] for x in (frames, changed)
+        )
     moved = [
         (x - y).abs().amax(dim=(1, 2, 3)) > 1e-6
         for x, y in zip(before, after, strict=True)
@@ -206,10 +209,10 @@ def test_dense_and_compact_agree_whatever_stands_in(rows, size):
     present = PRESENT[rows]
     full, compact = frames_of(present, size)
     with torch.no_grad():
-        expected = backbone(compact, present)
+        expected = backbone(compact, CompactRows(present))
         for i, gas in enumerate(GASES):
             full[gas][~present[:, i]] = 100.0
-        found = backbone.forward_dense(full, present)
+        found = backbone(full, DenseRows(present))
     for i, gas in enumerate(GASES):
         for x, y in zip(found[gas], expected.get(gas, ()), strict=gas in expected):
             torch.testing.assert_close(x[present[:, i]], y, rtol=1e-3, atol=1e-4)
@@ -222,8 +225,8 @@ def test_a_model_of_one_gas(gas):
     _, compact = frames_of(present)
     with torch.no_grad():
         refined, _ = refined_by_hand(backbone, gas, compact[gas])
-        for run in (backbone, backbone.forward_dense):
-            features = run(compact, present)
+        for kind in (CompactRows, DenseRows):
+            features = backbone(compact, kind(present))
             assert list(features) == [gas]
             for x, y in zip(features[gas][:3], refined, strict=True):
                 torch.testing.assert_close(x, y)
@@ -232,7 +235,7 @@ def test_a_model_of_one_gas(gas):
 def test_every_parameter_gets_a_gradient():
     backbone = small().train()
     _, compact = frames_of(PRESENT)
-    features = backbone(compact, PRESENT)
+    features = backbone(compact, CompactRows(PRESENT))
     sum(x.square().mean() for maps in features.values() for x in maps[:3]).backward()
     assert [n for n, p in backbone.named_parameters() if p.grad is None] == []
 
@@ -241,7 +244,7 @@ def test_exchange_needs_both_gases_to_learn():
     backbone = small().train()
     present = torch.tensor([[True, False], [False, True]])
     _, compact = frames_of(present)
-    features = backbone(compact, present)
+    features = backbone(compact, CompactRows(present))
     sum(x.square().mean() for maps in features.values() for x in maps[:3]).backward()
     idle = {n.split('.')[0] for n, p in backbone.named_parameters() if p.grad is None}
     assert idle == {'propagate', 'distil'}

@@ -11,6 +11,7 @@ from fume_mm.models.backbones import JOINT
 from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.losses import FocalDiceLoss
 from fume_mm.models.peers.rtfnet import RTFNetBackbone, RTFNetHead, UpStage
+from fume_mm.models.rows import CompactRows, DenseRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
@@ -70,7 +71,7 @@ def test_cost_of_the_net_for_one_pair_of_images():
     frames = {gas: torch.empty(1, 1, 480, 640, device='meta') for gas in GASES}
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        head(backbone(frames, torch.ones(1, 2, dtype=torch.bool))[JOINT])
+        head(backbone(frames, CompactRows(torch.ones(1, 2, dtype=torch.bool)))[JOINT])
     assert counter.get_total_flops() / 2e9 == pytest.approx(30.57, rel=0.01)
 
 
@@ -94,7 +95,7 @@ def test_the_other_gas_is_added_five_times_and_stays_pure(carrier):
     present = torch.ones(2, 2, dtype=torch.bool)
     frames, _ = frames_of(present)
     with torch.no_grad():
-        deep = backbone(frames, present)[JOINT][0]
+        deep = backbone(frames, CompactRows(present))[JOINT][0]
         carried, added = frames[carrier], frames[other]
         pairs = zip(
             steps(backbone.encoders[carrier]),
@@ -114,7 +115,7 @@ def test_a_lone_gas_is_what_its_own_encoder_says(carrier):
     backbone = small(carrier=carrier).eval()
     full, compact = frames_of(PRESENT)
     with torch.no_grad():
-        deep = backbone(compact, PRESENT)[JOINT][0]
+        deep = backbone(compact, CompactRows(PRESENT))[JOINT][0]
         for row, gas in ((1, 'co2'), (2, 'ch4')):
             expected = backbone.encoders[gas](full[gas][row : row + 1])[-1]
             torch.testing.assert_close(deep[row : row + 1], expected)
@@ -129,10 +130,10 @@ def test_dense_and_compact_agree_whatever_stands_in(rows, size):
     present = PRESENT[rows]
     full, compact = frames_of(present, size)
     with torch.no_grad():
-        expected = backbone(compact, present)[JOINT]
+        expected = backbone(compact, CompactRows(present))[JOINT]
         for i, gas in enumerate(GASES):
             full[gas][~present[:, i]] = 100.0
-        found = backbone.forward_dense(full, present)[JOINT]
+        found = backbone(full, DenseRows(present))[JOINT]
     for x, y in zip(found, expected, strict=True):
         torch.testing.assert_close(x, y, rtol=1e-3, atol=1e-4)
 
@@ -144,8 +145,10 @@ def test_a_model_of_one_gas(gas):
     _, compact = frames_of(present)
     with torch.no_grad():
         expected = backbone.encoders[gas](compact[gas])[-1]
-        for run in (backbone, backbone.forward_dense):
-            torch.testing.assert_close(run(compact, present)[JOINT][0], expected)
+        for kind in (CompactRows, DenseRows):
+            torch.testing.assert_close(
+                backbone(compact, kind(present))[JOINT][0], expected
+            )
 
 
 @pytest.mark.parametrize('size', [(64, 96), (61, 89), (237, 315)])
@@ -154,7 +157,7 @@ def test_shapes(size):
     present = torch.ones(1, 2, dtype=torch.bool)
     frames, _ = frames_of(present, size)
     with torch.no_grad():
-        deep, trunk = backbone(frames, present)[JOINT]
+        deep, trunk = backbone(frames, CompactRows(present))[JOINT]
         logits = head((deep, trunk))
     half = [-(-side // 2) for side in size]
     assert deep.shape == (1, 64, *(-(-side // 32) for side in size))
@@ -189,7 +192,7 @@ def test_an_up_stage_by_hand():
 def test_every_parameter_gets_a_gradient():
     backbone, head = small().train(), RTFNetHead(4).train()
     _, compact = frames_of(PRESENT)
-    deep, trunk = backbone(compact, PRESENT)[JOINT]
+    deep, trunk = backbone(compact, CompactRows(PRESENT))[JOINT]
     (head((deep, trunk)).square().mean() + deep.mean()).backward()
     for module in (backbone, head):
         assert [n for n, p in module.named_parameters() if p.grad is None] == []
@@ -198,7 +201,7 @@ def test_every_parameter_gets_a_gradient():
 def test_statistics_are_of_frames_that_exist():
     together, alone = small().train(), small().train()
     full, compact = frames_of(PRESENT)
-    together(compact, PRESENT)
+    together(compact, CompactRows(PRESENT))
     alone.encoders['ch4'](full['ch4'][[0, 2, 3]])
     carrying = alone.encoders['co2']
     carrying.norm1(carrying.conv1(full['co2'][[0, 1, 3]]))

@@ -8,11 +8,12 @@ import torch
 from fume_mm.errors import UserError
 from fume_mm.models.heads import PlumeHealthHead
 from fume_mm.models.heads.plume_health_head import plume_sizes
+from fume_mm.models.rows import CompactRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import DualGasDataSample
 
 register_all_modules()
-BOTH = torch.tensor([[True, True]])
+BOTH = CompactRows(torch.tensor([[True, True]]))
 
 
 def masks_as_logits(*areas: int) -> torch.Tensor:
@@ -43,11 +44,13 @@ def test_sizes_are_logs_of_the_area() -> None:
 def test_a_missing_gas_is_zeros_in_its_own_row() -> None:
     present = torch.tensor([[True, False], [True, True], [False, True]])
     logits = {'co2': masks_as_logits(10, 20), 'ch4': masks_as_logits(30, 40)}
-    sizes = plume_sizes(logits, present)
+    sizes = plume_sizes(logits, CompactRows(present))
     assert sizes[:, 1].tolist() == [1, 1, 0]
     assert sizes[:, 3].tolist() == [0, 1, 1]
     assert sizes[0, 2] == 0 == sizes[2, 0]
-    alone = plume_sizes({'ch4': masks_as_logits(40)}, torch.tensor([[False, True]]))
+    alone = plume_sizes(
+        {'ch4': masks_as_logits(40)}, CompactRows(torch.tensor([[False, True]]))
+    )
     assert torch.equal(alone[0], sizes[2])
 
 
@@ -74,7 +77,7 @@ def test_every_parameter_learns_and_the_masks_do_not() -> None:
     masks = masks_as_logits(10, 50).requires_grad_()
     fused = torch.randn(2, 4, 3, 3, requires_grad=True)
     present = torch.tensor([[True, False], [True, False]])
-    losses = built.loss(fused, samples(0, 2), {'co2': masks}, present)
+    losses = built.loss(fused, samples(0, 2), {'co2': masks}, CompactRows(present))
     assert set(losses) == {'loss_health', 'loss_health_fused'}
     sum(losses.values()).backward()
     for name, parameter in built.named_parameters():

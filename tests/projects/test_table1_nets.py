@@ -12,6 +12,7 @@ from torch import nn
 from fume_mm.engine.complexity import complexity
 from fume_mm.engine.config import load_config
 from fume_mm.models.backbones import JOINT
+from fume_mm.models.rows import CompactRows, DenseRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from projects.table1 import (
@@ -96,7 +97,9 @@ def test_cost_is_that_of_the_rewrite(name: str) -> None:
 @pytest.mark.parametrize('name', MAPS)
 def test_joint_maps(name: str, size: tuple[int, int], models: dict[str, Any]) -> None:
     with torch.no_grad():
-        features = models[name].backbone(frames_of(*GASES, size=size), BOTH)
+        features = models[name].backbone(
+            frames_of(*GASES, size=size), CompactRows(BOTH)
+        )
     expected = [
         (1, channels, *(-(-side // stride) for side in size))
         for channels, stride in MAPS[name]
@@ -110,7 +113,9 @@ def test_bisenetv2_gives_a_map_per_gas(
     size: tuple[int, int], models: dict[str, Any]
 ) -> None:
     with torch.no_grad():
-        features = models['bisenetv2'].backbone(frames_of(*GASES, size=size), BOTH)
+        features = models['bisenetv2'].backbone(
+            frames_of(*GASES, size=size), CompactRows(BOTH)
+        )
     shape = (1, 128, *(-(-side // 8) for side in size))
     assert {gas: [tuple(x.shape) for x in maps] for gas, maps in features.items()} == {
         gas: [shape] for gas in GASES
@@ -190,7 +195,7 @@ def test_bisenetv2_shares_its_branches_not_its_aggregation(
     assert isinstance(model.backbone, BiSeNetV2T1) and model.backbone.shared
     frame = frames_of('co2')['co2']
     with torch.no_grad():
-        features = model.backbone({'co2': frame, 'ch4': frame}, BOTH)
+        features = model.backbone({'co2': frame, 'ch4': frame}, CompactRows(BOTH))
         assert not torch.equal(features['co2'][0], features['ch4'][0])
         for gas in GASES:
             branches = model.backbone.encoder(frame)
@@ -203,7 +208,7 @@ def test_bisenetv2_health_sees_zeros_for_a_missing_gas(models: dict[str, Any]) -
     model = models['bisenetv2']
     frames = frames_of('co2')
     with torch.no_grad():
-        (own,) = model.backbone(frames, CO2_ONLY)['co2']
+        (own,) = model.backbone(frames, CompactRows(CO2_ONLY))['co2']
         fused = model.neck.fuse(torch.cat([own, torch.zeros_like(own)], dim=1))
         found = model({**frames, 'present': CO2_ONLY})['health']
         torch.testing.assert_close(found, model.health_head(fused))
@@ -303,7 +308,7 @@ def test_rtfnet_joins_zeros_of_a_missing_gas_at_all_levels(
         for fuse in backbone.fuse
     ]
     with torch.no_grad():
-        backbone(frames_of('co2'), CO2_ONLY)
+        backbone(frames_of('co2'), CompactRows(CO2_ONLY))
     for hook in hooks:
         hook.remove()
     assert [x.shape[1] for x in seen] == [128, 256, 512, 1024]
@@ -381,7 +386,7 @@ def test_cmx_updates_co2_first_and_shows_it_to_ch4(cmx: CMXT1) -> None:
         for block in cmx.blocks:
             co2 = block.digest(block.attend(co2, ch4))
             ch4 = block.digest(block.attend(ch4, co2))
-        found = cmx(frames, BOTH)[JOINT][0]
+        found = cmx(frames, CompactRows(BOTH))[JOINT][0]
     torch.testing.assert_close(found, (co2 + ch4) / 2)
 
 
@@ -391,13 +396,13 @@ def test_cmx_lone_gas_does_not_attend_and_is_not_halved(cmx: CMXT1) -> None:
         expected = cmx.streams(frames)['co2'][0]
         for block in cmx.blocks:
             expected = block.digest(expected)
-        found = cmx(frames, CO2_ONLY)[JOINT][0]
+        found = cmx(frames, CompactRows(CO2_ONLY))[JOINT][0]
     torch.testing.assert_close(found, expected)
 
 
 def test_cmx_trains_where_no_sample_has_both(cmx: CMXT1) -> None:
     present = torch.tensor([[True, False], [False, True]])
-    maps = cmx(frames_of(*GASES), present)[JOINT]
+    maps = cmx(frames_of(*GASES), CompactRows(present))[JOINT]
     maps[0].sum().backward()
     with_gradient = {name for name, p in cmx.named_parameters() if p.grad is not None}
     cmx.zero_grad(set_to_none=True)
@@ -423,8 +428,8 @@ def test_stacked_conv_fusion(num_convs: int) -> None:
     assert sum(p.numel() for p in neck.parameters()) == count
     rows = torch.randn(1, 6, 3, 5)
     present = torch.tensor([[True, False], [False, True]])
-    out = neck({'co2': rows, 'ch4': rows}, present)
-    dense = neck.forward_dense({gas: torch.cat([rows, rows]) for gas in GASES}, present)
+    out = neck({'co2': rows, 'ch4': rows}, CompactRows(present))
+    dense = neck({gas: torch.cat([rows, rows]) for gas in GASES}, DenseRows(present))
     assert out.shape == (2, 4, 3, 5)
     torch.testing.assert_close(out, dense)
     assert not torch.equal(out[0], out[1])

@@ -11,7 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.visualization import TensorboardVisBackend
 from torch import nn
 
-from fume_mm.models.dual_gas_model import DenseForward
+from fume_mm.models.dual_gas_model import DenseForward, DualGasModel
 from fume_mm.registry import HOOKS
 from fume_mm.structures import HEALTH_CLASSES
 
@@ -25,7 +25,7 @@ RANKED = ('joint/score', 'seg/mIoU', 'cls/balanced_accuracy')
 class TensorboardHook(Hook):
     """Graph of the model, precision-recall curves and hyper-parameters.
 
-    The graph is of the dense path with a sample of both gases, drawn once before
+    The graph is that of dense rows with a sample of both gases, drawn once before
     training; precision-recall curves of each health class against the others after each
     validation, at its iteration; hyper-parameters with the best figures when training
     ends. Without TensorBoard among the visualizer's backends it does nothing.
@@ -46,7 +46,7 @@ class TensorboardHook(Hook):
         if writer is None or not self.graph:
             return
         model = _bare(runner.model)
-        if not hasattr(model, 'forward_dense'):
+        if not isinstance(model, DualGasModel):
             return
         training = model.training
         device = next(model.parameters()).device

@@ -14,8 +14,7 @@ from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
 from ..layers import SingleFrameBN
-
-Stages = tuple[Tensor, ...]
+from ..rows import Features, Rows, Stages
 
 
 @MODELS.register_module()
@@ -59,14 +58,12 @@ class DualStreamBackbone(BaseModule):
             # MMEngine's, which passes the call to initialise on to its members
             self.encoders = ModuleDict({gas: MODELS.build(encoder) for gas in GASES})
 
-    def forward(
-        self, frames: dict[str, Tensor], present: Tensor | None = None
-    ) -> dict[str, Stages]:
+    def forward(self, frames: Features, rows: Rows | None = None) -> dict[str, Stages]:
         """Features of the frames that are there.
 
         Args:
             frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
-            present: Which gases exist (N, 2) bool; not used here.
+            rows: Not used here: every row is encoded, whatever it holds.
 
         Returns:
             By gas, a tuple of maps (N_g, C_i, H_i, W_i).
@@ -92,12 +89,6 @@ class DualStreamBackbone(BaseModule):
         return {
             gas: tuple(part[i] for part in parts) for i, gas in enumerate(list(frames))
         }
-
-    def forward_dense(
-        self, frames: dict[str, Tensor], present: Tensor
-    ) -> dict[str, Stages]:
-        """For export: (N, 1, H, W), a row per sample; missing ones are encoded too."""
-        return self.forward(frames, present)
 
     def _encode(self, encoder: nn.Module, x: Tensor) -> Stages:
         wanted = self.recompute == 'always' or (

@@ -8,18 +8,15 @@ samples that have it.
 from abc import ABCMeta, abstractmethod
 from typing import Any
 
-import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
-from fume_mm.structures import GASES
 
-from ..necks.streams import mask_streams, mean_of_present, scatter_streams
+from ..rows import Features as Frames
+from ..rows import Rows, Stages, concatenate
 
-Stages = tuple[Tensor, ...]
-Frames = dict[str, Tensor]
 #: Where, beside the gases, a backbone's features hold the maps of the whole sample.
 JOINT = 'joint'
 
@@ -50,12 +47,12 @@ class JointBackbone(BaseModule, metaclass=ABCMeta):
     #: Tells the model to take the health head's map from here.
     joint = True
 
-    def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+    def forward(self, frames: Frames, rows: Rows) -> dict[str, Stages]:
         """Joint features.
 
         Args:
             frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
-            present: (N, 2) bool, gases in the order of GASES.
+            rows: Which rows these are.
 
         Returns:
             Under :data:`JOINT` a tuple of maps (N, C_i, H_i, W_i).
@@ -64,23 +61,7 @@ class JointBackbone(BaseModule, metaclass=ABCMeta):
         features = self.encode(frames)
         depth = len(next(iter(features.values())))
         streams = [
-            scatter_streams({gas: x[i] for gas, x in features.items()}, present)
-            for i in range(depth)
-        ]
-        return {JOINT: self.join(streams)}
-
-    def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
-        """:meth:`forward` for export: a row per sample, no control flow on the data.
-
-        Args:
-            frames: For every gas (N, 1, H, W); rows of samples that lack the gas may
-                hold anything finite.
-            present: (N, 2) bool on the frames' device.
-        """
-        features = self.encode(frames)
-        depth = len(next(iter(features.values())))
-        streams = [
-            mask_streams({gas: x[i] for gas, x in features.items()}, present)
+            rows.spread({gas: stages[i] for gas, stages in features.items()})
             for i in range(depth)
         ]
         return {JOINT: self.join(streams)}
@@ -121,18 +102,11 @@ class EarlyFusionBackbone(BaseModule):
         self.fusion = fusion
         self.encoder = MODELS.build(encoder)
 
-    def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+    def forward(self, frames: Frames, rows: Rows) -> dict[str, Stages]:
         """Joint features under :data:`JOINT`; see :meth:`JointBackbone.forward`."""
         check_sizes(frames)
-        return self._encode(scatter_streams(frames, present), present)
-
-    def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
-        """:meth:`forward` for export; see :meth:`JointBackbone.forward_dense`."""
-        return self._encode(mask_streams(frames, present), present)
-
-    def _encode(self, streams: Frames, present: Tensor) -> dict[str, Stages]:
         if self.fusion == 'mean':
-            x = mean_of_present(streams, present)
+            x = rows.mean(frames)
         else:
-            x = torch.cat([streams[gas] for gas in GASES], dim=1)
+            x = concatenate(rows.spread(frames))
         return {JOINT: tuple(self.encoder(x))}

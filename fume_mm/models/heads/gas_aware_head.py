@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
+from ..rows import Rows
 from .health_head import HealthHead
 
 
@@ -34,18 +35,18 @@ class GasAwareHealthHead(HealthHead):
         self,
         fused: Tensor,
         logits: dict[str, Tensor] | None = None,
-        present: Tensor | None = None,
+        rows: Rows | None = None,
     ) -> Tensor:
         """Logits (N, num_classes).
 
         Args:
             fused: (N, in_channels, h, w).
             logits: Not used.
-            present: (N, 2) bool, gases in the order of GASES; each sample has one.
+            rows: Which gases exist; each sample has one.
         """
-        assert present is not None
+        assert rows is not None
         pooled = fused.mean(dim=(2, 3))
-        weight = present.to(pooled)
+        weight = rows.present.to(pooled)
         weight = weight / weight.sum(dim=1, keepdim=True)
         gas = weight @ self.gas_embedding.weight
         return self.mlp(torch.cat([pooled, gas], dim=1))

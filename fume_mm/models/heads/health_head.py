@@ -10,6 +10,7 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import HEALTH_CLASSES, DualGasDataSample
 
+from ..rows import Rows
 from .defaults import health_loss
 
 
@@ -59,14 +60,14 @@ class HealthHead(BaseModule):
         self,
         fused: Tensor,
         logits: dict[str, Tensor] | None = None,
-        present: Tensor | None = None,
+        rows: Rows | None = None,
     ) -> Tensor:
         """Logits (N, num_classes) from the fused map (N, in_channels, h, w).
 
         Args:
             fused: The neck's map.
             logits: Mask logits by gas, for heads that read the masks; not used here.
-            present: Which gases exist (N, 2) bool; not used here.
+            rows: Which gases exist; not used here.
         """
         return self.mlp(fused.mean(dim=(2, 3)))
 
@@ -75,10 +76,10 @@ class HealthHead(BaseModule):
         fused: Tensor,
         samples: Sequence[DualGasDataSample],
         logits: dict[str, Tensor] | None = None,
-        present: Tensor | None = None,
+        rows: Rows | None = None,
     ) -> dict[str, Tensor]:
         """The losses of what :meth:`forward` says against ``samples``."""
-        return self.loss_by_feat(self(fused, logits, present), samples)
+        return self.loss_by_feat(self(fused, logits, rows), samples)
 
     def loss_by_feat(
         self, logits: Tensor, samples: Sequence[DualGasDataSample]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from fume_mm.registry import MODELS
 from fume_mm.structures import GAS, GASES, DualGasDataSample
 
+from ..rows import Rows, concatenate
 from .health_head import HealthHead
 
 #: Entries of :func:`plume_sizes`.
@@ -17,36 +18,24 @@ SIZE_CHANNELS = 2 * len(GASES)
 _SHARPENING = 5.0
 
 
-def plume_sizes(logits: dict[str, Tensor], present: Tensor) -> Tensor:
+def plume_sizes(logits: dict[str, Tensor], rows: Rows) -> Tensor:
     """Size of the plumes in the predicted masks; no brightness, no position.
 
     Args:
-        logits: Mask logits by gas: (N_g, 3, h, w) of the samples that have it, or a row
-            for each of the N samples, of which only those with the gas count.
-        present: (N, 2) bool, gases in the order of GASES.
+        logits: Mask logits (·, 3, h, w) by gas.
+        rows: Which rows these are.
 
     Returns:
         (N, SIZE_CHANNELS) float32. Per gas the log of the plume's share of the frame,
         brought to about -2 to 1, and 1; both 0 where the gas is missing.
     """
-    any_logits = next(iter(logits.values()))
-    # shape, not len: export takes a length for a number and fixes the batch to it
-    count = present.shape[0]
-    out = any_logits.new_zeros(count, len(GASES), 2, dtype=torch.float32)
-    for i, gas in enumerate(GASES):
-        if gas not in logits:
-            continue
-        sharp = (_SHARPENING * logits[gas].float()).softmax(dim=1)
-        share = sharp[:, GAS].mean(dim=(1, 2))
+    sizes = {}
+    for gas, x in logits.items():
+        share = (_SHARPENING * x.float()).softmax(dim=1)[:, GAS].mean(dim=(1, 2))
         # A share of a thousandth is a few pixels: less does not count.
         size = (torch.log(share + 1e-3) + 2.0) / 2.0
-        row = torch.stack([size, torch.ones_like(size)], dim=1)
-        here = present[:, i].to(out.device)
-        if row.shape[0] == count:
-            out[:, i] = torch.where(here[:, None], row, out[:, i])
-        else:
-            out[here, i] = row
-    return out.flatten(1)
+        sizes[gas] = torch.stack([size, torch.ones_like(size)], dim=1)
+    return concatenate(rows.spread(sizes))
 
 
 @MODELS.register_module()
@@ -86,26 +75,26 @@ class PlumeHealthHead(HealthHead):
         self,
         fused: Tensor,
         logits: dict[str, Tensor] | None = None,
-        present: Tensor | None = None,
+        rows: Rows | None = None,
     ) -> Tensor:
         """Logits (N, num_classes).
 
         Args:
             fused: (N, in_channels, h, w).
             logits: Mask logits by gas, see :func:`plume_sizes`.
-            present: (N, 2) bool.
+            rows: Which rows they are.
         """
-        return self._join(super().forward(fused), logits, present)
+        return self._join(super().forward(fused), logits, rows)
 
     def _join(
         self,
         fused_logits: Tensor,
         logits: dict[str, Tensor] | None,
-        present: Tensor | None,
+        rows: Rows | None,
     ) -> Tensor:
-        assert logits is not None and present is not None
+        assert logits is not None and rows is not None
         with torch.no_grad():
-            sizes = plume_sizes(logits, present)
+            sizes = plume_sizes(logits, rows)
         own = self.size_mlp(sizes.to(fused_logits.dtype))
         return own + self.gamma * fused_logits.detach()
 
@@ -114,10 +103,10 @@ class PlumeHealthHead(HealthHead):
         fused: Tensor,
         samples: Sequence[DualGasDataSample],
         logits: dict[str, Tensor] | None = None,
-        present: Tensor | None = None,
+        rows: Rows | None = None,
     ) -> dict[str, Tensor]:
         """The losses of the sum and of the classifier on the fused features."""
         fused_logits = super().forward(fused)
-        losses = self.loss_by_feat(self._join(fused_logits, logits, present), samples)
+        losses = self.loss_by_feat(self._join(fused_logits, logits, rows), samples)
         own = self.loss_by_feat(fused_logits, samples)
         return {**losses, 'loss_health_fused': own['loss_health']}

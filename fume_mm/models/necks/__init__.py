@@ -1,7 +1,6 @@
 """Necks: the two gases' features become one map per sample."""
 
 from .fusion import AddFusion, AttentionFusion, ConcatFusion, FusionNeck, StackFusion
-from .streams import mask_streams, scatter_streams
 
 __all__ = [
     'AddFusion',
@@ -9,6 +8,4 @@ __all__ = [
     'ConcatFusion',
     'FusionNeck',
     'StackFusion',
-    'mask_streams',
-    'scatter_streams',
 ]

@@ -20,7 +20,7 @@ from ..layers import (
     CrossModalAttention,
     SpatialSelfAttention,
 )
-from .streams import DensePairs, Features, Pairs, mask_streams, scatter_streams
+from ..rows import Features, Rows, concatenate
 
 
 class FusionNeck(BaseModule, metaclass=ABCMeta):
@@ -50,48 +50,25 @@ class FusionNeck(BaseModule, metaclass=ABCMeta):
         """Channels of the fused map."""
         return self._out_channels
 
-    def forward(self, features: Features, present: Tensor) -> Tensor:
-        """Fuse compact features.
+    def forward(self, features: Features, rows: Rows) -> Tensor:
+        """Fuse.
 
         Args:
-            features: By gas, (N_g, in_channels, h, w): row k belongs to the k-th sample
-                that has the gas. A gas that no sample has is not a key.
-            present: (N, 2) bool, gases in the order of GASES.
+            features: By gas, the maps (·, in_channels, h, w) of ``rows``.
+            rows: Which rows these are.
 
         Returns:
             (N, out_channels, h, w).
         """
-        return self.join(self.spread(features, present))
+        return self.join(self.spread(features, rows))
 
-    def forward_dense(self, features: Features, present: Tensor) -> Tensor:
-        """:meth:`forward` for export: a row per sample, no control flow on the data.
-
-        Args:
-            features: For every gas (N, in_channels, h, w); rows of samples that lack
-                the gas may hold anything.
-            present: (N, 2) bool on the features' device.
-
-        Returns:
-            (N, out_channels, h, w), equal to :meth:`forward` of the rows that exist.
-        """
-        return self.join(self.spread_dense(features, present))
-
-    def spread(self, features: Features, present: Tensor) -> Features:
-        """A stream (N, C, h, w) per gas from compact features."""
-        return scatter_streams(features, present)
-
-    def spread_dense(self, features: Features, present: Tensor) -> Features:
-        """:meth:`spread` from a row per sample."""
-        return mask_streams(features, present)
+    def spread(self, features: Features, rows: Rows) -> Features:
+        """A stream (N, C, h, w) per gas."""
+        return rows.spread(features)
 
     @abstractmethod
     def join(self, streams: Features) -> Tensor:
         """One map (N, out_channels, h, w) from a stream (N, C, h, w) per gas."""
-
-
-def concatenate(streams: Features) -> Tensor:
-    """(N, 2C, h, w), gases in the order of GASES."""
-    return torch.cat([streams[gas] for gas in GASES], dim=1)
 
 
 @MODELS.register_module()
@@ -222,28 +199,18 @@ class AttentionFusion(FusionNeck):
         )
         self.fuse = ConvNormAct(joined, channels, 3, bias=True, norm_cfg=norm_cfg)
 
-    def spread(self, features: Features, present: Tensor) -> Features:
-        """Attend on the frames that exist; across gases, on samples with both."""
+    def spread(self, features: Features, rows: Rows) -> Features:
+        """Attend within each gas; across gases, on samples with both."""
         features = {
             gas: self._within(gas, self._project(gas, x)) for gas, x in features.items()
         }
-        pairs = Pairs(present)
         if self.cross_attention is not None:
-            features = pairs.exchange(self.cross_attention, features)
+            features = rows.exchange(self.cross_attention, features)
         filling = {
             gas: attention.of_zeros()  # type: ignore[operator]
             for gas, attention in self.self_attention.items()
         }
-        return pairs.spread(features, filling)
-
-    def spread_dense(self, features: Features, present: Tensor) -> Features:
-        """:meth:`spread` from a row per sample."""
-        features = {gas: self._project(gas, x) for gas, x in features.items()}
-        features = mask_streams(features, present)
-        features = {gas: self._within(gas, x) for gas, x in features.items()}
-        if self.cross_attention is None:
-            return features
-        return DensePairs(present).exchange(self.cross_attention, features)
+        return rows.spread(features, filling)
 
     def _project(self, gas: str, x: Tensor) -> Tensor:
         return self.project[gas](x) if gas in self.project else x

@@ -17,9 +17,9 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
-from ..backbones.joint import JOINT, Frames, Stages, check_sizes
+from ..backbones.joint import JOINT, check_sizes
 from ..layers import norm_or_default
-from ..necks.streams import DensePairs, Features, Pairs
+from ..rows import Features, Rows, Stages, concatenate
 from .precision import full_precision
 
 
@@ -155,22 +155,22 @@ class FeatureFusion(BaseModule):
         )
         self.norm = build_norm_layer(norm_cfg, channels)[1]
 
-    def forward(self, features: Features, pairs: Pairs) -> Tensor:
-        """(N, C, h, w) from maps by gas, (N_g, C, h, w)."""
+    def forward(self, features: Features, rows: Rows) -> Tensor:
+        """(N, C, h, w) from maps by gas, (·, C, h, w)."""
         maps = {gas: x.permute(0, 2, 3, 1) for gas, x in features.items()}
         kept: Features = {}
         asking: Features = {}
         for gas, x in maps.items():
             kept[gas], asking[gas] = self.paths[gas].parts(x)  # type: ignore[operator]
         nothing = {gas: torch.zeros_like(x) for gas, x in asking.items()}
-        answers = pairs.exchange(self._attend, asking, nothing)
-        streams = pairs.spread(
+        answers = rows.exchange(self._attend, asking, nothing)
+        streams = rows.spread(
             {
                 gas: self.paths[gas](x, kept[gas], answers[gas]).permute(0, 3, 1, 2)
                 for gas, x in maps.items()
             }
         )
-        joined = torch.cat([streams[gas] for gas in GASES], dim=1)
+        joined = concatenate(streams)
         return self.norm(self.residual(joined) + self.embed(joined))
 
     def _attend(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -224,30 +224,17 @@ class CMXBackbone(BaseModule):
             for width, heads in zip(widths, first.num_heads, strict=True)
         )
 
-    def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+    def forward(self, frames: Features, rows: Rows) -> dict[str, Stages]:
         """Fused maps of the samples.
 
         Args:
             frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
-            present: (N, 2) bool, gases in the order of GASES.
+            rows: Which rows these are.
 
         Returns:
             Under ``JOINT`` a map (N, C_i, h_i, w_i) of each stage.
         """
         check_sizes(frames)
-        return self._run(frames, Pairs(present))
-
-    def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
-        """:meth:`forward` for export: a row per sample, no control flow on the data.
-
-        Args:
-            frames: For every gas (N, 1, H, W); rows of samples that lack the gas may
-                hold anything finite.
-            present: (N, 2) bool on the frames' device.
-        """
-        return self._run(frames, DensePairs(present))
-
-    def _run(self, frames: Frames, pairs: Pairs) -> dict[str, Stages]:
         features = dict(frames)
         fused = []
         for i, (rectify, fuse) in enumerate(zip(self.rectify, self.fuse, strict=True)):
@@ -255,8 +242,8 @@ class CMXBackbone(BaseModule):
                 gas: _run_stage(self.encoders[gas].layers[i], x)
                 for gas, x in features.items()
             }
-            features = pairs.exchange(rectify, features)
-            fused.append(fuse(features, pairs))
+            features = rows.exchange(rectify, features)
+            fused.append(fuse(features, rows))
         return {JOINT: tuple(fused)}
 
 

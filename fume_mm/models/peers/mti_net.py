@@ -18,9 +18,9 @@ from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
 from ..backbones import DualStreamBackbone
-from ..backbones.joint import Frames, Stages, check_sizes
+from ..backbones.joint import check_sizes
 from ..layers import ChannelAttention, norm_or_default
-from ..necks.streams import DensePairs, Features, Pairs
+from ..rows import Features, Rows, Stages
 
 
 def _block(in_channels: int, channels: int, norm_cfg: dict | None) -> BasicBlock:
@@ -165,34 +165,21 @@ class MTINetBackbone(BaseModule):
         )
         self.distil = ModuleList(MultiModalDistillation(width) for width in channels)
 
-    def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+    def forward(self, frames: Features, rows: Rows) -> dict[str, Stages]:
         """Maps of the frames that are there.
 
         Args:
             frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
-            present: (N, 2) bool, gases in the order of GASES.
+            rows: Which rows these are.
 
         Returns:
             By gas, the maps that the class names.
         """
         check_sizes(frames)
-        return self._run(self.streams(frames), Pairs(present))
-
-    def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
-        """:meth:`forward` for export: a row per sample, no control flow on the data.
-
-        Args:
-            frames: For every gas (N, 1, H, W); rows of samples that lack the gas may
-                hold anything finite.
-            present: (N, 2) bool on the frames' device.
-        """
-        maps = self.streams.forward_dense(frames, present)
-        return self._run(maps, DensePairs(present))
-
-    def _run(self, maps: dict[str, Stages], pairs: Pairs) -> dict[str, Stages]:
-        refined = self._refine(maps, pairs)
+        maps = self.streams(frames)
+        refined = self._refine(maps, rows)
         distilled = [
-            pairs.exchange(distil, features)
+            rows.exchange(distil, features)
             for distil, features in zip(self.distil, refined, strict=True)
         ]
         return {
@@ -204,7 +191,7 @@ class MTINetBackbone(BaseModule):
             for gas, stages in maps.items()
         }
 
-    def _refine(self, maps: dict[str, Stages], pairs: Pairs) -> list[Features]:
+    def _refine(self, maps: dict[str, Stages], rows: Rows) -> list[Features]:
         """The tasks' features, by gas, at every scale from fine to coarse."""
         refined: list[Features] = []
         handed: Features = {}
@@ -223,5 +210,5 @@ class MTINetBackbone(BaseModule):
                 features[gas] = self.refine[gas][scale](x)
             refined.insert(0, features)
             if scale > 0:
-                handed = pairs.exchange(self.propagate[scale - 1], features)
+                handed = rows.exchange(self.propagate[scale - 1], features)
         return refined

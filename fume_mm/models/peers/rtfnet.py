@@ -3,10 +3,11 @@
 N samples, N_g of them with gas g, frames of H×W.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import torch
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, ModuleDict
 from mmseg.models.backbones import ResNet
@@ -16,10 +17,10 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
-from ..backbones.joint import JOINT, Frames, Stages, check_sizes
+from ..backbones.joint import JOINT, check_sizes
 from ..heads.mask_head import MaskHead
 from ..layers import ConvNormAct, norm_or_default
-from ..necks.streams import Features, mask_streams, rows_of, scatter_streams, select
+from ..rows import Features, Rows, Stages
 
 #: Places of fusion: after the first convolution and after each of four stages.
 _DEPTHS = 5
@@ -127,70 +128,36 @@ class RTFNetBackbone(BaseModule):
             for before, after in pairwise(widths)
         )
 
-    def forward(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
+    def forward(self, frames: Features, rows: Rows) -> dict[str, Stages]:
         """The two maps of the samples.
 
         Args:
             frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
-            present: (N, 2) bool, gases in the order of GASES.
+            rows: Which rows these are.
         """
         check_sizes(frames)
-        both = present.all(dim=1)
-        # where the paired samples' rows stand among those of each gas
-        rows = {
-            gas: rows_of(both[present[:, index]], next(iter(frames.values())))
-            for index, gas in enumerate(GASES)
-        }
-
-        def add(features: Features) -> Tensor:
-            carrying, other = features[self.carrier], features[self.other]
-            return carrying.index_add(0, rows[self.carrier], other[rows[self.other]])
-
-        features = self._encode(frames, add)
-        return self._decode(scatter_streams(features, present), frames, present)
-
-    def forward_dense(self, frames: Frames, present: Tensor) -> dict[str, Stages]:
-        """:meth:`forward` for export: a row per sample, no control flow on the data.
-
-        Args:
-            frames: For every gas (N, 1, H, W); rows of samples that lack the gas may
-                hold anything finite.
-            present: (N, 2) bool on the frames' device.
-        """
-
-        def add(features: Features) -> Tensor:
-            # zeros for what is missing; what the carrying rows hold is their sample's
-            streams = mask_streams(features, present)
-            return features[self.carrier] + streams[self.other]
-
-        features = self._encode(frames, add)
-        return self._decode(mask_streams(features, present), frames, present)
-
-    def _encode(self, frames: Frames, add: Callable[[Features], Tensor]) -> Features:
-        """The deepest maps by gas, the carrying gas's with the other's added."""
         features = dict(frames)
         for depth in range(_DEPTHS):
             features = {
                 gas: _run_depth(self.encoders[gas], depth, x)
                 for gas, x in features.items()
             }
-            if len(features) == len(GASES):
-                features[self.carrier] = add(features)
-        return features
-
-    def _decode(
-        self, streams: Features, frames: Frames, present: Tensor
-    ) -> dict[str, Stages]:
+            features = rows.exchange(self._add, features)
+        streams = rows.spread(features)
         carrying, other = streams[self.carrier], streams[self.other]
-        here = present[:, GASES.index(self.carrier)].to(carrying.device)
-        deep = select(here, carrying, other)
-        x, height, width = deep, *next(iter(frames.values())).shape[2:]
+        here = rows.has(self.carrier).to(carrying.device)
+        x = deep = torch.where(here[:, None, None, None], carrying, other)
+        height, width = next(iter(frames.values())).shape[2:]
         for depth, stage in enumerate(self.decoder, start=1):
             # what was halved, rounded up, and doubled may have grown by a row
             stride = 2 ** (_DEPTHS - depth)
-            rows, columns = ((side + stride - 1) // stride for side in (height, width))
-            x = stage(x)[..., :rows, :columns]
+            tall, wide = ((side + stride - 1) // stride for side in (height, width))
+            x = stage(x)[..., :tall, :wide]
         return {JOINT: (deep, x)}
+
+    def _add(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """The two gases' maps, the other's added into the carrying one."""
+        return (a + b, b) if self.carrier == GASES[0] else (a, a + b)
 
 
 def _run_depth(encoder: ResNet, depth: int, x: Tensor) -> Tensor:
