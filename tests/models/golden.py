@@ -1,54 +1,117 @@
-"""The original implementation's outputs and weights.
+"""What the original implementation computes, for tests to be held against.
 
-The files lie beside the repository and are not part of it; tests that ask for them
-skip where they are absent.
+``golden/`` beside this file has it in a small form: names and shapes of the original's
+weights, and its outputs at every few positions. Weights and inputs are made anew from
+seeds. Where the full outputs lie in ``shared/golden`` beside the repository,
+comparisons are made with them as well; :mod:`tests.models.make_golden` makes the one
+from the other.
 """
 
-import importlib.util
+import gzip
 import json
+import math
+import zlib
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
 
 from fume_mm.models.original import convert_original
 
-GOLDEN = Path(__file__).resolve().parents[3] / 'shared' / 'golden'
+SMALL = Path(__file__).with_name('golden')
+FULL = Path(__file__).resolve().parents[3] / 'shared' / 'golden'
 StateDict = dict[str, Tensor]
+Shapes = dict[str, list[int]]
 
 
-def golden_file(name: str) -> Path:
-    """The path of a golden file; skips the test where there is none."""
-    path = GOLDEN / name
-    if not path.is_file():
-        pytest.skip(f'golden file {name} is not beside the repository')
-    return path
+def thin(values: Tensor) -> Tensor:
+    """Of a map (..., H, W) every few positions, as the small form has them."""
+    if values.ndim < 4:
+        return values
+    step = 7 if values.shape[-1] > 32 else 2
+    return values[..., ::step, ::step]
 
 
-def outputs(name: str) -> dict[str, Tensor]:
-    """The arrays of ``<name>.npz`` as tensors."""
-    with np.load(golden_file(f'{name}.npz')) as arrays:
+@cache
+def all_shapes() -> dict[str, Shapes]:
+    """By model or block the shapes of its weights, by name."""
+    return json.loads(gzip.decompress((SMALL / 'shapes.json.gz').read_bytes()))
+
+
+def shapes(name: str) -> Shapes:
+    """The shapes of the weights of model or block ``name``, by their original names."""
+    return all_shapes()[name]
+
+
+def read_arrays(path: Path) -> dict[str, Tensor]:
+    """The arrays of an ``.npz`` file as tensors."""
+    with np.load(path) as arrays:
         return {key: torch.from_numpy(arrays[key]) for key in arrays}
 
 
-def weights_module() -> ModuleType:
-    """The generator of the deterministic weights and inputs."""
-    spec = importlib.util.spec_from_file_location(
-        'make_weights', golden_file('make_weights.py')
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+class Outputs:
+    """The original's outputs of ``name``: a model, ``blocks`` or ``losses``."""
+
+    def __init__(self, name: str) -> None:
+        self.small = read_arrays(SMALL / f'{name}.npz')
+        path = full_file(name)
+        self.full = read_arrays(path) if path.is_file() else {}
+
+    def hold(self, key: str, actual: Tensor, tolerance: float = 1e-4) -> None:
+        """Output ``key`` is ``actual``, within ``tolerance`` of its largest value."""
+        assert_parity(thin(actual), self.small[key], tolerance)
+        if self.full:
+            assert_parity(actual, self.full[key], tolerance)
+
+
+def full_file(name: str, folder: Path = FULL) -> Path:
+    """The file of the full outputs of ``name``."""
+    return folder / (f'{name}.npz' if name == 'losses' else f'{name}_outputs.npz')
+
+
+def assert_parity(actual: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
+    """Equal within ``tolerance`` of the largest expected value."""
+    assert actual.shape == expected.shape
+    error = (actual - expected).abs().max() / expected.abs().max()
+    assert error < tolerance, f'relative error {error:.2e}'
+
+
+def weight(name: str, shape: list[int]) -> Tensor:
+    """The weight of that name and shape; the name's checksum is the seed.
+
+    Numbers are of the size that a trained net has, so that no layer is idle and none
+    drowns the others.
+    """
+    source = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+    leaf = name.rpartition('.')[2]
+    if leaf == 'num_batches_tracked':
+        return torch.zeros(shape, dtype=torch.int64)
+    if leaf == 'gamma':
+        return torch.full(shape, 0.5)
+    if leaf == 'running_var':
+        return 0.75 + torch.rand(shape, generator=source) * 0.5
+    normal = torch.randn(shape, generator=source)
+    if leaf == 'running_mean':
+        return normal * 0.1
+    if len(shape) > 1:
+        return normal * math.sqrt(2 / math.prod(shape[1:]))
+    return 1 + normal * 0.1 if leaf == 'weight' else normal * 0.05
 
 
 def original_state(name: str, *, shared_encoder: bool) -> StateDict:
-    """The weights of original model ``name``, under its own names."""
-    return weights_module().make_state_dict(
-        golden_file(f'{name}_keys.json'), shared_encoder
-    )
+    """The weights of original model ``name``, under its own names.
+
+    With a shared encoder the original writes the same tensors for both gases.
+    """
+    state = {}
+    for key, shape in shapes(name).items():
+        of_co2 = key.startswith('ch4_encoder.') and shared_encoder
+        source = f'co2_encoder.{key.partition(".")[2]}' if of_co2 else key
+        state[key] = weight(source, shape)
+    return state
 
 
 def model_state(name: str, model: nn.Module) -> StateDict:
@@ -57,18 +120,42 @@ def model_state(name: str, model: nn.Module) -> StateDict:
     return convert_original(original_state(name, shared_encoder=shared), model)
 
 
-def block_state(block: str, rename) -> StateDict:
+def block_state(block: str, rename: Callable[[str], str]) -> StateDict:
     """The weights of original block ``block``, renamed by ``rename``."""
-    make = weights_module()
-    shapes = json.loads(golden_file('blocks_keys.json').read_text())[block]
     return {
-        rename(key): make.make_tensor(f'{block}.{key}', shape)
-        for key, shape in shapes.items()
+        rename(key): weight(f'{block}.{key}', shape)
+        for key, shape in shapes(block).items()
     }
 
 
-def assert_parity(actual: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
-    """Equal within ``tolerance`` of the largest expected value."""
-    assert actual.shape == expected.shape
-    error = (actual - expected).abs().max() / expected.abs().max()
-    assert error < tolerance, f'relative error {error:.2e}'
+def draw(seed: int, *sizes: tuple[int, ...]) -> list[Tensor]:
+    """Standard normal tensors, one after the other from one generator."""
+    source = torch.Generator().manual_seed(seed)
+    return [torch.randn(size, generator=source) for size in sizes]
+
+
+def model_inputs() -> list[Tensor]:
+    """Two normalised frames of each gas, (2, 1, 96, 128)."""
+    return draw(0, *[(2, 1, 96, 128)] * 2)
+
+
+def block_inputs() -> dict[str, Tensor]:
+    """Features of two gases, ``a`` and ``b``, and low-level ones, ``low``."""
+    sizes = (2, 64, 6, 8), (2, 64, 6, 8), (2, 32, 24, 32)
+    return dict(zip(('a', 'b', 'low'), draw(1, *sizes), strict=True))
+
+
+def loss_inputs() -> dict[str, Tensor]:
+    """Logits and targets of six samples, and which of the gases each has."""
+    source = torch.Generator().manual_seed(2)
+    sizes = {
+        'cls_logits': (6, 3),
+        'co2_seg_logits': (6, 3, 24, 32),
+        'ch4_seg_logits': (6, 3, 24, 32),
+    }
+    inputs = {key: torch.randn(size, generator=source) for key, size in sizes.items()}
+    for key in ('co2_mask', 'ch4_mask'):
+        inputs[key] = torch.randint(3, (6, 24, 32), generator=source)
+    inputs['labels'] = torch.tensor([0, 1, 2, 2, 0, 1])
+    inputs['present'] = torch.tensor([[1, 1], [1, 0], [0, 1], [1, 1], [1, 0], [1, 1]])
+    return inputs

@@ -1,7 +1,5 @@
 """The encoder, and FUME's models put together by hand from their parts."""
 
-import json
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -199,7 +197,7 @@ def test_parameters_of_the_encoder_and_the_shared_resnet():
 @pytest.mark.parametrize('name', MODELS_OF_THE_PAPER)
 def test_original_names_and_shapes_map_one_to_one(name):
     build, _, _ = MODELS_OF_THE_PAPER[name]
-    shapes = json.loads(golden.golden_file(f'{name}_keys.json').read_text())
+    shapes = golden.shapes(name)
     original = {key: torch.zeros(()).expand(shape) for key, shape in shapes.items()}
     with torch.device('meta'):
         model = build()
@@ -220,14 +218,14 @@ def test_original_names_and_shapes_map_one_to_one(name):
 )
 def test_parity_with_the_original(name, cases):
     build, _, _ = MODELS_OF_THE_PAPER[name]
-    expected = golden.outputs(f'{name}_outputs')
+    outputs = golden.Outputs(name)
     model = build().eval()
     model.load_state_dict(golden.model_state(name, model))
-    inputs = dict(zip(GASES, golden.weights_module().make_inputs(), strict=True))
+    inputs = dict(zip(GASES, golden.model_inputs(), strict=True))
     for case in cases:
         gases = GASES if case == 'both' else (case[:3],)
         with torch.no_grad():
             masks, health = model({gas: inputs[gas] for gas in gases})
-        golden.assert_parity(health, expected[f'{case}.cls_logits'])
+        outputs.hold(f'{case}.cls_logits', health)
         for gas in gases:
-            golden.assert_parity(masks[gas], expected[f'{case}.{gas}_seg_logits'])
+            outputs.hold(f'{case}.{gas}_seg_logits', masks[gas])

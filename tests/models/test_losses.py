@@ -248,10 +248,10 @@ def test_setting_errors_name_the_field():
 
 
 def test_parity_with_the_original():
-    data = golden.outputs('losses')
+    outputs, data = golden.Outputs('losses'), golden.loss_inputs()
     alpha = (1.0, 8.0, 1.2)
-    case = data['in.cls_logits'], data['in.labels']
-    masks = data['in.co2_seg_logits'], data['in.co2_mask']
+    case = data['cls_logits'], data['labels']
+    masks = data['co2_seg_logits'], data['co2_mask']
     pairs = [
         (softmax_focal_loss(*case, class_weight=alpha), 'focal.mean'),
         (softmax_focal_loss(*case, class_weight=alpha, reduction='none'), 'focal.none'),
@@ -262,10 +262,10 @@ def test_parity_with_the_original():
     ]
     per_gas = []
     for index, gas in enumerate(('co2', 'ch4')):
-        rows = data['in.present'][:, index].bool()
-        logits, mask = data[f'in.{gas}_seg_logits'], data[f'in.{gas}_mask']
+        rows = data['present'][:, index].bool()
+        logits, mask = data[f'{gas}_seg_logits'], data[f'{gas}_mask']
         per_gas.append(FocalDiceLoss()(logits[rows], mask[rows]))
         pairs.append((per_gas[-1], f'multi_task.{gas}_seg_loss'))
     pairs.append((sum(per_gas) / 2, 'multi_task.seg_loss'))
     for actual, name in pairs:
-        golden.assert_parity(actual, data[name], tolerance=1e-6)
+        outputs.hold(name, actual, tolerance=1e-6)

@@ -1,6 +1,5 @@
 """Checkpoints of the original implementation become ours, or one error says why not."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -43,16 +42,16 @@ def convert(*command: object) -> subprocess.CompletedProcess:
 
 
 def assert_equals_the_original(model: Any, name: str, cases: tuple[str, ...]) -> None:
-    expected = golden.outputs(f'{name}_outputs')
-    frames = dict(zip(GASES, golden.weights_module().make_inputs(), strict=True))
+    outputs = golden.Outputs(name)
+    frames = dict(zip(GASES, golden.model_inputs(), strict=True))
     for case in cases:
         given = [case in ('both', f'{gas}_only') for gas in GASES]
         with torch.no_grad():
             out = model(frames | {'present': torch.tensor([given, given])})
-        golden.assert_parity(out['health'], expected[f'{case}.cls_logits'])
+        outputs.hold(f'{case}.cls_logits', out['health'])
         for gas, here in zip(GASES, given, strict=True):
             if here:
-                golden.assert_parity(out[gas], expected[f'{case}.{gas}_seg_logits'])
+                outputs.hold(f'{case}.{gas}_seg_logits', out[gas])
 
 
 @pytest.mark.parametrize('name', CASES)
@@ -84,7 +83,7 @@ def test_every_key_that_does_not_map_is_named(tmp_path: Path) -> None:
 
 
 def test_names_of_another_program_and_unequal_shared_encoders_are_refused() -> None:
-    shapes = json.loads(golden.golden_file('fume_fastscnn_keys.json').read_text())
+    shapes = golden.shapes('fume_fastscnn')
     model = init_model(str(ROOT / config('fume_fastscnn')))
     state = {f'module.{key}': torch.zeros(shape) for key, shape in shapes.items()}
     assert convert_original(state, model).keys() == model.state_dict().keys()
