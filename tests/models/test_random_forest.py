@@ -1,24 +1,16 @@
-"""The random forest: its features by hand, its bytes, its predictions."""
+"""The random forest: its features by hand, its cases, its predictions."""
 
 import math
-import os
-import zipfile
-from typing import Any
 
 import numpy as np
 import pytest
-import skops.io
 import torch
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.preprocessing import FunctionTransformer
-from sklearn.tree import DecisionTreeClassifier
 
 from fume_mm.errors import UserError
 from fume_mm.models.classical import (
     FEATURES,
     RandomForestModel,
-    forest_from_bytes,
-    forest_to_bytes,
     frame_features,
 )
 from fume_mm.models.classical.features import (
@@ -28,8 +20,6 @@ from fume_mm.models.classical.features import (
 )
 from fume_mm.structures import GASES
 from tests.batches import batch
-
-WHAT = {'num_features': len(FEATURES), 'num_classes': 3}
 
 
 def named(frame: np.ndarray, mask: np.ndarray, gas: str) -> dict[str, float]:
@@ -122,108 +112,6 @@ def test_a_mask_of_another_size_is_refused() -> None:
         frame_features(np.zeros((6, 8)), np.zeros((5, 8)), 'co2')
 
 
-@pytest.fixture(scope='module')
-def cases() -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(0)
-    return generator.normal(size=(60, len(FEATURES))), np.arange(60) % 3
-
-
-@pytest.fixture(scope='module')
-def forest(cases: tuple) -> RandomForestClassifier:
-    return RandomForestClassifier(4, max_depth=4, random_state=0).fit(*cases)
-
-
-def test_a_forest_comes_back_as_it_was(forest: Any, cases: tuple) -> None:
-    again = forest_from_bytes(forest_to_bytes(forest), **WHAT)
-    assert np.array_equal(again.predict_proba(cases[0]), forest.predict_proba(cases[0]))
-
-
-def test_no_bit_of_it_can_be_turned_unnoticed(forest: Any, cases: tuple) -> None:
-    data = forest_to_bytes(forest)
-    expected = forest.predict_proba(cases[0])
-    refused = 0
-    for position in range(0, len(data), len(data) // 97):
-        changed = bytearray(data)
-        changed[position] ^= 0x10
-        try:
-            found = forest_from_bytes(bytes(changed), **WHAT)
-        except UserError as error:
-            assert 'holds no random forest that can be read' in str(error)
-            refused += 1
-        else:  # in what a zip file says of itself, not in the forest
-            assert np.array_equal(found.predict_proba(cases[0]), expected)
-    assert refused > 80
-
-
-@pytest.mark.parametrize('data', [b'', b'no zip', b'PK\x05\x06' + bytes(18)])
-def test_what_is_no_skops_file_is_refused(data: bytes) -> None:
-    with pytest.raises(UserError, match='holds no random forest that can be read'):
-        forest_from_bytes(data, **WHAT)
-
-
-def test_half_a_file_is_refused(forest: Any) -> None:
-    data = forest_to_bytes(forest)
-    with pytest.raises(UserError, match='holds no random forest that can be read'):
-        forest_from_bytes(data[: len(data) // 2], **WHAT)
-
-
-def other_model(cases: tuple) -> Any:
-    return DecisionTreeClassifier(max_depth=2).fit(*cases)
-
-
-def runs_code(cases: tuple) -> Any:
-    return FunctionTransformer(os.getcwd)
-
-
-def other_features(cases: tuple) -> Any:
-    return RandomForestClassifier(2).fit(cases[0][:, :5], cases[1])
-
-
-def other_classes(cases: tuple) -> Any:
-    return RandomForestClassifier(2, max_depth=2).fit(cases[0], cases[1] + 1)
-
-
-def no_trees(cases: tuple) -> Any:
-    forest = RandomForestClassifier(2, max_depth=2).fit(*cases)
-    forest.estimators_ = []
-    return forest
-
-
-def changed_nodes(field: str, value: int) -> Any:
-    def make(cases: tuple) -> Any:
-        forest = RandomForestClassifier(2, max_depth=2, random_state=0).fit(*cases)
-        tree = forest.estimators_[1].tree_
-        state = tree.__getstate__()
-        state['nodes'] = state['nodes'].copy()
-        state['nodes'][field][0] = value
-        tree.__setstate__(state)
-        return forest
-
-    return make
-
-
-@pytest.mark.parametrize(
-    ('make', 'said'),
-    [
-        (other_model, 'it holds a DecisionTreeClassifier'),
-        (runs_code, 'Untrusted types found in the file'),
-        (other_features, 'it takes 5 features, not 11'),
-        (other_classes, r'its classes are \[1, 2, 3\]'),
-        (no_trees, 'it has no trees'),
-        # each of these would make scikit-learn read memory that is not the tree's
-        (changed_nodes('left_child', 10**6), 'nodes of a tree do not fit together'),
-        (changed_nodes('right_child', -7), 'nodes of a tree do not fit together'),
-        (changed_nodes('feature', 11), 'nodes of a tree do not fit together'),
-        # and this one never end
-        (changed_nodes('left_child', 0), 'nodes of a tree do not fit together'),
-    ],
-)
-def test_what_is_no_sound_forest_is_refused(make: Any, said: str, cases: tuple) -> None:
-    data = skops.io.dumps(make(cases), compression=zipfile.ZIP_DEFLATED)
-    with pytest.raises(UserError, match=said):
-        forest_from_bytes(data, **WHAT)
-
-
 def fitted(*patterns: str, seed: int = 0) -> RandomForestModel:
     model = RandomForestModel(5, max_depth=3)
     assert model.train_step(batch(*patterns)) == {}
@@ -278,19 +166,32 @@ def test_a_class_that_training_lacks_has_probability_zero() -> None:
     assert torch.allclose(scores.sum(dim=1), torch.ones(3))
 
 
-def test_the_state_dict_is_the_forest() -> None:
+def test_the_state_dict_is_what_the_forest_grows_from() -> None:
     patterns = ('co2 ch4', 'co2', 'ch4', 'co2 ch4')
-    model = fitted(*patterns)
+    model = fitted(*patterns, seed=3)
     state = model.state_dict()
-    assert list(state) == ['forest'] == list(RandomForestModel.free_sizes)
-    assert state['forest'].dtype == torch.uint8
-    again = RandomForestModel(1)
+    assert list(state) == ['cases', 'seed']
+    assert RandomForestModel.free_sizes == ('cases',)
+    assert state['cases'].shape == (6, len(FEATURES) + 1)
+    again = RandomForestModel(5, max_depth=3)
     again.load_state_dict(state)
     assert torch.equal(predict(again, *patterns), predict(model, *patterns))
-    assert torch.equal(again.state_dict()['forest'], state['forest'])
-    same, other = fitted(*patterns), fitted(*patterns, seed=1)
-    assert torch.equal(predict(same, *patterns), predict(model, *patterns))
-    assert not torch.equal(other.forest, model.forest)
+    for key, value in again.state_dict().items():
+        assert torch.equal(value, state[key])
+    again.load_state_dict(fitted(*patterns, seed=4).state_dict())
+    assert not torch.equal(predict(again, *patterns), predict(model, *patterns))
+
+
+def test_the_forest_is_scikit_learns() -> None:
+    patterns = ('co2', 'ch4', 'co2')
+    model = fitted(*patterns)
+    cases = model.cases.numpy()
+    forest = RandomForestClassifier(
+        5, max_depth=3, class_weight='balanced', random_state=0
+    ).fit(cases[:, :-1], cases[:, -1].astype(int))
+    expected = torch.from_numpy(forest.predict_proba(cases[:, :-1])).float()
+    # cases stand by gas: the first and the third sample, then the second
+    assert torch.equal(predict(model, *patterns), expected[[0, 2, 1]])
 
 
 def test_a_forest_that_is_not_fitted_says_so() -> None:
@@ -300,12 +201,28 @@ def test_a_forest_that_is_not_fitted_says_so() -> None:
         predict(model, 'co2')
 
 
+def cases_of(value: float, column: int, dtype: torch.dtype = torch.float64) -> dict:
+    cases = torch.zeros(4, len(FEATURES) + 1, dtype=dtype)
+    cases[2, column] = value
+    return {'cases': cases, 'seed': torch.tensor(0)}
+
+
 @pytest.mark.parametrize(
-    'entry', [torch.zeros(3), torch.zeros(2, 2, dtype=torch.uint8)]
+    ('state', 'reason'),
+    [
+        (cases_of(1.0, -1, torch.float32), r'its cases are \(4, 12\) torch\.float32'),
+        (cases_of(1.0, -1) | {'cases': torch.zeros(3).double()}, r'cases are \(3,\)'),
+        (cases_of(float('nan'), 0), 'a feature is not a number'),
+        (cases_of(3.0, -1), 'a class is none of Healthy, Transitional, Acidotic'),
+        (cases_of(0.5, -1), 'a class is none of'),
+        (cases_of(1.0, -1) | {'seed': torch.tensor(-1)}, 'its seed is no number'),
+        (cases_of(1.0, -1) | {'seed': torch.zeros(2)}, 'its seed is no number'),
+    ],
 )
-def test_an_entry_that_is_not_bytes_is_refused(entry: torch.Tensor) -> None:
-    with pytest.raises(UserError, match='not bytes'):
-        RandomForestModel().load_state_dict({'forest': entry})
+def test_what_no_forest_grows_from_is_refused(state: dict, reason: str) -> None:
+    with pytest.raises(UserError, match=rf'can be grown from \({reason}'):
+        RandomForestModel().load_state_dict(state)
+    RandomForestModel().load_state_dict(cases_of(1.0, -1))
 
 
 def test_frames_without_truth_are_refused() -> None:

@@ -95,8 +95,7 @@ def test_checkpoints_are_read_without_unpickling(trained: Path) -> None:
     model = init_model(ROOT / CONFIG)
     for name in ('last.pth', BEST):
         state = read_checkpoint(str(trained / name))['state_dict']
-        assert list(state) == ['forest']
-        assert state['forest'].dtype == torch.uint8
+        assert list(state) == ['cases', 'seed']
         require_match(model, str(trained / name))
     require_match(model, str(trained / 'last.pth'), resume=True)
 
@@ -152,9 +151,9 @@ def test_a_finished_run_is_resumed_to_nothing(campaign: Path, trained: Path) -> 
     assert (trained / 'last.pth').read_bytes() == before
 
 
-def tamper(source: Path, target: Path, entry: torch.Tensor) -> str:
+def tamper(source: Path, target: Path, state: dict[str, torch.Tensor]) -> str:
     content = read_checkpoint(str(source))
-    content['state_dict'] = {'forest': entry}
+    content['state_dict'] = state
     torch.save(content, target)
     return str(target)
 
@@ -162,23 +161,27 @@ def tamper(source: Path, target: Path, entry: torch.Tensor) -> str:
 def test_a_tampered_checkpoint_is_one_line(
     campaign: Path, trained: Path, tmp_path: Path
 ) -> None:
-    forest = read_checkpoint(str(trained / BEST))['state_dict']['forest'].clone()
-    forest[len(forest) // 2] ^= 0x10
-    path = tamper(trained / BEST, tmp_path / 'tampered.pth', forest)
+    state = read_checkpoint(str(trained / BEST))['state_dict']
+    cases = state['cases'].clone()
+    cases[0, -1] = 7
+    path = tamper(trained / BEST, tmp_path / 'tampered.pth', state | {'cases': cases})
     done = run(campaign, tmp_path, 'tools/test.py', CONFIG, path)
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith('error:')]
-    assert f'{path}: holds no random forest that can be read' in line
+    assert f'{path}: holds nothing that a random forest can be grown from' in line
     assert 'Traceback' not in done.stderr
 
 
-def test_garbage_and_other_models_are_refused(trained: Path, tmp_path: Path) -> None:
-    garbage = torch.arange(200, dtype=torch.uint8)
-    path = tamper(trained / BEST, tmp_path / 'garbage.pth', garbage)
-    with pytest.raises(UserError, match=r'garbage\.pth: holds no random forest'):
+def test_older_and_other_checkpoints_are_refused(trained: Path, tmp_path: Path) -> None:
+    older = {'forest': torch.arange(200, dtype=torch.uint8)}
+    path = tamper(trained / BEST, tmp_path / 'older.pth', older)
+    with pytest.raises(UserError, match=r'older\.pth: .* earlier versions .*train'):
         init_model(ROOT / CONFIG, path)
-    path = tamper(trained / BEST, tmp_path / 'floats.pth', torch.zeros(4))
-    with pytest.raises(UserError, match=r'floats\.pth: holds no random forest'):
+    state = read_checkpoint(str(trained / BEST))['state_dict']
+    path = tamper(
+        trained / BEST, tmp_path / 'floats.pth', state | {'cases': torch.zeros(4)}
+    )
+    with pytest.raises(UserError, match=r'floats\.pth: holds nothing'):
         init_model(ROOT / CONFIG, path)
     with pytest.raises(UserError, match='another architecture'):
         init_model(ROOT / 'configs/fume/fume_fastscnn.py', trained / BEST)

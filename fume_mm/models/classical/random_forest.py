@@ -15,9 +15,10 @@ from fume_mm.structures import GASES, HEALTH_CLASSES, DualGasDataSample
 
 from ..data_preprocessor import DualGasDataPreprocessor
 from .features import FEATURES, frame_features
-from .forest_bytes import forest_from_bytes, forest_to_bytes
 
 Samples = Sequence[DualGasDataSample]
+#: Numbers of a case: its features, and its class.
+_WIDTH = len(FEATURES) + 1
 
 
 @MODELS.register_module()
@@ -33,8 +34,9 @@ class RandomForestModel(BaseModel):
     :class:`~fume_mm.engine.loops.FitLoop` trains it: one pass over the training split,
     then the fit.
 
-    The fitted forest is an entry ``forest`` of the state dict, the bytes of a skops
-    file (n,) uint8; nothing is pickled. Loading refuses anything but such a forest.
+    A checkpoint holds no trees but what they are grown from: ``cases``, a row for each
+    frame with its features and its class, (F, len(FEATURES) + 1) float64, and ``seed``.
+    They are grown again when first asked, under the same scikit-learn the same ones.
 
     Args:
         trees: Number of trees.
@@ -44,7 +46,7 @@ class RandomForestModel(BaseModel):
     """
 
     #: Entries of the state dict whose size belongs to the checkpoint, not the config.
-    free_sizes = ('forest',)
+    free_sizes = ('cases',)
 
     def __init__(
         self,
@@ -69,10 +71,12 @@ class RandomForestModel(BaseModel):
         self.trees = trees
         self.max_depth = max_depth
         self.class_weight = class_weight
-        self.forest: Tensor
-        self.register_buffer('forest', torch.zeros(0, dtype=torch.uint8))
-        self._fitted: Any = None
-        self._collected: list[tuple[np.ndarray, np.ndarray]] = []
+        self.cases: Tensor
+        self.seed: Tensor
+        self.register_buffer('cases', torch.zeros(0, _WIDTH, dtype=torch.float64))
+        self.register_buffer('seed', torch.zeros((), dtype=torch.int64))
+        self._grown: Any = None
+        self._collected: list[np.ndarray] = []
 
     def forward(
         self,
@@ -115,7 +119,7 @@ class RandomForestModel(BaseModel):
         batch = self.data_preprocessor(data, training=True)
         features, owners = self._features(batch['inputs'], batch['data_samples'])
         labels = np.array([_label(sample) for sample in batch['data_samples']])
-        self._collected.append((features, labels[owners]))
+        self._collected.append(np.column_stack([features, labels[owners]]))
         return {}
 
     def fit(self, *, seed: int) -> int:
@@ -127,37 +131,45 @@ class RandomForestModel(BaseModel):
         Returns:
             How many frames it was fitted to.
         """
-        from sklearn.ensemble import RandomForestClassifier
-
         if not self._collected:
             raise UserError('the random forest has no frame to learn from.')
-        features, labels = map(np.concatenate, zip(*self._collected, strict=True))
+        cases = torch.from_numpy(np.concatenate(self._collected))
         self._collected = []
-        self._fitted = RandomForestClassifier(
-            self.trees,
-            max_depth=self.max_depth,
-            class_weight=self.class_weight,
-            random_state=seed,
-        ).fit(features, labels)
-        data = bytearray(forest_to_bytes(self._fitted))
-        self.forest = torch.frombuffer(data, dtype=torch.uint8).to(self.forest.device)
-        return len(features)
+        self.cases, self.seed = cases.to(self.cases.device), torch.tensor(seed)
+        self._grown = None
+        self._forest()
+        return len(cases)
+
+    def _forest(self) -> Any:
+        """scikit-learn's forest of the cases, grown at the first call."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        if self._grown is None:
+            if not len(self.cases):
+                raise UserError(
+                    'the random forest has not been fitted; train it with '
+                    'tools/train.py and give its checkpoint.'
+                )
+            cases = self.cases.cpu().numpy()
+            self._grown = RandomForestClassifier(
+                self.trees,
+                max_depth=self.max_depth,
+                class_weight=self.class_weight,
+                random_state=int(self.seed),
+            ).fit(cases[:, :-1], cases[:, -1].astype(np.int64))
+        return self._grown
 
     def predict(self, inputs: dict[str, Tensor], samples: Samples) -> Samples:
         """The samples with their health; see :meth:`forward`."""
-        if self._fitted is None:
-            raise UserError(
-                'the random forest has not been fitted; train it with tools/train.py '
-                'and give its checkpoint.'
-            )
+        forest = self._forest()
         features, owners = self._features(inputs, samples)
         by_class = np.zeros((len(features), len(HEALTH_CLASSES)))
         # a class that training did not show has no column of its own
-        by_class[:, self._fitted.classes_] = self._fitted.predict_proba(features)
+        by_class[:, forest.classes_] = forest.predict_proba(features)
         scores = np.zeros((len(samples), len(HEALTH_CLASSES)))
         np.add.at(scores, owners, by_class)
         scores /= np.bincount(owners, minlength=len(samples))[:, None]
-        rows = torch.from_numpy(scores).float().to(self.forest.device)
+        rows = torch.from_numpy(scores).float().to(self.cases.device)
         for sample, row in zip(samples, rows, strict=True):
             sample.set_health_scores(row)
         return samples
@@ -178,33 +190,40 @@ class RandomForestModel(BaseModel):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        stored = state_dict.get(f'{prefix}forest')
-        if stored is not None:
-            self._fitted = _read(stored)
+        if f'{prefix}cases' in state_dict:
+            cases = state_dict[f'{prefix}cases']
+            seed = state_dict.get(f'{prefix}seed')
+            self.check_weights({'cases': cases, 'seed': seed})
             # PyTorch copies into what is there, which must have the size
-            self.forest = torch.empty_like(stored, device=self.forest.device)
+            self.cases = torch.empty_like(cases, device=self.cases.device)
+            self._grown = None
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @staticmethod
-    def check_weights(state_dict: dict[str, Tensor]) -> None:
-        """Raise a UserError unless ``state_dict`` holds a forest, or none yet."""
-        _read(state_dict['forest'])
-
-
-def _read(stored: Tensor) -> Any:
-    """The forest of a state dict's entry; None where none was fitted."""
-    if stored.dtype != torch.uint8 or stored.dim() != 1:
-        raise UserError(
-            f'holds no random forest: its entry is {tuple(stored.shape)} '
-            f'{stored.dtype}, not bytes; give a checkpoint of this config.'
-        )
-    if not len(stored):
-        return None
-    return forest_from_bytes(
-        stored.cpu().numpy().tobytes(),
-        num_features=len(FEATURES),
-        num_classes=len(HEALTH_CLASSES),
-    )
+    def check_weights(state_dict: dict[str, Any]) -> None:
+        """Raise a UserError unless ``state_dict`` has cases, or none yet, and a seed."""
+        if 'forest' in state_dict:
+            raise UserError(
+                'holds a random forest as earlier versions stored it, which is no '
+                'longer read; train again with tools/train.py.'
+            )
+        cases, seed = state_dict.get('cases'), state_dict.get('seed')
+        if cases is None or seed is None:
+            return  # of another model: what compares the names says so
+        problem = None
+        if cases.dtype != torch.float64 or cases.shape[1:] != (_WIDTH,):
+            problem = f'its cases are {tuple(cases.shape)} {cases.dtype}'
+        elif not cases.isfinite().all():
+            problem = 'a feature is not a number'
+        elif not {*cases[:, -1].tolist()} <= {*range(len(HEALTH_CLASSES))}:
+            problem = 'a class is none of ' + ', '.join(HEALTH_CLASSES)
+        elif seed.shape or seed.is_floating_point() or not 0 <= int(seed) < 2**32:
+            problem = 'its seed is no number from 0 to 2**32 - 1'
+        if problem:
+            raise UserError(
+                f'holds nothing that a random forest can be grown from ({problem}); it '
+                'was damaged or changed, so train again or use another copy.'
+            )
 
 
 def _mask(sample: DualGasDataSample, gas: str) -> np.ndarray:
