@@ -15,7 +15,9 @@ PLACES = (
     'datasets.dual_gas_dataset',
     'datasets.samplers',
     'datasets.transforms',
-    'engine',
+    'engine.hooks',
+    'engine.loops',
+    'engine.optim',
     'evaluation',
     'io.weights',
     'models',
@@ -46,15 +48,15 @@ MODELS = _child('model', engine.MODELS, 'models')
 #: Weight initialisers: a module in, its weights set.
 WEIGHT_INITIALIZERS = _child('weight initializer', engine.WEIGHT_INITIALIZERS, 'models')
 #: Hooks of the Runner.
-HOOKS = _child('hook', engine.HOOKS, 'engine')
+HOOKS = _child('hook', engine.HOOKS, 'engine.hooks')
 #: Optimiser wrappers.
-OPTIM_WRAPPERS = _child('optimizer wrapper', engine.OPTIM_WRAPPERS, 'engine')
+OPTIM_WRAPPERS = _child('optimizer wrapper', engine.OPTIM_WRAPPERS, 'engine.optim')
 #: Constructors of optimiser wrappers: a model in, its wrapper out.
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
-    'optimizer wrapper constructor', engine.OPTIM_WRAPPER_CONSTRUCTORS, 'engine'
+    'optimizer wrapper constructor', engine.OPTIM_WRAPPER_CONSTRUCTORS, 'engine.optim'
 )
 #: Loops of the Runner.
-LOOPS = _child('loop', engine.LOOPS, 'engine')
+LOOPS = _child('loop', engine.LOOPS, 'engine.loops')
 #: Metrics: per-sample results in, ``{key: number}`` out.
 METRICS = _child('metric', engine.METRICS, 'evaluation')
 #: Evaluators: what runs the metrics of a loop.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -67,12 +68,19 @@ def package() -> Sources:
     }
 
 
+@cache
+def nodes(source: str) -> list[ast.Import | ast.ImportFrom]:
+    """The import statements of a module, wherever in it."""
+    kinds = (ast.Import, ast.ImportFrom)
+    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
+
+
 def imported(name: str, source: str, known: set[str]) -> Iterator[str]:
     """Full names of the modules that a module imports, wherever in it."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             above = name.split('.')[: -node.level] if node.level else []
             base = '.'.join([*above, *filter(None, [node.module])])
             for alias in node.names:

@@ -26,6 +26,7 @@ def tool(*words: object) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
     done = tool('-m', 'mkdocs', 'build', '--strict', '-q', '-d', tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -72,6 +73,7 @@ def test_the_lock_fits_what_setup_asks_for(monkeypatch: pytest.MonkeyPatch) -> N
         assert version in requirement.specifier, f'{requirement}: {version}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('script', ['make_model_zoo', 'make_benchmark'])
 def test_made_files_are_up_to_date(script: str) -> None:
     done = tool(f'tools/misc/{script}.py', '--check')

@@ -23,7 +23,7 @@ BOOTSTRAP_SEED = 0
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from fume_mm.engine.config import CfgOptions
+    from fume_mm.engine.options import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -1,6 +1,5 @@
 """Loading a config file, with one clear error for what a user can mend."""
 
-import argparse
 import difflib
 import inspect
 import re
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from fume_mm.errors import UserError
 
@@ -31,25 +30,6 @@ OTHER_KEYS = (
 VARIABLES = {'data_root', 'max_epochs', 'scale'}
 _KEYS_NAMED = 3
 _NAMED = ('POSITIONAL_OR_KEYWORD', 'KEYWORD_ONLY')
-
-
-class CfgOptions(DictAction):
-    """MMEngine's ``key=value ...``; what is not of this form is a usage error."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Parse ``values`` into a dict."""
-        try:
-            super().__call__(parser, namespace, values, option_string)
-        except (ValueError, AssertionError) as error:
-            raise argparse.ArgumentError(
-                self, f'{" ".join(values)}: write key=value, e.g. data_root=data/fume'
-            ) from error
 
 
 def load_config(path: str, options: dict[str, Any] | None = None) -> Config:

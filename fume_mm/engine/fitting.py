@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.model import is_model_wrapper
 from torch import nn
 
 from fume_mm.errors import UserError
@@ -16,6 +17,11 @@ from .config import config_errors, first_line
 SIZE = (128, 160)
 #: What tensors without numbers cannot answer says nothing about the parts.
 _NOT_OURS = ('meta tensor', 'Meta tensor', 'data-dependent', 'meta device')
+
+
+def bare_model(model: nn.Module) -> Any:
+    """The model itself, where processes that train it together have wrapped it."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def shape_model(cfg: Config) -> Any:

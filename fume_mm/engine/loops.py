@@ -3,14 +3,13 @@
 from typing import Any
 
 from mmengine.dist import get_world_size
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
-from torch import nn
 from torch.utils.data import DataLoader
 
 from fume_mm.errors import UserError
-from fume_mm.registry import LOOPS, OPTIM_WRAPPER_CONSTRUCTORS
+from fume_mm.registry import LOOPS
+
+from .fitting import bare_model
 
 
 @LOOPS.register_module()
@@ -29,7 +28,7 @@ class FitLoop(EpochBasedTrainLoop):
 
     def __init__(self, runner: Any, dataloader: DataLoader | dict) -> None:
         super().__init__(runner, dataloader, max_epochs=1)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = bare_model(runner.model)
         if not hasattr(model, 'fit'):
             raise UserError(
                 f'train_cfg.type is FitLoop, but {type(model).__name__} learns by '
@@ -54,30 +53,3 @@ class FitLoop(EpochBasedTrainLoop):
         self.runner.logger.info(f'Fitted to {cases} frames.')
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
-
-
-@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class NoOptimizer:
-    """The optimiser wrapper of a model that has nothing to optimise, an empty one.
-
-    MMEngine's Runner asks for one in any training.
-
-    Args:
-        optim_wrapper_cfg: What the config gives beside ``constructor``: nothing.
-        paramwise_cfg: None.
-    """
-
-    def __init__(
-        self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict | None = None
-    ) -> None:
-        # the Runner puts the type in
-        if paramwise_cfg or optim_wrapper_cfg not in ({}, {'type': 'OptimWrapper'}):
-            raise UserError(
-                'optim_wrapper has options, but this model is fitted without an '
-                "optimiser; set optim_wrapper=dict(constructor='NoOptimizer') and "
-                'leave --amp out.'
-            )
-
-    def __call__(self, model: nn.Module) -> OptimWrapperDict:
-        """The empty wrapper."""
-        return OptimWrapperDict()

@@ -41,6 +41,7 @@ def patterns_of(cfg: Any) -> tuple[str, ...]:
     return ('co2 ch4', 'co2', 'ch4', 'co2 ch4')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('path', LEARNING, ids=lambda path: path.stem)
 def test_config(path: Path) -> None:
     cfg = load_config(str(path))

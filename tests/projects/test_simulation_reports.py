@@ -14,6 +14,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 STATISTICS = ROOT / 'projects/simulator_study/simulation_statistics.py'
 INFORMATION = ROOT / 'projects/simulator_study/health_information.py'
 SIMULATE = ROOT / 'tools/dataset_converters/simulate_ogi.py'

@@ -128,6 +128,7 @@ def test_other_data_and_no_runs_are_refused(runs: Path, tmp_path: Path) -> None:
         read_runs([empty])
 
 
+@pytest.mark.slow
 def test_the_command_counts_the_models(runs: Path) -> None:
     timed = runs / 'latency.json'
     row = {'model': 'x/enet_t1.py', 'how': 'eager', 'latency': {'median': 5.0}}

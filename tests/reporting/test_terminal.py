@@ -6,9 +6,8 @@ from fume_mm.evaluation import (
     DualGasEvaluator,
     HealthMetric,
     SegmentationMetric,
-    results_title,
-    summary_table,
 )
+from fume_mm.reporting.terminal import results_title, summary_table
 from fume_mm.reporting.test_results import (
     figures_content,
     read_results,

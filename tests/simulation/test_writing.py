@@ -68,6 +68,7 @@ def test_column_density_is_stored_in_ppm_m(tmp_path: Path) -> None:
         assert counts[gas].mean() > 5 * counts[~gas].mean()
 
 
+@pytest.mark.slow
 def test_clips_have_frames_a_video_and_masks_for_every_nth_frame(
     tmp_path: Path,
 ) -> None:

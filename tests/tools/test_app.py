@@ -435,6 +435,7 @@ def client(server):
     return Client(server, verbose=False)
 
 
+@pytest.mark.slow
 def test_result_through_the_api(client, frames):
     from gradio_client import handle_file
 
@@ -451,6 +452,7 @@ def test_result_through_the_api(client, frames):
     assert zipfile.is_zipfile(pictures[-1]['value'])
 
 
+@pytest.mark.slow
 def test_mistake_through_the_api(client, tmp_path):
     from gradio_client import handle_file
 

@@ -34,6 +34,7 @@ DROPOUT = 'train_dataloader.dataset.pipeline.0.prob'
 BOTH, SINGLE = 70 + 2 * 250 + 34 + 56, 70 + 250 + 44 + 34 + 56
 WIDTH = 810
 Tool = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

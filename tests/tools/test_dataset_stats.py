@@ -23,6 +23,7 @@ CSVS = ('counts_by_class', 'counts_by_ph', 'availability', 'measures')
 FIGURES = ('areas', 'availability', 'counts', 'gray_levels', 'intensity', 'ph')
 WARNING = (178, 60, 0)
 Tool = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

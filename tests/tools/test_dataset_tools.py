@@ -23,6 +23,7 @@ CHECK = 'tools/misc/check_dataset.py'
 SPLIT = 'tools/dataset_converters/split_by_group.py'
 IMPORT = 'tools/dataset_converters/import_folders.py'
 Tool = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from fume_mm.structures import GASES
 from tests.models import golden
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 #: Config, whether the original shares its encoder, and where the two must agree: with
 #: one gas the original's concatenation fuses the encoding of a black frame.
 CASES = {

@@ -12,6 +12,7 @@ from fume_mm.errors import UserError
 from fume_mm.io.weights import read_checkpoint, write_weights
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 CONFIG = 'configs/fume/fume_fastscnn.py'
 
 

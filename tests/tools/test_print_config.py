@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from mmengine.config import Config
 
 from fume_mm.engine.config import load_config
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/fume/fume_fastscnn_concat.py'
+pytestmark = pytest.mark.slow
 
 
 def print_config(*words: object) -> subprocess.CompletedProcess:

@@ -16,6 +16,7 @@ from tests.campaigns import read_rows
 TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/simulate_ogi.py'
 TINY = ('--vessels=6', '--frames-per-vessel=1', '--workers=1')
 Simulate = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -151,7 +152,6 @@ def test_a_folder_with_other_things_is_one_line(
     assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ('sent', 'status'), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)]
 )

@@ -37,7 +37,7 @@ NAME_LENGTH = 80
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
-    from fume_mm.engine.config import CfgOptions
+    from fume_mm.engine.options import CfgOptions
 
     parser = argparse.ArgumentParser(
         description=__doc__,

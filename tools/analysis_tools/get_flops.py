@@ -8,22 +8,17 @@ Example:
     python tools/analysis_tools/get_flops.py configs/fume/fume_fastscnn.py
 """
 
-import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 
+from fume_mm.engine.options import config_of, make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.structures import GASES
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    from fume_mm.engine.config import CfgOptions
-
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file')
+def main() -> None:
+    """Count."""
+    parser = make_parser(__doc__, 'config', '--cfg-options', '--json')
     parser.add_argument(
         '--shape',
         type=int,
@@ -35,30 +30,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--gases',
         nargs='+',
-        default=('co2', 'ch4'),
-        choices=('co2', 'ch4'),
+        default=GASES,
+        choices=GASES,
         help='gases of the sample (default: co2 ch4)',
     )
-    parser.add_argument('--json', metavar='FILE', help='also write the counts here')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        help='override keys of the config, e.g. model.backbone.shared=False',
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Count."""
-    args = parse_args()
+    args = parser.parse_args()
     if min(args.shape) < 1:
         raise UserError(f'--shape {args.shape}: give two positive numbers of pixels.')
     from fume_mm.engine.complexity import complexity
-    from fume_mm.engine.config import load_config
 
-    cfg = load_config(args.config, args.cfg_options)
-    cost = complexity(cfg, size=tuple(args.shape), gases=tuple(args.gases))
+    cost = complexity(config_of(args), size=tuple(args.shape), gases=tuple(args.gases))
     height, width = cost.size
     print(f'{args.config}, {" + ".join(cost.gases)}, {width}x{height}')
     print(f'counter: {cost.counter}')
@@ -69,7 +50,7 @@ def main() -> None:
         print(f'{"auxiliary":12} {cost.training_parameters:>13,} in training only')
     if args.json:
         content = {'config': args.config, **asdict(cost)}
-        Path(args.json).write_text(json.dumps(content, indent=2) + '\n')
+        args.json.write_text(json.dumps(content, indent=2) + '\n')
         print(f'written: {args.json}')
 
 

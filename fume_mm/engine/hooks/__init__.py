@@ -1,14 +1,14 @@
 """Hooks of the Runner."""
 
-from .channels_last_hook import ChannelsLastHook
 from .consistency_hook import ConsistencyHook
-from .freeze_hook import FreezeHook
 from .mask_hook import MaskHook
 from .panel_hook import PanelHook
 from .tensorboard_hook import TensorboardHook
 from .training_hooks import (
+    ChannelsLastHook,
     DivergenceHook,
     EpochSeedHook,
+    FreezeHook,
     ResumableEarlyStoppingHook,
     RollingCheckpointHook,
 )

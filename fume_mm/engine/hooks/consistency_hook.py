@@ -3,11 +3,12 @@
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import nn
 
 from fume_mm.errors import UserError
 from fume_mm.registry import HOOKS
+
+from ..fitting import bare_model
 
 
 @HOOKS.register_module()
@@ -37,7 +38,7 @@ class ConsistencyHook(Hook):
 
     def _check(self, runner: Any, split: str) -> None:
         dataset = getattr(runner, f'{split}_dataloader').dataset
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = bare_model(runner.model)
         problem = disagreement(model, getattr(dataset, 'metainfo', {}))
         if problem:
             raise UserError(

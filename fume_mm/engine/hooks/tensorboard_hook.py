@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.visualization import TensorboardVisBackend
-from torch import nn
 
 from fume_mm.models.dual_gas_model import DenseForward, DualGasModel
 from fume_mm.registry import HOOKS
 from fume_mm.structures import HEALTH_CLASSES
+
+from ..fitting import bare_model
 
 #: Size of the frames that the graph is drawn with.
 GRAPH_SIZE = (96, 128)
@@ -45,7 +45,7 @@ class TensorboardHook(Hook):
         writer = _writer(runner)
         if writer is None or not self.graph:
             return
-        model = _bare(runner.model)
+        model = bare_model(runner.model)
         if not isinstance(model, DualGasModel):
             return
         training = model.training
@@ -111,10 +111,6 @@ def hyper_parameters(runner: Any) -> dict[str, str | int | float]:
         'neck': str((cfg.model.get('neck') or {}).get('type')),
         'parameters': sum(p.numel() for p in runner.model.parameters()),
     }
-
-
-def _bare(model: nn.Module) -> Any:
-    return model.module if is_model_wrapper(model) else model
 
 
 def _writer(runner: Any) -> Any:

@@ -1,9 +1,10 @@
-"""Hooks that keep a training run honest and resumable."""
+"""Hooks that keep a training run honest, resumable, fast, or partial."""
 
 import math
 import os
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import numpy as np
 import torch
 from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook
+from torch import nn
 
 from fume_mm.errors import UserError
 from fume_mm.registry import HOOKS
+
+from ..fitting import bare_model
 
 
 @HOOKS.register_module()
@@ -141,3 +145,60 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
         runner.message_hub.update_info(
             self.KEY, [float(self.best_score), self.wait_count]
         )
+
+
+@HOOKS.register_module()
+class FreezeHook(Hook):
+    """Keep parts of the model as they were loaded: weights and running statistics.
+
+    To train a head on features that are finished, or to fine-tune on few frames.
+
+    Args:
+        parts: Names of the model's parts, with dots for parts of parts: ``'backbone'``,
+            ``'decode_head.co2'``.
+
+    Raises:
+        UserError: Before training, if the model has no such part, or nothing is left
+            to train.
+    """
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        self.parts = tuple(parts)
+        self._frozen: list[nn.Module] = []
+
+    def before_train(self, runner: Any) -> None:
+        """Find the parts and switch their gradients off."""
+        model = bare_model(runner.model)
+        known = dict(model.named_modules())
+        for part in self.parts:
+            if part not in known or not part:
+                names = ', '.join(name for name, _ in model.named_children())
+                raise UserError(
+                    f'FreezeHook.parts: the model has no {part!r}; its parts are '
+                    f'{names}.'
+                )
+        self._frozen = [known[part].requires_grad_(False) for part in self.parts]
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise UserError(
+                f'FreezeHook.parts: {", ".join(self.parts)} is all that the model '
+                'could train; leave one out.'
+            )
+
+    def before_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Out of training mode again, which each epoch and validation sets anew."""
+        for part in self._frozen:
+            part.eval()
+
+
+@HOOKS.register_module()
+class ChannelsLastHook(Hook):
+    """Keep the model in ``torch.channels_last``: the same numbers, fewer reorderings.
+
+    Pays off for depthwise convolutions on CPUs and for mixed precision on GPUs.
+    """
+
+    def before_run(self, runner: Any) -> None:
+        """Reorder the weights in place; the optimiser keeps its parameters."""
+        runner.model.to(memory_format=torch.channels_last)
