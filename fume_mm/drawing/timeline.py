@@ -6,19 +6,26 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from fume_mm.structures import GAS_LABELS, GASES, HEALTH_CLASSES, HEALTH_PALETTE
+from fume_mm.structures import GAS_LABELS, GASES, HEALTH_CLASSES
+
+from .sheet import (
+    HEAD,
+    HEALTH_SHADES,
+    figure_bytes,
+    legend_beside,
+    new_sheet,
+    plain_axes,
+)
 
 #: The gases have no colours of their own; a line's style tells them apart.
 LINES: dict[str, dict[str, Any]] = {
     'co2': {'color': '0.15', 'linestyle': '-'},
     'ch4': {'color': '0.45', 'linestyle': (0, (4, 2))},
 }
-SIZE, DPI = (9.0, 5.2), 120
-WARNING = '#b23c00'
-PROBABILITIES = tuple(f'p_{name.lower()}' for name in HEALTH_CLASSES)
+#: Inches of the sheet's width and of a panel's height.
+WIDTH, PANEL = 9.0, 2.5
 
 
 def draw_timeline(
@@ -38,83 +45,48 @@ def draw_timeline(
         title: Headline.
         note: Put in a box beside it, such as ``'training data: simulated'``.
     """
-    width, height = SIZE
-    rows = 2 if _has_health(series) else 1
-    figure = Figure(figsize=(width, height * rows / 2), dpi=DPI, layout='constrained')
-    FigureCanvasAgg(figure)
+    known = {name: x for name, x in series.items() if not np.isnan(x).all()}
+    scores = [known.get(f'p_{name.lower()}') for name in HEALTH_CLASSES]
+    health = [values for values in scores if values is not None]
+    rows = 2 if len(health) == len(HEALTH_CLASSES) else 1
+    figure = new_sheet(title, (WIDTH, HEAD + PANEL * rows), note=note)
     panels = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     areas = panels[0]
-    figure.suptitle(title, x=0.01, ha='left', fontsize=12, fontweight='bold')
-    if note:
-        figure.text(
-            0.99,
-            0.985,
-            note,
-            ha='right',
-            va='top',
-            color=WARNING,
-            bbox={'facecolor': 'white', 'edgecolor': WARNING, 'pad': 3},
-        )
     for gas in GASES:
         for kind, thickness in (('gas', 1.6), ('tube', 0.7)):
-            values = series.get(f'{gas}_{kind}')
-            if values is None or np.isnan(values).all():
-                continue
-            label = f'{GAS_LABELS[gas]}, {kind}'
-            areas.plot(
-                times, 100 * values, label=label, linewidth=thickness, **LINES[gas]
-            )
+            if f'{gas}_{kind}' in known:
+                percent = 100 * known[f'{gas}_{kind}']
+                label = f'{GAS_LABELS[gas]}, {kind}'
+                areas.plot(times, percent, label=label, lw=thickness, **LINES[gas])
     areas.set_ylabel('area, % of the frame')
     areas.set_ylim(bottom=0)
     if areas.lines:
-        areas.legend(loc='upper left', bbox_to_anchor=(1, 1), frameon=False)
-    if rows == 2:
-        _draw_health(panels[1], times, series)
-    panels[-1].set_xlabel('time, s')
-    step = times[1] - times[0] if len(times) > 1 else 1.0
-    panels[-1].set_xlim(times[0], times[-1] + step)
-    for axes in panels:
-        axes.spines[['top', 'right']].set_visible(False)
-    return figure
-
-
-def _has_health(series: Mapping[str, np.ndarray]) -> bool:
-    return all(
-        name in series and not np.isnan(series[name]).all() for name in PROBABILITIES
-    )
-
-
-def _draw_health(
-    axes: Axes, times: np.ndarray, series: Mapping[str, np.ndarray]
-) -> None:
-    axes.set_ylim(0, 1)
-    axes.set_ylabel('class probability')
+        legend_beside(areas)
     # the last value holds until the clip ends; where there is none, nothing is drawn
     step = times[1] - times[0] if len(times) > 1 else 1.0
     edges = np.append(times, times[-1] + step)
+    if rows == 2:
+        _draw_health(panels[1], edges, health)
+    panels[-1].set_xlabel('time, s')
+    panels[-1].set_xlim(edges[0], edges[-1])
+    plain_axes(*panels)
+    return figure
+
+
+def _draw_health(axes: Axes, edges: np.ndarray, scores: list[np.ndarray]) -> None:
+    axes.set_ylim(0, 1)
+    axes.set_ylabel('class probability')
     floor = np.zeros(len(edges))
-    for label, name, colour in zip(
-        HEALTH_CLASSES, PROBABILITIES, HEALTH_PALETTE, strict=True
-    ):
-        values = np.append(series[name], series[name][-1])
-        shade = tuple(part / 255 for part in colour)
-        axes.fill_between(
-            edges, floor, floor + values, color=shade, label=label, linewidth=0
-        )
-        floor = floor + values
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(
-        handles[::-1],
-        labels[::-1],
-        loc='upper left',
-        bbox_to_anchor=(1, 1),
-        frameon=False,
-    )
+    for (name, shade), values in zip(HEALTH_SHADES.items(), scores, strict=True):
+        top = floor + np.append(values, values[-1])
+        axes.fill_between(edges, floor, top, color=shade, label=name, linewidth=0)
+        floor = top
+    legend_beside(axes, reverse=True)
 
 
 def write_timeline(figure: Figure, stem: str | Path) -> list[Path]:
     """Write ``<stem>.png`` and ``<stem>.svg``; returns their paths."""
     paths = [Path(stem).with_suffix(suffix) for suffix in ('.png', '.svg')]
     for path in paths:
-        figure.savefig(path)
+        path.write_bytes(figure_bytes(figure, path.suffix[1:]))
     return paths

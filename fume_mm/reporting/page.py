@@ -11,28 +11,18 @@ import jinja2
 from mmengine.config import Config
 
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
+from fume_mm.drawing.sheet import figure_bytes
 from fume_mm.errors import UserError
 from fume_mm.version import __version__
 
-from . import run_plots as run_figures
-from .plots.sheet import figure_bytes
+from .plots import FIGURES
 from .report_tables import Table, headline, score_tables, vessel_table
 from .run_folder import RunFolder, note_of
+from .run_plots import draw_figure
 from .run_warnings import run_warnings
 from .terminal import results_title
 
 TEMPLATE = 'report.html.j2'
-#: Figures of one run in the order of the page, with a headline for each.
-FIGURES = {
-    'curves': 'Training',
-    'confusion': 'Confusion of the health classes',
-    'bars': 'mIoU',
-    'radar': 'F1 by class',
-    'reliability': 'Calibration',
-    'roc_pr': 'ROC and precision-recall',
-    'grid': 'Examples',
-    'errors': 'Errors',
-}
 #: As SVG they would be megabytes of pixels.
 PICTURES = ('grid', 'errors')
 #: Those that have a row of the page to themselves.
@@ -90,11 +80,10 @@ def pictures(run: RunFolder) -> list[Picture]:
     """Every figure of a run, in the order of the page."""
     found = []
     for kind, title in FIGURES.items():
+        if kind == 'efficiency':  # compares runs; this one's cost is in a table
+            continue
         try:
-            if kind in run_figures.OF_ALL:
-                figure = run_figures.OF_ALL[kind]([run])
-            else:
-                figure = run_figures.OF_ONE[kind](run)
+            figure = draw_figure(kind, [run])
         except UserError as error:
             found.append(Picture(kind, title, reason=str(error)))
             continue

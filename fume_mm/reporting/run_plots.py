@@ -1,18 +1,23 @@
 """From the folders of runs to their figures: what is drawn, and of which samples."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fume_mm.drawing.sheet import SheetOptions, figure_bytes
 from fume_mm.errors import UserError
+from fume_mm.evaluation.estimate import Estimate
+from fume_mm.io.files import make_folder
 from fume_mm.structures import GAS_LABELS, GASES, HEALTH_CLASSES
 
 from .examples import choose_examples, frame_table, worst_frames
+from .plots import FIGURES
 from .plots.frame_plots import Example, draw_gallery, draw_grid
 from .plots.score_plots import Cost, draw_bars, draw_efficiency, draw_radar
-from .plots.sheet import Estimate
 from .plots.training_plots import (
     Curve,
     draw_confusion,
@@ -20,7 +25,7 @@ from .plots.training_plots import (
     draw_ranking,
     draw_reliability,
 )
-from .run_folder import RunFolder, interval_of, note_of
+from .run_folder import RunFolder, interval_of, name_runs, note_of
 from .terminal import FRAME_COLUMNS
 
 #: Scores of the validation that are drawn, and what they are called.
@@ -52,7 +57,7 @@ def curves(run: RunFolder) -> Figure:
     validation = [row for row in run.scalars if 'loss' not in row]
     if not training and not validation:
         raise UserError(f'{run.path}: its scalars.json holds no loss and no score.')
-    steps = _validation_steps(run, training, validation)
+    validation = _by_step(run, training, validation)
     keys = dict.fromkeys(key for row in training for key in row if 'loss' in key)
     losses: dict[str, list[Curve]] = {'total': [], **{GAS_LABELS[g]: [] for g in GASES}}
     losses['health'] = []
@@ -64,15 +69,15 @@ def curves(run: RunFolder) -> Figure:
         losses[panel].append(_curve(label, training, key))
     rates = [_curve('learning rate', training, 'lr')] if training else []
     scores = [
-        Curve(
-            label,
-            [step for step, row in zip(steps, validation, strict=True) if key in row],
-            [row[key] for row in validation if key in row],
-        )
+        _curve(label, validation, key)
         for key, label in VALIDATION.items()
         if any(key in row for row in validation)
     ]
-    return draw_curves(losses, rates, scores, subtitle=run.name, note=note_of([run]))
+    return draw_curves(losses, rates, scores, **_head(run))
+
+
+def _head(run: RunFolder, *foot: str) -> SheetOptions:
+    return {'subtitle': run.name, 'note': note_of([run]), 'foot': foot}
 
 
 def _curve(label: str, rows: Sequence[Mapping], key: str) -> Curve:
@@ -80,16 +85,15 @@ def _curve(label: str, rows: Sequence[Mapping], key: str) -> Curve:
     return Curve(label, [row['step'] for row in rows], [row[key] for row in rows])
 
 
-def _validation_steps(
-    run: RunFolder, training: Sequence[Mapping], validation: Sequence[Mapping]
-) -> list[float]:
-    """At which step each validation was; the log may count them by epoch."""
-    steps = [row['step'] for row in validation]
+def _by_step(
+    run: RunFolder, training: Sequence[dict], validation: Sequence[dict]
+) -> list[dict]:
+    """The validation with the steps that it was at; the log may count by epoch."""
     logger = run.config.get('default_hooks', {}).get('logger', {})
     if not training or not logger.get('log_metric_by_epoch', True):
-        return steps
+        return list(validation)
     ends = {row['epoch']: row['step'] for row in training if 'epoch' in row}
-    return [ends.get(step, step) for step in steps]
+    return [{**row, 'step': ends.get(row['step'], row['step'])} for row in validation]
 
 
 def confusion(run: RunFolder) -> Figure:
@@ -103,37 +107,25 @@ def confusion(run: RunFolder) -> Figure:
         foot = ["A vessel's verdict: the class of the largest mean probability."]
         if vessels.get('mixed'):
             foot.append(f'{vessels["mixed"]} vessels of several classes are left out.')
-    return draw_confusion(parts, subtitle=run.name, note=note_of([run]), foot=foot)
+    return draw_confusion(parts, **_head(run, *foot))
 
 
 def reliability(run: RunFolder) -> Figure:
     """Calibration of the health class."""
-    details = _health(run, probabilities=True)
-    return draw_reliability(
-        details['reliability'],
-        estimate(run, 'cls/ece'),
-        subtitle=run.name,
-        note=note_of([run]),
-    )
+    bins = _health(run, probabilities=True)['reliability']
+    return draw_reliability(bins, estimate(run, 'cls/ece'), **_head(run))
 
 
 def roc_pr(run: RunFolder) -> Figure:
     """ROC and precision-recall curves of the health classes."""
     details = _health(run, probabilities=True)
-    counts = np.array(details['confusion']['all'])
-    return draw_ranking(
-        details['curves'],
-        {name: estimate(run, f'cls/roc_auc/{name}') for name in HEALTH_CLASSES},
-        {
-            name: estimate(run, f'cls/average_precision/{name}')
-            for name in HEALTH_CLASSES
-        },
-        shares=dict(
-            zip(HEALTH_CLASSES, counts.sum(axis=1) / counts.sum(), strict=True)
-        ),
-        subtitle=run.name,
-        note=note_of([run]),
-    )
+    counts = np.array(details['confusion']['all']).sum(axis=1)
+    shares = dict(zip(HEALTH_CLASSES, counts / counts.sum(), strict=True))
+    areas = [
+        {name: estimate(run, f'cls/{score}/{name}') for name in HEALTH_CLASSES}
+        for score in ('roc_auc', 'average_precision')
+    ]
+    return draw_ranking(details['curves'], *areas, shares=shares, **_head(run))
 
 
 def _health(run: RunFolder, *, probabilities: bool = False) -> dict:
@@ -153,17 +145,21 @@ def _health(run: RunFolder, *, probabilities: bool = False) -> dict:
 
 def grid(run: RunFolder) -> Figure:
     """Median, best and worst frame by gas IoU, of each gas and health class."""
-    table = _frames(run)
-    chosen = choose_examples(table)
+    table = frame_table(run.predictions)
+    if table['gas_iou'].isna().all():
+        raise UserError(
+            f'{run.path}: none of its frames has a gas IoU to choose by; the model '
+            'predicts no masks, or no frame has gas.'
+        )
     examples = {
         gas: {
             row: _example(run, frame, f'gas IoU {frame["gas_iou"]:.2f}')
             for row, frame in of_gas.items()
         }
-        for gas, of_gas in chosen.items()
+        for gas, of_gas in choose_examples(table).items()
     }
-    foot = ['Median, best and worst by IoU of the gas; of equals the first by name.']
-    return draw_grid(examples, subtitle=run.name, note=note_of([run]), foot=foot)
+    foot = 'Median, best and worst by IoU of the gas; of equals the first by name.'
+    return draw_grid(examples, **_head(run, foot))
 
 
 def errors(run: RunFolder, *, count: int = GALLERY) -> Figure:
@@ -173,20 +169,8 @@ def errors(run: RunFolder, *, count: int = GALLERY) -> Figure:
         _example(run, frame, _true_class(frame), frame['words'])
         for _, frame in table.iterrows()
     ]
-    foot = [
-        'Worst: 1 minus IoU of the gas, plus 1 minus probability of the true class.'
-    ]
-    return draw_gallery(examples, subtitle=run.name, note=note_of([run]), foot=foot)
-
-
-def _frames(run: RunFolder) -> pd.DataFrame:
-    table = frame_table(run.predictions)
-    if table['gas_iou'].isna().all():
-        raise UserError(
-            f'{run.path}: none of its frames has a gas IoU to choose by; the model '
-            'predicts no masks, or no frame has gas.'
-        )
-    return table
+    foot = 'Worst: 1 minus IoU of the gas, plus 1 minus probability of the true class.'
+    return draw_gallery(examples, **_head(run, foot))
 
 
 def _true_class(frame: pd.Series) -> str:
@@ -194,12 +178,11 @@ def _true_class(frame: pd.Series) -> str:
 
 
 def _example(
-    run: RunFolder, frame: pd.Series, said: str, words: Sequence[str] = ()
+    run: RunFolder, frame: pd.Series, remark: str, words: Sequence[str] = ()
 ) -> Example:
-    pictures = run.read_example(frame['sample_id'], frame['gas'])
-    prediction = pictures[2] if len(pictures) > 2 else None
-    caption = f'{said}   {frame["sample_id"]}'
-    return Example(caption, pictures[0], pictures[1], prediction, words)
+    seen, truth, *predicted = run.read_example(frame['sample_id'], frame['gas'])
+    caption = f'{remark}   {frame["sample_id"]}'
+    return Example(caption, seen, truth, predicted[0] if predicted else None, words)
 
 
 def radar(runs: Sequence[RunFolder]) -> Figure:
@@ -215,16 +198,13 @@ def radar(runs: Sequence[RunFolder]) -> Figure:
         run.name: {label: estimate(run, key) for key, label in spokes.items()}
         for run in runs
     }
-    return draw_radar(scores, note=note_of(runs), foot=_left_gaps(scores))
-
-
-def _left_gaps(scores: Mapping[str, Mapping[str, Estimate]]) -> list[str]:
     gaps = [
         name
         for name, by_class in scores.items()
-        if any(one.value != one.value for one in by_class.values())
+        if any(math.isnan(score.value) for score in by_class.values())
     ]
-    return [f'Gaps, not predicted or undefined: {", ".join(gaps)}.'] if gaps else []
+    foot = [f'Gaps, not predicted or undefined: {", ".join(gaps)}.'] if gaps else []
+    return draw_radar(scores, note=note_of(runs), foot=foot)
 
 
 def bars(runs: Sequence[RunFolder]) -> Figure:
@@ -254,7 +234,7 @@ def efficiency(runs: Sequence[RunFolder]) -> Figure:
     for run in runs:
         quality = estimate(run, 'seg/mIoU')
         cost = complexity(run.config, size=run.size())
-        if not cost.macs or quality.value != quality.value:
+        if not cost.macs or math.isnan(quality.value):
             left_out.append(run.name)
             continue
         costs.append(Cost(run.name, cost.macs, cost.parameters, quality))
@@ -265,9 +245,8 @@ def efficiency(runs: Sequence[RunFolder]) -> Figure:
             'that predict masks.'
         )
     sample = f'sample at {", ".join(sorted(sizes))} (all gases of the model)'
-    foot = [f'Left out, no network or no masks: {", ".join(left_out)}.'] * bool(
-        left_out
-    )
+    text = f'Left out, no network or no masks: {", ".join(left_out)}.'
+    foot = [text] if left_out else []
     return draw_efficiency(costs, sample=sample, note=note_of(runs), foot=foot)
 
 
@@ -286,8 +265,77 @@ OF_ALL: dict[str, Callable[[Sequence[RunFolder]], Figure]] = {
     'bars': bars,
     'efficiency': efficiency,
 }
-#: All of them in the order of the command line.
-KINDS = (
-    *('curves', 'confusion', 'radar', 'bars', 'efficiency', 'grid'),
-    *('reliability', 'roc_pr', 'errors'),
-)
+
+
+def draw_figure(
+    kind: str, runs: Sequence[RunFolder], *, gallery: int = GALLERY
+) -> Figure:
+    """A figure of :data:`~fume_mm.reporting.plots.FIGURES`.
+
+    Args:
+        kind: Its name.
+        runs: All runs, or the one that a figure of one run is of.
+        gallery: How many frames the gallery of errors has.
+
+    Raises:
+        UserError: If the runs lack what it is drawn of.
+    """
+    if kind in OF_ALL:
+        return OF_ALL[kind](runs)
+    (run,) = runs
+    return errors(run, count=gallery) if kind == 'errors' else OF_ONE[kind](run)
+
+
+def write_figures(
+    paths: Sequence[str],
+    kinds: Sequence[str] | None,
+    out: Path,
+    *,
+    formats: Sequence[str] = ('svg', 'pdf'),
+    data_root: str | None = None,
+    gallery: int = GALLERY,
+) -> None:
+    """Draw figures of runs, write each as ``<kind>.<format>``, and print what was done.
+
+    Of several runs, those of one run each are ``<kind>-<run>.<format>``.
+
+    Args:
+        paths: Work dirs of the runs.
+        kinds: Which figures; None draws all that the runs have files for.
+        out: Folder, made if need be.
+        formats: Some of :data:`~fume_mm.drawing.sheet.FORMATS`.
+        data_root: The campaign's folder, if it is not where the runs' configs say.
+        gallery: How many frames the gallery of errors has.
+
+    Raises:
+        UserError: If the folder cannot be made, no figure can be drawn, or, with
+            ``kinds``, one cannot.
+    """
+    runs = [RunFolder(path, data_root=data_root) for path in paths]
+    name_runs(runs)
+    make_folder(out)
+    jobs: dict[str, tuple[str, Sequence[RunFolder]]] = {}
+    for kind in kinds or FIGURES:
+        if kind in OF_ALL or len(runs) == 1:
+            jobs[kind] = kind, runs
+        else:
+            names = [run.name.replace('/', '-') for run in runs]
+            for name, run in zip(names, runs, strict=True):
+                jobs[f'{kind}-{name}'] = kind, [run]
+    left_out: dict[str, list[str]] = {}
+    for name, (kind, shown) in jobs.items():
+        try:
+            figure = draw_figure(kind, shown, gallery=gallery)
+        except UserError as error:
+            if kinds:
+                raise
+            left_out.setdefault(str(error), []).append(name)
+            continue
+        for file_format in formats:
+            path = out / f'{name}.{file_format}'
+            path.write_bytes(figure_bytes(figure, file_format))
+            print(f'written: {path}')
+    if len(jobs) == sum(map(len, left_out.values())):
+        raise UserError(f'no figure can be drawn: {"; ".join(left_out)}')
+    for reason, names in left_out.items():
+        print(f'left out: {", ".join(names)} ({reason})')

@@ -48,7 +48,10 @@ def test_a_model_without_health_has_one_panel(tmp_path):
     assert [axes.get_ylabel() for axes in figure.axes] == ['area, % of the frame']
     assert figure.axes[0].get_xlabel() == 'time, s'
     png, _ = write_timeline(figure, tmp_path / 'x')
-    assert cv2.imread(str(png)).shape == (312, 1080, 3)
+    one = cv2.imread(str(png)).shape[0]
+    both = draw_timeline(TIMES, series(**health()), title='T')
+    png, _ = write_timeline(both, tmp_path / 'y')
+    assert cv2.imread(str(png)).shape[0] > 1.5 * one
 
 
 @pytest.mark.parametrize('count', [1, 6])
@@ -56,5 +59,5 @@ def test_files(tmp_path, count):
     values = {name: column[:count] for name, column in series(**health()).items()}
     figure = draw_timeline(TIMES[:count], values, title='T', note='simulated')
     png, svg = write_timeline(figure, tmp_path / 'x')
-    assert cv2.imread(str(png)).shape == (624, 1080, 3)
+    assert cv2.imread(str(png)).shape[1] > 1000
     assert '<svg' in svg.read_text()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fume_mm.errors import UserError
-from fume_mm.reporting import run_plots as run_figures
+from fume_mm.reporting import run_plots
 from fume_mm.reporting.run_folder import RunFolder, name_runs, note_of
 from tests.runs import MISSED, make_run, write_scalars
 
@@ -117,7 +117,7 @@ def test_names_are_the_shortest_that_differ(tmp_path):
 def test_curves_are_sorted_by_task_and_gas(run):
     panels = {
         axes.get_title(loc='left'): axes
-        for axes in run_figures.curves(RunFolder(run)).axes
+        for axes in run_plots.curves(RunFolder(run)).axes
     }
     assert list(panels) == [
         *('loss: total', 'loss: CO2', 'loss: CH4', 'loss: health'),
@@ -138,7 +138,7 @@ def test_scores_that_count_epochs_are_placed_at_their_ends(run, tmp_path):
     path = next(copy.glob('*/vis_data/scalars.json'))
     path.write_text(path.read_text() + '{"seg/mIoU": 0.6, "step": 1}\n')
     folder = RunFolder(copy)
-    lines = run_figures.curves(folder).axes[-1].lines
+    lines = run_plots.curves(folder).axes[-1].lines
     assert lines[0].get_xdata()[-1] == 40
 
 
@@ -148,8 +148,8 @@ def test_figures_that_a_run_has_nothing_for_say_why(run, tmp_path):
     del results['details']['cls']['reliability']
     (copy / 'test_results.json').write_text(json.dumps(results))
     with pytest.raises(UserError, match='no class probabilities'):
-        run_figures.reliability(RunFolder(copy))
+        run_plots.reliability(RunFolder(copy))
     del results['details']['cls']
     (copy / 'test_results.json').write_text(json.dumps(results))
     with pytest.raises(UserError, match='scored no health class'):
-        run_figures.confusion(RunFolder(copy))
+        run_plots.confusion(RunFolder(copy))

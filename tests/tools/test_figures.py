@@ -1,6 +1,5 @@
 """The command line of the figures, on runs that were made without training."""
 
-import runpy
 import shutil
 import subprocess
 import sys
@@ -8,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fume_mm.reporting import run_plots as run_figures
-from fume_mm.reporting.plots.sheet import FORMATS
+from fume_mm.drawing.sheet import FORMATS
+from fume_mm.reporting import run_plots
+from fume_mm.reporting.plots import FIGURES
 from tests.runs import make_run
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ def test_all_figures_of_a_run_in_every_format(folder: Path) -> None:
     done = draw(folder / 'run', '--out', out, '--format', *FORMATS)
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'left out' not in done.stdout
-    names = {f'{kind}.{form}' for kind in run_figures.KINDS for form in FORMATS}
+    names = {f'{kind}.{form}' for kind in FIGURES for form in FORMATS}
     assert {path.name for path in out.iterdir()} == names
     starts = {'svg': b'<?xml', 'pdf': b'%PDF', 'png': b'\x89PNG'}
     for path in out.iterdir():
@@ -90,7 +90,19 @@ def test_what_is_no_run_is_one_line(words, error, tmp_path: Path) -> None:
     assert 'Traceback' not in done.stderr
 
 
-def test_the_tool_knows_every_figure() -> None:
-    tool = runpy.run_path(str(ROOT / 'tools/analysis_tools/figures.py'))
-    assert tool['KINDS'] == run_figures.KINDS
-    assert set(run_figures.KINDS) == {*run_figures.OF_ONE, *run_figures.OF_ALL}
+def test_every_figure_has_its_name() -> None:
+    assert set(FIGURES) == {*run_plots.OF_ONE, *run_plots.OF_ALL}
+
+
+def test_the_command_line_is_quick_to_help() -> None:
+    code = (
+        'import sys; sys.argv = ["figures.py", "--help"]; import runpy\n'
+        'try: runpy.run_path("tools/analysis_tools/figures.py", run_name="__main__")\n'
+        'except SystemExit: pass\n'
+        'print([m for m in ("torch", "matplotlib", "pandas") if m in sys.modules])'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == '[]', done.stderr
+    assert all(kind in done.stdout for kind in FIGURES)

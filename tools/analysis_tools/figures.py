@@ -15,13 +15,9 @@ Example:
 import argparse
 from pathlib import Path
 
-from fume_mm.errors import UserError, run_cli
+from fume_mm.errors import run_cli
+from fume_mm.reporting.plots import FIGURES
 
-# as fume_mm.reporting.run_plots.KINDS, whose import takes seconds; a test compares them
-KINDS = (
-    *('curves', 'confusion', 'radar', 'bars', 'efficiency', 'grid'),
-    *('reliability', 'roc_pr', 'errors'),
-)
 ALL = 'all'
 
 
@@ -34,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--which',
         nargs='+',
-        choices=(*KINDS, ALL),
+        choices=(*FIGURES, ALL),
         default=[ALL],
         help='figures to draw; `all` leaves out what a run has no files for '
         '(default: all)',
@@ -67,50 +63,16 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Draw and write."""
     args = parse_args()
-    from functools import partial
+    from fume_mm.reporting.run_plots import write_figures  # takes seconds
 
-    from fume_mm.reporting import run_plots as run_figures
-    from fume_mm.reporting.plots.sheet import figure_bytes
-    from fume_mm.reporting.run_folder import RunFolder, name_runs
-
-    runs = [RunFolder(path, data_root=args.data_root) for path in args.runs]
-    name_runs(runs)
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f'--out: {args.out} cannot be made ({error.strerror}); name another folder.'
-        ) from error
-    jobs = {}
-    for kind in KINDS:
-        if kind not in args.which and ALL not in args.which:
-            continue
-        if kind in run_figures.OF_ALL:
-            jobs[kind] = partial(run_figures.OF_ALL[kind], runs)
-            continue
-        draw = run_figures.OF_ONE[kind]
-        if kind == 'errors':
-            draw = partial(run_figures.errors, count=args.errors)
-        for run in runs:
-            of = f'-{run.name.replace("/", "-")}' if len(runs) > 1 else ''
-            jobs[f'{kind}{of}'] = partial(draw, run)
-    left_out: dict[str, list[str]] = {}
-    for name, job in jobs.items():
-        try:
-            figure = job()
-        except UserError as error:
-            if ALL not in args.which:
-                raise
-            left_out.setdefault(str(error), []).append(name)
-            continue
-        for file_format in args.format:
-            path = args.out / f'{name}.{file_format}'
-            path.write_bytes(figure_bytes(figure, file_format))
-            print(f'written: {path}')
-    if len(jobs) == sum(map(len, left_out.values())):
-        raise UserError(f'no figure can be drawn: {"; ".join(left_out)}')
-    for reason, names in left_out.items():
-        print(f'left out: {", ".join(names)} ({reason})')
+    write_figures(
+        args.runs,
+        None if ALL in args.which else args.which,
+        args.out,
+        formats=args.format,
+        data_root=args.data_root,
+        gallery=args.errors,
+    )
 
 
 if __name__ == '__main__':

@@ -1,15 +1,31 @@
-"""Figures of frames: the grid of examples and the gallery of errors."""
+"""Figures of frames: the grid of examples and the gallery of errors.
+
+Every figure takes :class:`~fume_mm.drawing.sheet.SheetOptions`.
+"""
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from fume_mm.drawing.overlay import STRIPE, overlay
+from fume_mm.drawing.overlay import STRIPE
+from fume_mm.drawing.sheet import (
+    EDGE,
+    FONT,
+    HEAD,
+    PAD,
+    QUIET,
+    SMALL,
+    SheetOptions,
+    Style,
+    new_sheet,
+    rgb,
+    shortened,
+)
+from fume_mm.drawing.tiles import draw_tile, tile_size
 from fume_mm.structures import (
     BACKGROUND,
     GAS_LABELS,
@@ -18,17 +34,8 @@ from fume_mm.structures import (
     SEG_PALETTE,
 )
 
-from .sheet import (
-    EDGE,
-    FONT,
-    HEAD,
-    PAD,
-    QUIET,
-    SMALL,
-    new_sheet,
-    rgb,
-    shortened,
-)
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Width of a tile in inches and in pixels; larger frames are made smaller.
 TILE, PIXELS = 1.35, 270
@@ -36,7 +43,8 @@ GAP = 0.05
 #: Inches of a line of text above a row of tiles, and of the names of the rows.
 CAPTION, ROW_NAME = 0.17, 0.95
 LEGEND = 0.3
-WORDS = 3.0
+#: Inches, and signs of a line, of the words beside a row.
+WORDS, SIGNS = 3.0, 46
 COLUMNS = ('input', 'truth', 'prediction')
 
 
@@ -48,7 +56,7 @@ class Example(NamedTuple):
         frame: (H, W) uint8.
         truth: (H, W) class ids.
         prediction: Likewise; None of a model without masks.
-        words: What is said beside it, in the gallery.
+        words: What is written beside it, in the gallery.
     """
 
     caption: str
@@ -60,167 +68,159 @@ class Example(NamedTuple):
 
 def draw_grid(
     examples: Mapping[str, Mapping[tuple[str, str], Example]],
-    *,
-    subtitle: str = '',
-    note: str | None = None,
-    foot: Sequence[str] = (),
+    **options: 'Unpack[SheetOptions]',
 ) -> Figure:
     """Input, truth and prediction of chosen frames, a block for each gas.
 
     Args:
         examples: By gas, and by row's name (health class, choice); a row has the
             examples of all gases that have one.
-        subtitle: Which run it is.
-        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
-        foot: Lines at the bottom.
+        options: See the module.
     """
-    gases = list(examples)
-    rows = list(dict.fromkeys(row for of in examples.values() for row in of))
+    names = list(dict.fromkeys(row for of in examples.values() for row in of))
     first = next(of for by_row in examples.values() for of in by_row.values())
-    tall = TILE * first.frame.shape[0] / first.frame.shape[1]
-    block = len(COLUMNS) * (TILE + GAP)
-    step = tall + CAPTION + GAP
-    width = ROW_NAME + len(gases) * (block + 3 * GAP) + PAD
-    below = LEGEND + 0.17 * len(foot) + PAD
-    height = HEAD + 2 * CAPTION + step * len(rows) + below
     sheet = _Sheet(
-        new_sheet(
-            'Examples by gas and health class',
-            (width, height),
-            subtitle=subtitle,
-            note=note,
-            foot=foot,
-        )
+        'Examples by gas and health class',
+        tall=TILE * first.frame.shape[0] / first.frame.shape[1],
+        rows=len(names),
+        blocks=[f'{GAS_LABELS[gas]} frames' for gas in examples],
+        left=ROW_NAME,
+        options=options,
     )
-    for place, gas in enumerate(gases):
-        left = ROW_NAME + place * (block + 3 * GAP)
-        sheet.write(left, HEAD, f'{GAS_LABELS[gas]} frames', bold=True)
-        for column, name in enumerate(COLUMNS):
-            middle = left + column * (TILE + GAP) + TILE / 2
-            sheet.write(middle, HEAD + CAPTION, name, ha='center', colour=QUIET)
-        for number, row in enumerate(rows):
-            top = HEAD + 2 * CAPTION + number * step
-            example = examples[gas].get(row)
-            if example is None:
-                sheet.write(left, top + CAPTION, 'no such frame', colour=QUIET)
-                continue
-            sheet.write(left, top, shortened(example.caption, 76), size=SMALL - 1)
-            sheet.tiles(left, top + CAPTION, example, tall)
-    for number, (name, choice) in enumerate(rows):
-        top = HEAD + 2 * CAPTION + number * step + CAPTION
-        new = number == 0 or rows[number - 1][0] != name
-        sheet.write(PAD, top, name if new else '', bold=True)
+    for number, (name, choice) in enumerate(names):
+        top = sheet.row_top(number) + CAPTION
+        new = number == 0 or names[number - 1][0] != name
+        sheet.write(PAD, top, name if new else '', fontweight='bold')
         sheet.write(PAD, top + CAPTION, choice)
-    sheet.legend(below - LEGEND)
+    for place, by_row in enumerate(examples.values()):
+        for number, row in enumerate(names):
+            sheet.draw_example(place, number, by_row.get(row))
+    sheet.draw_legend()
     return sheet.figure
 
 
 def draw_gallery(
-    examples: Sequence[Example],
-    *,
-    subtitle: str = '',
-    note: str | None = None,
-    foot: Sequence[str] = (),
+    examples: Sequence[Example], **options: 'Unpack[SheetOptions]'
 ) -> Figure:
     """Frames one below the other, in words beside them what went wrong.
 
     Args:
         examples: From top to bottom; at least one.
-        subtitle: Which run it is.
-        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
-        foot: Lines at the bottom.
+        options: See the module.
     """
     assert examples, 'no frame to draw'
     shape = examples[0].frame.shape
-    tall = TILE * shape[0] / shape[1]
-    columns = COLUMNS[: 3 if any(e.prediction is not None for e in examples) else 2]
-    block = len(columns) * (TILE + GAP)
-    step = tall + CAPTION + 2 * GAP
-    width = PAD + block + WORDS + 2 * PAD
-    below = LEGEND + 0.17 * len(foot) + PAD
+    masks = any(example.prediction is not None for example in examples)
     sheet = _Sheet(
-        new_sheet(
-            'Errors, worst frames first',
-            (width, HEAD + CAPTION + step * len(examples) + below),
-            subtitle=subtitle,
-            note=note,
-            foot=foot,
-        )
+        'Errors, worst frames first',
+        tall=TILE * shape[0] / shape[1],
+        rows=len(examples),
+        columns=COLUMNS if masks else COLUMNS[:2],
+        right=WORDS,
+        options=options,
     )
-    for column, name in enumerate(columns):
-        middle = PAD + column * (TILE + GAP) + TILE / 2
-        sheet.write(middle, HEAD, name, ha='center', colour=QUIET)
     for number, example in enumerate(examples):
-        top = HEAD + CAPTION + number * step
         caption = f'{number + 1}  {example.caption}'
-        sheet.write(PAD, top, shortened(caption, 100), size=SMALL)
-        sheet.tiles(PAD, top + CAPTION, example, tall)
-        lines = [
-            line for words in example.words for line in textwrap.wrap(words, width=46)
-        ]
-        sheet.write(PAD + block + PAD, top + CAPTION, '\n'.join(lines))
-    sheet.legend(below - LEGEND)
+        sheet.draw_example(0, number, example._replace(caption=caption))
+        lines = [line for said in example.words for line in textwrap.wrap(said, SIGNS)]
+        place = sheet.block_left(1), sheet.row_top(number) + CAPTION
+        sheet.write(*place, '\n'.join(lines))
+    sheet.draw_legend()
     return sheet.figure
 
 
 class _Sheet:
-    """A figure with tiles and text at places in inches from the upper left corner."""
+    """Rows of examples; places are in inches from the upper left corner.
 
-    def __init__(self, figure: Figure) -> None:
-        self.figure = figure
-        # everything has its place; laying out fifty axes would take seconds
-        figure.set_layout_engine('none')
-        self.width, self.height = figure.get_size_inches()
-        self._ignored = False
+    Args:
+        title: Headline.
+        tall: Inches of a tile's height.
+        rows: How many.
+        columns: What the tiles of an example are called.
+        blocks: Headings of the examples of a row; '' for none.
+        left: Inches that are free beside the rows.
+        right: Likewise.
+        options: Of the sheet.
+    """
 
-    def write(
+    def __init__(
         self,
-        x: float,
-        y: float,
-        text: str,
+        title: str,
         *,
-        size: float = FONT,
-        bold: bool = False,
-        ha: str = 'left',
-        colour: tuple[float, float, float] = EDGE,
+        tall: float,
+        rows: int,
+        columns: Sequence[str] = COLUMNS,
+        blocks: Sequence[str] = ('',),
+        left: float = PAD,
+        right: float = 0.0,
+        options: SheetOptions,
     ) -> None:
+        self.tall, self._left, self._columns = tall, left, len(columns)
+        # a caption may reach over the words beside its row
+        self._signs = 100 if right else 76
+        # between the rows of a gallery, whose blocks have no heading, is more room
+        self._step = tall + CAPTION + (GAP if any(blocks) else 2 * GAP)
+        self._top = HEAD + CAPTION * (2 if any(blocks) else 1)
+        self._below = LEGEND + PAD
+        self.width = self.block_left(len(blocks)) + right + PAD
+        height = self._top + self._step * rows + self._below
+        self.figure = new_sheet(title, (self.width, height), **options)
+        # everything has its place; laying out fifty axes would take seconds
+        self.figure.set_layout_engine('none')
+        self.height = self.figure.get_size_inches()[1]
+        self._foot = self.height - height
+        self._ignored = False
+        for place, block in enumerate(blocks):
+            start = self.block_left(place)
+            self.write(start, HEAD, block, fontweight='bold')
+            for column, name in enumerate(columns):
+                middle = start + column * (TILE + GAP) + TILE / 2
+                above = self._top - CAPTION
+                self.write(middle, above, name, ha='center', color=QUIET)
+
+    def block_left(self, place: int) -> float:
+        """Where the examples of a column of them begin."""
+        return self._left + place * (self._columns * (TILE + GAP) + 3 * GAP)
+
+    def row_top(self, number: int) -> float:
+        """Where the captions of a row are."""
+        return self._top + number * self._step
+
+    def write(self, x: float, y: float, text: str, **style: Any) -> None:
+        """Text whose upper left corner is at (x, y)."""
+        style = {'fontsize': FONT, 'color': EDGE, 'linespacing': 1.25, **style}
         # of one line the base, or letters that reach down would lift their line
         several = '\n' in text
-        base = 0 if several else 1.1 * size / 72
-        self.figure.text(
-            x / self.width,
-            1 - (y + base) / self.height,
-            text,
-            ha=ha,
-            va='top' if several else 'baseline',
-            fontsize=size,
-            color=colour,
-            fontweight='bold' if bold else 'normal',
-            linespacing=1.25,
-            parse_math=False,
-        )
+        base = 0 if several else 1.1 * style['fontsize'] / 72
+        place = x / self.width, 1 - (y + base) / self.height
+        aligned = 'top' if several else 'baseline'
+        self.figure.text(*place, text, va=aligned, parse_math=False, **style)
 
-    def tiles(self, x: float, y: float, example: Example, tall: float) -> None:
-        """Input, truth and prediction from left to right."""
+    def draw_example(self, place: int, number: int, example: Example | None) -> None:
+        """Caption, input, truth and prediction, in a block of a row."""
+        x, y = self.block_left(place), self.row_top(number)
+        if example is None:
+            self.write(x, y + CAPTION, 'no such frame', color=QUIET)
+            return
+        caption = shortened(example.caption, self._signs)
+        self.write(x, y, caption, fontsize=SMALL - 1)
         self._ignored |= bool((example.truth == IGNORE).any())
-        pictures = [np.repeat(_small(example.frame)[:, :, None], 3, axis=2)]
-        for mask in (example.truth, example.prediction):
-            if mask is not None:
-                pictures.append(overlay(_small(example.frame), _small_mask(mask)))
-        for column, picture in enumerate(pictures):
-            axes = self.figure.add_axes(
-                (
-                    (x + column * (TILE + GAP)) / self.width,
-                    1 - (y + tall) / self.height,
-                    TILE / self.width,
-                    tall / self.height,
-                )
+        size = tile_size(example.frame.shape, at_most=PIXELS)
+        given = [example.truth, example.prediction]
+        masks = [None, *(mask for mask in given if mask is not None)]
+        for column, mask in enumerate(masks):
+            corner = (
+                (x + column * (TILE + GAP)) / self.width,
+                1 - (y + CAPTION + self.tall) / self.height,
             )
-            axes.imshow(picture, aspect='auto', interpolation='none')
+            extent = TILE / self.width, self.tall / self.height
+            axes = self.figure.add_axes((*corner, *extent))
+            tile = draw_tile(example.frame, mask, size=size)
+            axes.imshow(tile, aspect='auto', interpolation='none')
             axes.set_axis_off()
 
-    def legend(self, bottom: float) -> None:
-        """What the colours of the masks mean."""
+    def draw_legend(self) -> None:
+        """What the colours of the masks mean, above the foot."""
         handles = [
             Patch(facecolor=rgb(colour), edgecolor=EDGE, label=name)
             for class_id, (name, colour) in enumerate(
@@ -230,35 +230,16 @@ class _Sheet:
         ]
         if self._ignored:
             grey = rgb((STRIPE, STRIPE, STRIPE))
-            handles.append(
-                Patch(facecolor='white', edgecolor=grey, hatch='////', label='ignored')
-            )
+            style: Style = {'facecolor': 'white', 'edgecolor': grey}
+            handles.append(Patch(hatch='////', label='ignored', **style))
+        place = PAD / self.width, (self._foot + self._below - LEGEND) / self.height
         self.figure.legend(
             handles=handles,
             loc='lower left',
-            bbox_to_anchor=(PAD / self.width, bottom / self.height),
+            bbox_to_anchor=place,
             ncols=len(handles),
             frameon=False,
             fontsize=FONT,
             borderpad=0,
             borderaxespad=0,
         )
-
-
-def _small(frame: np.ndarray) -> np.ndarray:
-    height, width = frame.shape
-    if width <= PIXELS:
-        return frame
-    size = (PIXELS, round(PIXELS * height / width))
-    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-
-
-def _small_mask(mask: np.ndarray) -> np.ndarray:
-    height, width = mask.shape
-    if width <= PIXELS:
-        return mask.astype(np.uint8)
-    size = (PIXELS, round(PIXELS * height / width))
-    small = cv2.resize(
-        mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT
-    )
-    return small.astype(np.uint8)

@@ -1,32 +1,40 @@
-"""Figures of one run: training curves, confusion, calibration, ROC and PR curves."""
+"""Figures of one run: training curves, confusion, calibration, ROC and PR curves.
+
+Every figure takes :class:`~fume_mm.drawing.sheet.SheetOptions`.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import MaxNLocator
 
-from fume_mm.structures import HEALTH_CLASSES
-
-from .sheet import (
+from fume_mm.drawing.sheet import (
+    BLUE,
     EDGE,
     FONT,
     HEALTH_SHADES,
-    LINE_STYLES,
     QUIET,
     SMALL,
-    Estimate,
-    cased,
+    VERMILION,
+    SheetOptions,
+    Style,
+    legend_beside,
     marker,
     new_sheet,
     plain_axes,
-    rgb,
     shade,
 )
+from fume_mm.evaluation.estimate import Estimate
+from fume_mm.structures import HEALTH_CLASSES
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Values that vary more than so many times have a logarithmic axis.
 WIDE_RANGE = 100
@@ -34,7 +42,9 @@ WIDE_RANGE = 100
 FEW_POINTS = 25
 #: A cell whose share is above this is dark, and its text white.
 DARK = 0.55
-BLUE, VERMILION = rgb((0, 114, 178)), rgb((213, 94, 0))
+LINE_STYLES = ('-', '--', '-.', ':')
+#: A dark casing, so that a line in a light colour shows on white.
+CASING = [Stroke(linewidth=3.2, foreground=EDGE), Normal()]
 
 
 class Curve(NamedTuple):
@@ -49,9 +59,7 @@ def draw_curves(
     losses: Mapping[str, Sequence[Curve]],
     rates: Sequence[Curve],
     scores: Sequence[Curve],
-    *,
-    subtitle: str = '',
-    note: str | None = None,
+    **options: 'Unpack[SheetOptions]',
 ) -> Figure:
     """Losses, learning rate and validation scores over the steps of a training.
 
@@ -60,8 +68,7 @@ def draw_curves(
         rates: Learning rates.
         scores: Scores of the validation, 0 to 1; the best step of each is ringed. No
             panel without any.
-        subtitle: Which run it is.
-        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
+        options: See the module.
     """
     panels: list[tuple[str, Sequence[Curve]]] = [
         *((f'loss: {name}', curves) for name, curves in losses.items()),
@@ -71,17 +78,13 @@ def draw_curves(
     panels = [(name, curves) for name, curves in panels if curves]
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = new_sheet(
-        'Training', (4.6 * columns, 0.7 + 2.5 * rows), subtitle=subtitle, note=note
-    )
+    figure = new_sheet('Training', (4.6 * columns, 0.7 + 2.5 * rows), **options)
     grid = figure.subplots(rows, columns, squeeze=False).flatten()
     last = max((max(c.steps) for _, curves in panels for c in curves), default=1)
     for axes, (name, curves) in zip(grid, panels, strict=False):
         scale = 100 if curves is scores else 1
         for index, curve in enumerate(curves):
-            _draw_curve(axes, curve, index, scale=scale)
-            if curves is scores:
-                _ring_best(axes, curve, index, scale=scale)
+            _draw_curve(axes, curve, index, scale=scale, ring=curves is scores)
         axes.set_title(name, loc='left', fontsize=FONT + 1)
         axes.set_xlabel('step')
         axes.set_xlim(0, 1.03 * last)
@@ -105,60 +108,41 @@ def draw_curves(
     return figure
 
 
-def _draw_curve(axes: Axes, curve: Curve, index: int, *, scale: float) -> None:
-    few = len(curve.steps) <= FEW_POINTS
+def _draw_curve(
+    axes: Axes, curve: Curve, index: int, *, scale: float, ring: bool
+) -> None:
+    values = scale * np.asarray(curve.values, dtype=float)
     axes.plot(
         curve.steps,
-        scale * np.asarray(curve.values, dtype=float),
+        values,
         color=shade(index),
         linestyle=LINE_STYLES[index % len(LINE_STYLES)],
         linewidth=1.3,
-        marker=marker(index) if few else None,
+        marker=marker(index) if len(values) <= FEW_POINTS else None,
         markersize=3,
         label=curve.name,
     )
-
-
-def _ring_best(axes: Axes, curve: Curve, index: int, *, scale: float) -> None:
-    values = np.asarray(curve.values, dtype=float)
-    if np.isnan(values).all():
-        return
-    best = int(np.nanargmax(values))
-    axes.plot(
-        curve.steps[best],
-        scale * values[best],
-        marker='o',
-        markersize=9,
-        markerfacecolor='none',
-        markeredgecolor=shade(index),
-    )
+    if ring and not np.isnan(values).all():
+        best = int(np.nanargmax(values))
+        style: Style = {'marker': 'o', 'markersize': 9, 'mfc': 'none'}
+        axes.plot(curve.steps[best], values[best], mec=shade(index), **style)
 
 
 def draw_confusion(
     confusions: Mapping[str, Sequence[Sequence[int]]],
     *,
     classes: Sequence[str] = HEALTH_CLASSES,
-    subtitle: str = '',
-    note: str | None = None,
-    foot: Sequence[str] = (),
+    **options: 'Unpack[SheetOptions]',
 ) -> Figure:
     """Confusion matrices side by side: counts, and the shares of each true class.
 
     Args:
         confusions: (C, C) counts by what is counted, rows truth, columns prediction.
         classes: Names of the classes.
-        subtitle: Which run it is.
-        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
-        foot: Lines at the bottom.
+        options: See the module.
     """
-    width = 0.6 + 3.8 * len(confusions)
-    figure = new_sheet(
-        'Health classes: truth and prediction',
-        (max(width, 5.4), 4.3 + 0.17 * len(foot)),
-        subtitle=subtitle,
-        note=note,
-        foot=foot,
-    )
+    size = max(0.6 + 3.8 * len(confusions), 5.4), 4.3
+    figure = new_sheet('Health classes: truth and prediction', size, **options)
     grid = figure.subplots(1, len(confusions), squeeze=False)[0]
     for axes, (name, counted) in zip(grid, confusions.items(), strict=True):
         counts = np.asarray(counted)
@@ -167,15 +151,9 @@ def draw_confusion(
         axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):
             share = f'\n{100 * shares[row, column]:.0f} %' if totals[row, 0] else ''
-            axes.text(
-                column,
-                row,
-                f'{count}{share}',
-                ha='center',
-                va='center',
-                fontsize=FONT + 1,
-                color='white' if shares[row, column] > DARK else EDGE,
-            )
+            colour = 'white' if shares[row, column] > DARK else EDGE
+            style: Style = {'ha': 'center', 'va': 'center', 'fontsize': FONT + 1}
+            axes.text(column, row, f'{count}{share}', color=colour, **style)
         places = range(len(classes))
         axes.set_xticks(places, classes)
         axes.set_yticks(places, classes, rotation=90, va='center')
@@ -194,9 +172,7 @@ def draw_confusion(
 def draw_reliability(
     reliability: Mapping[str, Sequence[Any]],
     ece: Estimate,
-    *,
-    subtitle: str = '',
-    note: str | None = None,
+    **options: 'Unpack[SheetOptions]',
 ) -> Figure:
     """How often a prediction is right, by the probability it is given; counts below.
 
@@ -204,48 +180,25 @@ def draw_reliability(
         reliability: ``edges`` (B + 1); ``samples``, ``confidence`` and ``accuracy`` (B)
             of each bin, None for the means of an empty one.
         ece: Expected calibration error.
-        subtitle: Which run it is.
-        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
+        options: See the module.
     """
-    foot = [f'Expected calibration error: {ece.percent()} % over equally wide bins.']
-    figure = new_sheet(
-        'Reliability of the health class',
-        (5.4, 5.6),
-        subtitle=subtitle,
-        note=note,
-        foot=foot,
-    )
-    upper, lower = figure.subplots(
-        2, 1, sharex=True, gridspec_kw={'height_ratios': (3, 1)}
-    )
+    text = f'Expected calibration error: {ece.text()} % over equally wide bins.'
+    options['foot'] = [text, *options.get('foot', ())]
+    figure = new_sheet('Reliability of the health class', (5.4, 5.4), **options)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     edges = np.asarray(reliability['edges'], dtype=float)
     samples = np.asarray(reliability['samples'], dtype=int)
     confidence = np.array(reliability['confidence'], dtype=float)  # None is NaN
     accuracy = np.array(reliability['accuracy'], dtype=float)
     filled = samples > 0
     left, width = edges[:-1][filled], np.diff(edges)[filled]
+    confidence, accuracy = confidence[filled], accuracy[filled]
+    bars: Style = {'align': 'edge', 'edgecolor': 'white'}
     upper.plot((0, 1), (0, 1), color=QUIET, linestyle='--', linewidth=1)
-    upper.bar(
-        left,
-        accuracy[filled],
-        width,
-        align='edge',
-        color=BLUE,
-        alpha=0.75,
-        edgecolor='white',
-    )
-    upper.vlines(
-        confidence[filled], accuracy[filled], confidence[filled], color=VERMILION
-    )
-    upper.plot(
-        confidence[filled],
-        accuracy[filled],
-        linestyle='',
-        marker='o',
-        markersize=5,
-        color=VERMILION,
-        markeredgecolor='white',
-    )
+    upper.bar(left, accuracy, width, color=BLUE, alpha=0.75, **bars)
+    upper.vlines(confidence, accuracy, confidence, color=VERMILION)
+    style: Style = {'marker': 'o', 'markersize': 5, 'mec': 'white'}
+    upper.plot(confidence, accuracy, linestyle='', color=VERMILION, **style)
     upper.set_ylim(0, 1.02)
     upper.set_xlim(0, 1)
     upper.set_ylabel('share that is right')
@@ -259,16 +212,13 @@ def draw_reliability(
         frameon=False,
         fontsize=SMALL,
     )
-    bars = lower.bar(
-        left, samples[filled], width, align='edge', color='0.6', edgecolor='white'
-    )
-    lower.bar_label(bars, fontsize=SMALL)
+    counts = lower.bar(left, samples[filled], width, color='0.6', **bars)
+    lower.bar_label(counts, fontsize=SMALL)
     lower.set_ylim(0, 1.25 * max(samples.max(), 1))
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     lower.set_ylabel('samples')
     lower.set_xlabel('probability of the predicted class')
-    for axes in (upper, lower):
-        plain_axes(axes)
+    plain_axes(upper, lower)
     return figure
 
 
@@ -278,8 +228,7 @@ def draw_ranking(
     average_precision: Mapping[str, Estimate],
     *,
     shares: Mapping[str, float],
-    subtitle: str = '',
-    note: str | None = None,
+    **options: 'Unpack[SheetOptions]',
 ) -> Figure:
     """ROC and precision-recall curves of each class against the rest.
 
@@ -289,39 +238,28 @@ def draw_ranking(
         roc_auc: Area under the ROC curve, by class.
         average_precision: By class.
         shares: Of the samples, by true class: the precision of a guess.
-        subtitle: Which run it is.
-        note: See :func:`~fume_mm.reporting.plots.sheet.new_sheet`.
+        options: See the module.
     """
-    foot = [
+    text = (
         'One class against the rest. Dashed: a guess. In brackets: 95 % intervals, '
         'bootstrap over vessels.'
-    ]
-    figure = new_sheet(
-        'ROC and precision-recall', (8.6, 5.0), subtitle=subtitle, note=note, foot=foot
     )
+    options['foot'] = [text, *options.get('foot', ())]
+    figure = new_sheet('ROC and precision-recall', (8.6, 4.7), **options)
     roc, pr = figure.subplots(1, 2)
     roc.plot((0, 1), (0, 1), color=QUIET, linestyle='--', linewidth=1)
     for index, (name, of_class) in enumerate(curves.items()):
-        style = {
-            'color': HEALTH_SHADES.get(name, shade(index)),
-            'linewidth': 1.8,
-            'path_effects': cased(1.8),
-        }
+        colour = HEALTH_SHADES.get(name, shade(index))
+        style: Style = {'color': colour, 'linewidth': 1.8, 'path_effects': CASING}
         if of_class.get('roc'):
             points = of_class['roc']
-            label = f'{name}: AUC {roc_auc[name].percent()}'
+            label = f'{name}: AUC {roc_auc[name].text()}'
             roc.plot(points['fpr'], points['tpr'], label=label, **style)
         if of_class.get('pr'):
-            points = of_class['pr']
-            label = f'{name}: AP {average_precision[name].percent()}'
-            pr.step(
-                points['recall'],
-                points['precision'],
-                # the points run from recall 1 to 0, as scikit-learn gives them
-                where='post',
-                label=label,
-                **style,
-            )
+            points = of_class['pr']['recall'], of_class['pr']['precision']
+            label = f'{name}: AP {average_precision[name].text()}'
+            # the points run from recall 1 to 0, as scikit-learn gives them
+            pr.step(*points, where='post', label=label, **style)
             pr.axhline(shares[name], color=QUIET, linestyle='--', linewidth=1)
     roc.set_xlabel('false positive rate')
     roc.set_ylabel('true positive rate')
@@ -335,12 +273,7 @@ def draw_ranking(
         axes.set_aspect('equal')
         plain_axes(axes)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(
-                loc='upper left',
-                bbox_to_anchor=(0, -0.16),
-                frameon=False,
-                fontsize=FONT,
-            )
+            legend_beside(axes, bbox_to_anchor=(0, -0.16))
         else:
             axes.text(0.5, 0.5, 'undefined', ha='center', color=QUIET)
     return figure

@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from fume_mm.drawing.sheet import figure_bytes
+from fume_mm.evaluation.estimate import Estimate
 from fume_mm.reporting.plots.score_plots import (
     BUBBLE,
     Cost,
@@ -13,7 +15,6 @@ from fume_mm.reporting.plots.score_plots import (
     draw_efficiency,
     draw_radar,
 )
-from fume_mm.reporting.plots.sheet import Estimate, figure_bytes
 
 F1 = {
     'one': {'Healthy': Estimate(0.9, 0.8, 0.95), 'Acidotic': Estimate(0.5)},

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fume_mm.reporting.plots.sheet import Estimate
+from fume_mm.evaluation.estimate import Estimate
 from fume_mm.reporting.plots.training_plots import (
     Curve,
     draw_confusion,

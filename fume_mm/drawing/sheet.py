@@ -1,30 +1,30 @@
-"""What the figures of runs share: a titled sheet, colours, the way to a file."""
+"""What figures share: a titled sheet of Matplotlib, colours, the way to a file."""
 
 import io
-import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypedDict
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patheffects import AbstractPathEffect, Normal, Stroke
 from matplotlib.text import Text
 
-from fume_mm.drawing.canvas import GREY, INK, WARNING
 from fume_mm.structures import HEALTH_CLASSES, HEALTH_PALETTE
 
+from .canvas import GREY, INK, WARNING
+
 Shade = tuple[float, float, float]
+#: Keyword arguments of Matplotlib.
+Style = dict[str, Any]
 
 FORMATS = ('svg', 'pdf', 'png')
 #: Dots per inch of PNG, and of the pictures in PDF and SVG.
 DPI = 160
 #: Inches of the head's lines, of a line of the foot, and around the sheet.
 HEAD, FOOT, PAD = 0.55, 0.17, 0.1
-TITLE, SUBTITLE, SMALL = 10, 8, 7
-FONT = 8
+TITLE, FONT, SMALL = 10, 8, 7
 
 
 def rgb(colour: tuple[int, int, int]) -> Shade:
@@ -35,43 +35,15 @@ def rgb(colour: tuple[int, int, int]) -> Shade:
 
 EDGE, QUIET, ALARM = rgb(INK), rgb(GREY), rgb(WARNING)
 HEALTH_SHADES = dict(zip(HEALTH_CLASSES, map(rgb, HEALTH_PALETTE), strict=True))
+#: The gases have no colours of their own.
+GAS_SHADES: dict[str, Shade] = {'co2': (0.25,) * 3, 'ch4': (0.72,) * 3}
 #: Colours and markers of runs or curves. The colours are those of Okabe and Ito (Color
 #: Universal Design, 2008) that are dark enough for a line on white; the marker tells
 #: more of them apart.
-LINE_SHADES: tuple[Shade, ...] = (
-    rgb((0, 114, 178)),
-    rgb((213, 94, 0)),
-    rgb((0, 158, 115)),
-    rgb((204, 121, 167)),
-    rgb((230, 159, 0)),
-    rgb((86, 180, 233)),
-    rgb((40, 40, 40)),
-)
+BLUE, VERMILION, GREEN = rgb((0, 114, 178)), rgb((213, 94, 0)), rgb((0, 158, 115))
+PINK, ORANGE, SKY = rgb((204, 121, 167)), rgb((230, 159, 0)), rgb((86, 180, 233))
+LINE_SHADES = (BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, EDGE)
 MARKERS = ('o', 's', '^', 'D', 'v')
-LINE_STYLES = ('-', '--', '-.', ':')
-
-
-class Estimate(NamedTuple):
-    """A score from 0 to 1 with its 95 % interval; what is unknown is NaN."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-
-    def percent(self) -> str:
-        """As text in percent, such as ``77.0 [74.1, 79.6]``."""
-        if math.isnan(self.value):
-            return 'n/a'
-        text = f'{100 * self.value:.1f}'
-        if math.isnan(self.low):
-            return text
-        return f'{text} [{100 * self.low:.1f}, {100 * self.high:.1f}]'
-
-    def bars(self) -> tuple[float, float]:
-        """How far the interval goes below and above the value; 0 without one."""
-        if math.isnan(self.low):
-            return 0.0, 0.0
-        return max(self.value - self.low, 0.0), max(self.high - self.value, 0.0)
 
 
 def shade(index: int) -> Shade:
@@ -84,9 +56,18 @@ def marker(index: int) -> str:
     return MARKERS[index % len(MARKERS)]
 
 
-def cased(width: float) -> list[AbstractPathEffect]:
-    """A dark casing, so that a line in a light colour shows on white."""
-    return [Stroke(linewidth=width + 1.4, foreground=EDGE), Normal()]
+class SheetOptions(TypedDict, total=False):
+    """What every figure takes besides its data.
+
+    Attributes:
+        subtitle: Below the title, such as the run; cut to the width of the sheet.
+        note: In a box at the right of the head, such as ``'simulated'``.
+        foot: Lines at the bottom, in small.
+    """
+
+    subtitle: str
+    note: str | None
+    foot: Sequence[str]
 
 
 def new_sheet(
@@ -97,54 +78,45 @@ def new_sheet(
     note: str | None = None,
     foot: Sequence[str] = (),
 ) -> Figure:
-    """An empty figure with a head, and lines at its foot.
+    """An empty figure with a head, and lines at its foot; see :class:`SheetOptions`.
 
     Args:
         title: At the left of the head.
-        size: (width, height) in inches.
-        subtitle: Below it, cut to the width of the sheet.
-        note: In a box at the right of the head, such as ``'simulated'``.
-        foot: Lines at the bottom, in small.
+        size: (width, height) in inches; the lines of the foot are added to it.
+        subtitle: Below the title.
+        note: In a box.
+        foot: Lines at the bottom.
 
     Returns:
         Axes added to it keep clear of head and foot.
     """
     width, height = size
     below = FOOT * len(foot) + (PAD if foot else 0)
+    height += below
     layout = ConstrainedLayoutEngine(
         rect=(0.005, below / height, 0.99, 1 - (HEAD + below) / height)
     )
-    figure = Figure(size, dpi=DPI, layout=layout)
+    figure = Figure((width, height), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
 
-    def write(x: float, y: float, text: str, *, size: float = SMALL) -> Text:
-        return figure.text(
-            x / width,
-            y / height,
-            text,
-            va='top',
-            fontsize=size,
-            in_layout=False,
-            parse_math=False,
-        )
+    def write(x: float, y: float, text: str, **style: Any) -> Text:
+        style = {'fontsize': FONT, 'color': QUIET, 'va': 'top', **style}
+        place = x / width, y / height
+        return figure.text(*place, text, in_layout=False, parse_math=False, **style)
 
-    head = write(PAD, height - PAD, title, size=TITLE)
-    head.set_fontweight('bold')
     room = width - 2 * PAD
     if note:
-        box = write(width - 1.5 * PAD, height - 1.2 * PAD, note, size=SUBTITLE)
-        box.set(ha='right', color=ALARM, fontweight='bold')
+        box = write(width - 1.5 * PAD, height - 1.2 * PAD, note, ha='right')
+        box.set(color=ALARM, fontweight='bold')
         box.set_bbox({'boxstyle': 'square', 'facecolor': 'white', 'edgecolor': ALARM})
         room -= box.get_window_extent().width / DPI + 2 * PAD
-    _fit(head, room)
+    head = {'fontsize': TITLE, 'color': 'black', 'fontweight': 'bold'}
+    _fit(write(PAD, height - PAD, title, **head), room)
     if subtitle:
-        line = write(PAD, height - PAD - 0.2, subtitle, size=SUBTITLE)
-        line.set_color(QUIET)
-        _fit(line, width - 2 * PAD if not note else room)
+        _fit(write(PAD, height - PAD - 0.2, subtitle), room)
     for index, text in enumerate(foot):
-        line = write(PAD, FOOT * (len(foot) - index) + 0.4 * PAD, text)
-        line.set_color(QUIET)
-        _fit(line, width - 2 * PAD)
+        y = FOOT * (len(foot) - index) + 0.4 * PAD
+        _fit(write(PAD, y, text, fontsize=SMALL), width - 2 * PAD)
     return figure
 
 
@@ -170,13 +142,20 @@ def _fit(line: Text, room: float) -> None:
         line.set_text(shortened(whole, signs))
 
 
-def plain_axes(axes: Axes) -> None:
+def plain_axes(*several: Axes) -> None:
     """Small ticks, no frame at the top and the right."""
-    axes.spines[['top', 'right']].set_visible(False)
-    axes.tick_params(labelsize=FONT)
-    axes.xaxis.label.set_fontsize(FONT)
-    axes.yaxis.label.set_fontsize(FONT)
-    axes.title.set_fontsize(FONT + 1)
+    for axes in several:
+        axes.spines[['top', 'right']].set_visible(False)
+        axes.tick_params(labelsize=FONT)
+        axes.xaxis.label.set_fontsize(FONT)
+        axes.yaxis.label.set_fontsize(FONT)
+        axes.title.set_fontsize(FONT + 1)
+
+
+def legend_beside(axes: Axes, **options: Any) -> None:
+    """A legend at the right of the axes, without a frame."""
+    place: Style = {'loc': 'upper left', 'bbox_to_anchor': (1, 1), 'fontsize': FONT}
+    axes.legend(**(place | options), frameon=False)
 
 
 def figure_bytes(figure: Figure, file_format: str) -> bytes:
