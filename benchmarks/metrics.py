@@ -68,14 +68,7 @@ def simulated_masks(
     rng = np.random.default_rng(SEED)
     masks: dict[tuple[int, int], dict[str, np.ndarray]] = {}
     for vessel in plan_vessels(parameters, seed=SEED):
-        rendered = render_vessel(
-            parameters,
-            seed=SEED,
-            vessel=vessel.index,
-            ph=vessel.ph,
-            present=vessel.present,
-        )
-        for frame in rendered:
+        for frame in render_vessel(parameters, vessel, seed=SEED):
             mask = cv2.resize(frame.mask, size, interpolation=cv2.INTER_NEAREST)
             masks.setdefault((vessel.index, frame.frame), {})[frame.gas] = mask
     return [

@@ -51,13 +51,7 @@ def parse_args() -> argparse.Namespace:
 def render(parameters: CampaignParameters) -> None:
     """Render a campaign's frames and masks and drop them."""
     for vessel in plan_vessels(parameters, seed=SEED):
-        for _ in render_vessel(
-            parameters,
-            seed=SEED,
-            vessel=vessel.index,
-            ph=vessel.ph,
-            present=vessel.present,
-        ):
+        for _ in render_vessel(parameters, vessel, seed=SEED):
             pass
 
 

@@ -147,9 +147,7 @@ def simulated_clips(folder: Path) -> list[str]:
         video = cv2.VideoWriter(
             str(path), cv2.VideoWriter.fourcc(*'MJPG'), CLIP_RATE, parameters.size
         )
-        for frame in render_clip(
-            parameters, seed=SEED, vessel=vessel.index, ph=vessel.ph, frame=0, gas=gas
-        ):
+        for frame in render_clip(parameters, vessel, seed=SEED, frame=0, gas=gas):
             video.write(cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR))
         video.release()
         paths.append(str(path))

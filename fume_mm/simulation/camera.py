@@ -26,77 +26,49 @@ _DEAD = np.float32(60.0)
 
 @dataclass(frozen=True)
 class Exposure:
-    """One camera's settings for a run.
+    """One camera's settings for a run."""
 
-    Attributes:
-        kelvin_per_gray: Apparent temperature per displayed gray level, K; negative
-            for black-hot display.
-        gas_celsius: Apparent temperature of the gas, C.
-        axis_ppm_m: Column density on the axis of a steady jet, ppm m.
-        sign: +1 where gas shows brighter than its background, -1 where darker.
-        netd: White noise, K.
-        mottle: Mottling, K.
-        blur: Optics blur, std px.
-        quality: JPEG quality that stands for the video codec's.
-        hud: What the camera writes over the picture.
-        vignetting: Fall of the level towards the corners, gray levels.
-    """
-
+    camera: CameraParameters  #: of its band
+    #: apparent temperature per displayed gray level, K; negative for black-hot display
     kelvin_per_gray: float
-    gas_celsius: float
-    axis_ppm_m: float
-    sign: int
-    netd: float
-    mottle: float
-    blur: float
-    quality: int
-    hud: Hud
-    vignetting: float = 0.0
+    gas_celsius: float  #: apparent temperature of the gas, C
+    axis_ppm_m: float  #: column density on the axis of a steady jet, ppm m
+    sign: int  #: +1 where gas shows brighter than its background, -1 where darker
+    netd: float  #: white noise, K
+    mottle: float  #: mottling, K
+    blur: float  #: optics blur, std px
+    quality: int  #: JPEG quality that stands for the video codec's
+    hud: Hud  #: what the camera writes over the picture
+    vignetting: float = 0.0  #: fall of the level towards the corners, gray levels
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What changes slowly from frame to frame of a clip.
+    """What changes slowly from frame to frame of a clip."""
 
-    Attributes:
-        mottle: Mottling of std 1 (240, 320).
-        shimmer: Shimmer of the air of std 1 (240, 320).
-        gain: Deviation of the AGC's gain, in its std.
-        level: Deviation of the AGC's level, in its std.
-    """
-
-    mottle: np.ndarray
-    shimmer: np.ndarray
-    gain: float
-    level: float
-
-
-def emissivity(
-    column_ppm_m: np.ndarray, *, k: float, line_exponent: float
-) -> np.ndarray:
-    """``1 - exp(-(k CL)^a)``, 0 to 1, for a column density in ppm m."""
-    return -np.expm1(-((k * column_ppm_m) ** line_exponent))
+    mottle: np.ndarray  #: mottling of std 1 (240, 320)
+    shimmer: np.ndarray  #: shimmer of the air of std 1 (240, 320)
+    gain: float  #: deviation of the AGC's gain, in its std
+    level: float  #: deviation of the AGC's level, in its std
 
 
 def gas_contrast(
     column_ppm_m: np.ndarray,
     *,
-    background_kelvin: np.ndarray,
-    gas_kelvin: float,
-    k: float,
-    line_exponent: float,
+    background: np.ndarray,
+    gas: float,
+    camera: CameraParameters,
 ) -> np.ndarray:
     """Change of apparent temperature by the gas, K, of the arrays' shape.
 
     Args:
         column_ppm_m: Column density, ppm m.
-        background_kelvin: Apparent temperature behind the gas, K (or C).
-        gas_kelvin: Temperature of the gas in the same unit.
-        k: Absorption per ppm m.
-        line_exponent: Exponent of the optical depth.
+        background: Apparent temperature behind the gas, K (or C).
+        gas: Temperature of the gas in the same unit.
+        camera: Its ``k`` and ``line_exponent`` are used.
     """
-    share = emissivity(column_ppm_m, k=k, line_exponent=line_exponent)
-    return share * (gas_kelvin - background_kelvin)
+    depth = (camera.k * column_ppm_m) ** camera.line_exponent
+    return -np.expm1(-depth) * (gas - background)
 
 
 def draw_exposure(
@@ -123,6 +95,7 @@ def draw_exposure(
     heavy = bool(rng.random() < p.heavy_share)
     quality = choose(rng, p.heavy_quality if heavy else p.quality)
     return Exposure(
+        camera=p,
         kelvin_per_gray=kelvin_per_gray,
         gas_celsius=_AMBIENT_CELSIUS + kelvin_per_gray * gas_gray,
         axis_ppm_m=(-math.log1p(-share)) ** (1 / p.line_exponent) / p.k,
@@ -137,11 +110,7 @@ def draw_exposure(
 
 
 def contrast_gray(
-    column: np.ndarray,
-    *,
-    scene: Scene,
-    exposure: Exposure,
-    parameters: CameraParameters,
+    column: np.ndarray, *, scene: Scene, exposure: Exposure
 ) -> np.ndarray:
     """Displayed contrast of the gas, gray levels, before optics and noise.
 
@@ -149,15 +118,12 @@ def contrast_gray(
         column: Column density, 1 on the axis of a steady jet.
         scene: Its background.
         exposure: The camera's settings.
-        parameters: The camera.
     """
-    kelvin = _AMBIENT_CELSIUS + exposure.kelvin_per_gray * scene.background
     change = gas_contrast(
         column * np.float32(exposure.axis_ppm_m),
-        background_kelvin=kelvin,
-        gas_kelvin=exposure.gas_celsius,
-        k=parameters.k,
-        line_exponent=parameters.line_exponent,
+        background=_AMBIENT_CELSIUS + exposure.kelvin_per_gray * scene.background,
+        gas=exposure.gas_celsius,
+        camera=exposure.camera,
     )
     return change / np.float32(exposure.kelvin_per_gray)
 
@@ -191,7 +157,6 @@ def expose(
     scene: Scene,
     exposure: Exposure,
     pattern: np.ndarray,
-    parameters: CameraParameters,
     rng: np.random.Generator,
     factor: int,
     drift: Drift | None = None,
@@ -203,7 +168,6 @@ def expose(
         scene: Background and tube.
         exposure: The camera's settings.
         pattern: Its fixed pattern (240, 320).
-        parameters: The camera.
         rng: For this frame's noise.
         factor: How many times the detector's size the frame has.
         drift: The slow part of the noise within a clip; drawn from ``rng`` if None.
@@ -211,7 +175,7 @@ def expose(
     Returns:
         uint8 (240 * factor, 320 * factor).
     """
-    p = parameters
+    p = exposure.camera
     gray = scene.background + contrast
     # Gas in front of the tube and the tube itself add up.
     gray += exposure.sign * scene.tube_gray

@@ -13,16 +13,17 @@ Layout below the campaign's folder::
     parts/                             rows of the vessels done, until complete
 """
 
+import csv
 import json
 import multiprocessing
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +31,14 @@ import cv2
 from threadpoolctl import threadpool_limits
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GASES, SPLITS
+from fume_mm.io.files import read_json, write_json
+from fume_mm.structures import SPLITS
 
 from .card import Counts, data_card
 from .parameters import SIMULATOR_VERSION
 from .plan import Vessel, frames_of, plan_vessels
 from .presets import CampaignParameters
-from .writing import (
-    ANNOTATION_COLUMNS,
-    FOLDERS,
-    TRUTH_COLUMNS,
-    Job,
-    Rows,
-    write_json,
-    write_tables,
-    write_vessel,
-)
+from .writing import ANNOTATION_COLUMNS, FOLDERS, TRUTH_COLUMNS, Job, Row, write_vessel
 
 MANIFEST = 'campaign.json'
 # Written first and renamed to MANIFEST last: it says that a campaign is incomplete.
@@ -74,8 +67,7 @@ def holds_campaign(out: Path, *, parameters: CampaignParameters, seed: int) -> b
             or cannot be read.
     """
     found, complete = _find_campaign(out)
-    wanted = describe(parameters, seed=seed)
-    if found is None or {key: found.get(key) for key in wanted} == wanted:
+    if found is None or describe(parameters, seed=seed).items() <= found.items():
         return complete
     state = 'a campaign' if complete else 'an interrupted campaign'
     raise UserError(
@@ -88,8 +80,8 @@ def holds_campaign(out: Path, *, parameters: CampaignParameters, seed: int) -> b
 def _find_campaign(out: Path) -> tuple[dict[str, Any] | None, bool]:
     """What identifies the campaign in ``out`` (None: no campaign), and if complete."""
     try:
-        # A first write that failed leaves no more than this.
-        entries = sorted({entry.name for entry in out.iterdir()} - {f'{PARTIAL}.part'})
+        # A first write that was killed leaves no more than a temporary file.
+        entries = sorted(entry.name for entry in out.iterdir() if not _is_left(entry))
         for name in (PARTIAL, MANIFEST):
             if name in entries:
                 content = json.loads((out / name).read_text(encoding='utf-8'))
@@ -113,6 +105,11 @@ def _find_campaign(out: Path) -> tuple[dict[str, Any] | None, bool]:
     return None, False
 
 
+def _is_left(path: Path) -> bool:
+    """Whether a file is the temporary one of a write that was killed."""
+    return path.suffix == '.part'
+
+
 def _remove_contents(out: Path) -> None:
     """Remove all of a campaign but what says that it is incomplete."""
     names = [MANIFEST, 'README.md', 'truth.csv', 'pairing_statistics.json']
@@ -122,14 +119,8 @@ def _remove_contents(out: Path) -> None:
     for name in names:
         (out / name).unlink(missing_ok=True)
     for folder in FOLDERS:
-        for gas in GASES:
-            if (out / folder / gas).exists():
-                shutil.rmtree(out / folder / gas)
-
-
-def _folders(parameters: CampaignParameters) -> list[str]:
-    folders = ['clips'] if parameters.video_seconds else ['frames', 'masks']
-    return [*folders, 'column'] if parameters.truth else folders
+        if (out / folder).exists():
+            shutil.rmtree(out / folder)
 
 
 def write_campaign(
@@ -178,10 +169,9 @@ def write_campaign(
                 shutil.rmtree(parts)
             write_json(out / PARTIAL, identity)
             _remove_contents(out)
-            for folder in _folders(parameters):
-                for gas in GASES:
-                    (out / folder / gas).mkdir(parents=True)
             parts.mkdir()
+        for path in filter(_is_left, out.rglob('*.part')):
+            path.unlink()
 
         jobs = []
         for vessel in vessels:
@@ -196,8 +186,7 @@ def write_campaign(
                 write_json(_part(parts, vessels[index]), rows, indent=None)
                 if on_frames is not None:
                     on_frames(frames_of(vessels[index], parameters))
-        counts = Counts()
-        _write_tables(out, _read_rows(parts, vessels), counts)
+        counts = _write_tables(out, parts, vessels)
         manifest = {**identity, 'counts': counts.as_dict(vessels)}
         (out / 'README.md').write_text(data_card(manifest), encoding='utf-8')
         write_json(out / PARTIAL, manifest)
@@ -215,25 +204,31 @@ def _part(parts: Path, vessel: Vessel) -> Path:
     return parts / f'{vessel.vessel_id}.json'
 
 
-def _read_rows(parts: Path, vessels: list[Vessel]) -> Iterator[dict[str, Any]]:
-    for vessel in vessels:
-        yield from json.loads(_part(parts, vessel).read_text(encoding='utf-8'))
+def _write_tables(out: Path, parts: Path, vessels: list[Vessel]) -> Counts:
+    """Write all CSVs in one pass, so that no table is ever whole in memory."""
+    counts = Counts()
+    columns: dict[str, tuple[str, ...]] = {'truth': TRUTH_COLUMNS}
+    columns |= {f'{split}_annotations': ANNOTATION_COLUMNS for split in SPLITS}
+    with ExitStack() as stack:
+        tables = {}
+        for name, fields in columns.items():
+            path = out / f'{name}.csv'
+            file = stack.enter_context(path.open('w', newline='', encoding='utf-8'))
+            tables[name] = csv.DictWriter(
+                file, fields, extrasaction='ignore', lineterminator='\n'
+            )
+            tables[name].writeheader()
+        for vessel in vessels:
+            rows = read_json(_part(parts, vessel))
+            counts.add(rows)
+            for name in ('truth', f'{vessel.split}_annotations'):
+                tables[name].writerows(rows)
+    return counts
 
 
-def _write_tables(out: Path, rows: Iterator[dict[str, Any]], counts: Counts) -> None:
-    truth = out / 'truth.csv'
-    annotations = {split: out / f'{split}_annotations.csv' for split in SPLITS}
-    columns = dict.fromkeys(annotations.values(), ANNOTATION_COLUMNS)
-
-    def addressed() -> Iterator[tuple[tuple[Path, ...], dict[str, Any]]]:
-        for row in rows:
-            counts.add(row)
-            yield (truth, annotations[row['split']]), row
-
-    write_tables({truth: TRUTH_COLUMNS, **columns}, addressed())
-
-
-def _run(jobs: list[Job], *, workers: int) -> Generator[tuple[int, Rows], None, None]:
+def _run(
+    jobs: list[Job], *, workers: int
+) -> Generator[tuple[int, list[Row]], None, None]:
     if workers <= 1:
         yield from map(write_vessel, jobs)
         return

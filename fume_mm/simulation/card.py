@@ -1,65 +1,48 @@
 """The data card of a campaign: counts, and the README beside them."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
-from fume_mm.structures import HEALTH_CLASSES, SPLITS, Gas, availability
+from fume_mm.structures import GASES, HEALTH_CLASSES, SPLITS, availability
 
 from .plan import Vessel
 
 
 class Counts:
-    """Tallies of a campaign's rows; they must come vessel by vessel."""
+    """Tallies of a campaign's rows."""
 
     def __init__(self) -> None:
         self.frames = self.without_gas = 0
-        self.tallies: dict[str, Counter[str]] = {
-            key: Counter()
-            for key in (
-                'samples_by_split',
-                'samples_by_class',
-                'samples_by_gases',
-                'frames_by_gas',
-                'frames_by_split',
-                'frames_by_ph_and_gas',
-                'frames_by_class_and_split',
-                'originals_by_gas',
-            )
-        }
-        self._vessel: str | None = None
-        self._gases: dict[str, set[Gas]] = {}
+        self.tallies: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Count one frame."""
-        tallies, gas = self.tallies, row['gas_type']
-        if row['vessel_id'] != self._vessel:
-            self._flush()
-            self._vessel = row['vessel_id']
-        sample = row['original_sample_id']
-        if sample not in self._gases:
-            self._gases[sample] = set()
-            tallies['samples_by_split'][row['split']] += 1
-            tallies['samples_by_class'][row['class_name']] += 1
-        self._gases[sample].add(gas)
-        self.frames += 1
-        self.without_gas += row['gas_area'] == 0
-        tallies['frames_by_gas'][gas] += 1
-        tallies['frames_by_split'][row['split']] += 1
-        tallies['frames_by_ph_and_gas'][f'{row["ph_value"]} {gas}'] += 1
-        tallies['frames_by_class_and_split'][f'{row["class_name"]} {row["split"]}'] += 1
-        if row['augmentation_id'] == 0:
-            tallies['originals_by_gas'][gas] += 1
-
-    def _flush(self) -> None:
-        for gases in self._gases.values():
-            name = availability({'co2': 'co2' in gases, 'ch4': 'ch4' in gases})
-            self.tallies['samples_by_gases'][name] += 1
-        self._gases = {}
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Count all rows of a vessel."""
+        samples: dict[str, dict[str, bool]] = {}
+        for row in rows:
+            sample = row['original_sample_id']
+            samples.setdefault(sample, dict.fromkeys(GASES, False))
+            samples[sample][row['gas_type']] = True
+        split, name, ph = (rows[0][x] for x in ('split', 'class_name', 'ph_value'))
+        gases = [row['gas_type'] for row in rows]
+        originals = [row['gas_type'] for row in rows if row['augmentation_id'] == 0]
+        for key, values in {
+            'samples_by_split': [split] * len(samples),
+            'samples_by_class': [name] * len(samples),
+            'samples_by_gases': map(availability, samples.values()),
+            'frames_by_gas': gases,
+            'frames_by_split': [split] * len(rows),
+            'frames_by_ph_and_gas': [f'{ph} {gas}' for gas in gases],
+            'frames_by_class_and_split': [f'{name} {split}'] * len(rows),
+            'originals_by_gas': originals,
+        }.items():
+            self.tallies[key].update(values)
+        self.frames += len(rows)
+        self.without_gas += sum(row['gas_area'] == 0 for row in rows)
 
     def as_dict(self, vessels: list[Vessel]) -> dict[str, Any]:
         """All counts, for campaign.json."""
-        self._flush()
         splits = Counter(vessel.split for vessel in vessels)
         return {
             'vessels': len(vessels),
@@ -74,21 +57,10 @@ class Counts:
 def data_card(manifest: dict[str, Any]) -> str:
     """README.md of a campaign, from what its campaign.json holds."""
     counts, parameters = manifest['counts'], manifest['parameters']
-    ph_rows = sorted({key.split()[0] for key in counts['frames_by_ph_and_gas']})
-    by_ph = [
-        f'| {ph} | {_at(counts, "frames_by_ph_and_gas", f"{ph} co2")} '
-        f'| {_at(counts, "frames_by_ph_and_gas", f"{ph} ch4")} |'
-        for ph in reversed(ph_rows)
-    ]
-    by_class = [
-        f'| {name} | '
-        + ' | '.join(
-            str(_at(counts, 'frames_by_class_and_split', f'{name} {split}'))
-            for split in SPLITS
-        )
-        + ' |'
-        for name in HEALTH_CLASSES
-    ]
+    by_ph, by_class = (
+        counts[f'frames_by_{key}'] for key in ('ph_and_gas', 'class_and_split')
+    )
+    phs = sorted({key.split()[0] for key in by_ph}, reverse=True)
     gases = ', '.join(f'{k} {n}' for k, n in counts['samples_by_gases'].items())
     plain = {k: v for k, v in parameters.items() if k not in ('simulation', 'counts')}
     free = ' Nothing was released: a control set.' if manifest['gas_free'] else ''
@@ -130,15 +102,16 @@ def data_card(manifest: dict[str, Any]) -> str:
         '',
         '| pH | CO2 frames | CH4 frames |',
         '|---|---|---|',
-        *by_ph,
+        *(_row(ph, by_ph, GASES) for ph in phs),
         '',
         '| class | train | val | test |',
         '|---|---|---|---|',
-        *by_class,
+        *(_row(name, by_class, SPLITS) for name in HEALTH_CLASSES),
         '',
     ]
     return '\n'.join(lines)
 
 
-def _at(counts: dict[str, Any], table: str, key: str) -> int:
-    return int(counts[table].get(key, 0))
+def _row(name: str, tally: dict[str, int], columns: Sequence[str]) -> str:
+    cells = [name, *(str(tally.get(f'{name} {column}', 0)) for column in columns)]
+    return f'| {" | ".join(cells)} |'

@@ -22,66 +22,40 @@ _WHITE = 252
 
 @dataclass(frozen=True)
 class Bar:
-    """The palette bar, px at 640 x 480.
+    """The palette bar, px at 640 x 480."""
 
-    Attributes:
-        left: Its left side.
-        top: Its upper end.
-        width: Across.
-        height: Along.
-        dark_top: Whether the dark end is the upper one (black-hot display).
-        frame: Thickness of its white frame; 0 for none.
-        rounded: Whether the frame's corners are.
-    """
-
-    left: int = 624
-    top: int = 52
-    width: int = 11
-    height: int = 375
-    dark_top: bool = False
-    frame: int = 1
-    rounded: bool = False
+    left: int = 624  #: its left side
+    top: int = 52  #: its upper end
+    width: int = 11  #: across
+    height: int = 375  #: along
+    dark_top: bool = False  #: whether the dark end is the upper one (black-hot display)
+    frame: int = 1  #: thickness of its white frame; 0 for none
+    rounded: bool = False  #: whether the frame's corners are
 
 
 @dataclass(frozen=True)
 class Hud:
-    """A run's overlay.
+    """A run's overlay."""
 
-    Attributes:
-        logo: Its letters; empty where there is no overlay at all.
-        mark: The figure beside them, one of ``_MARKS``.
-        font: OpenCV's font.
-        size: Of the letters, relative.
-        weight: Thickness of the letters, px at 640 x 480.
-        shift: Right and down of the usual place, px at 640 x 480.
-        full: Palette bar and two temperatures as well.
-        box: Gray level of the boxes behind figures and icons; None without boxes.
-        icons: What the icons at the top left show, of ``_ICONS``.
-        charge: Share of the battery, 0 to 1.
-        readings: The lower and the higher temperature.
-        figures: Size of their figures, relative.
-        bar: The palette bar.
-        clock: A line of text at the top; empty for none.
-        reticle: Half the length of a cross in the middle, px; 0 for none.
-        mirrored: Whether all of it is drawn at the other side.
-    """
-
-    logo: str = ''
-    mark: str = 'diamond'
-    font: int = _FONTS[0]
-    size: float = 0.8
-    weight: float = 1.8
+    logo: str = ''  #: its letters; empty where there is no overlay at all
+    mark: str = 'diamond'  #: the figure beside them, one of ``_MARKS``
+    font: int = _FONTS[0]  #: OpenCV's font
+    size: float = 0.8  #: of the letters, relative
+    weight: float = 1.8  #: thickness of the letters, px at 640 x 480
+    #: right and down of the usual place, px at 640 x 480
     shift: tuple[int, int] = (0, 0)
-    full: bool = False
+    full: bool = False  #: palette bar and two temperatures as well
+    #: gray level of the boxes behind figures and icons; None without boxes
     box: int | None = None
-    icons: tuple[str, ...] = ()
-    charge: float = 0.5
+    icons: tuple[str, ...] = ()  #: what the icons at the top left show, of ``_ICONS``
+    charge: float = 0.5  #: share of the battery, 0 to 1
+    #: the lower and the higher temperature
     readings: tuple[float, float] = (20.0, 26.0)
-    figures: float = 0.65
-    bar: Bar = Bar()
-    clock: str = ''
-    reticle: int = 0
-    mirrored: bool = False
+    figures: float = 0.65  #: size of their figures, relative
+    bar: Bar = Bar()  #: the palette bar
+    clock: str = ''  #: a line of text at the top; empty for none
+    reticle: int = 0  #: half the length of a cross in the middle, px; 0 for none
+    mirrored: bool = False  #: whether all of it is drawn at the other side
 
 
 def draw_hud(rng: np.random.Generator, parameters: CameraParameters) -> Hud:

@@ -19,18 +19,12 @@ from .seeding import choose
 
 @dataclass(frozen=True)
 class Annotator:
-    """A run's habit of outlining.
+    """A run's habit of outlining."""
 
-    Attributes:
-        threshold: Share of the peak contrast at which the outline runs.
-        smoothing: Std of the outline's smoothing, px.
-        generous: How far beyond the outline goes, relative to sqrt(area).
-        thread_gray: Contrast at which the outline of a thread runs at the latest.
-    """
-
-    threshold: float
-    smoothing: float
-    generous: float
+    threshold: float  #: share of the peak contrast at which the outline runs
+    smoothing: float  #: std of the outline's smoothing, px
+    generous: float  #: how far beyond the outline goes, relative to sqrt(area)
+    #: contrast at which the outline of a thread runs at the latest
     thread_gray: float = 255.0
 
 

@@ -15,6 +15,8 @@ SIMULATOR_VERSION = '1.3'
 DETECTOR_SHAPE = (240, 320)
 #: Frame sizes (width, height) and how many times the detector's they are.
 SIZES = {(320, 240): 1, (640, 480): 2}
+#: Of a clip.
+FRAMES_PER_SECOND = 30
 
 Range = tuple[float, float]
 

@@ -1,11 +1,11 @@
 """Which vessel has which pH, split, gases and copies."""
 
-import math
 from dataclasses import dataclass
 
 from fume_mm.errors import UserError
 from fume_mm.structures import GASES, HEALTH_CLASSES, NOMINAL_PH, SPLITS, Gas
 
+from .parameters import FRAMES_PER_SECOND
 from .presets import CampaignParameters
 from .seeding import stream
 
@@ -15,29 +15,17 @@ Samples = list[dict[Gas, int]]
 
 @dataclass(frozen=True)
 class Vessel:
-    """A vessel of the plan.
+    """A vessel of the plan."""
 
-    Attributes:
-        index: 0, 1, ...
-        ph: Its pH.
-        split: Where its frames go.
-        copies: For each sample, copies of each gas's frame.
-    """
-
-    index: int
-    ph: float
-    split: str
-    copies: Samples
+    index: int  #: its place in the plan, from 0
+    ph: float  #: its pH
+    split: str  #: where its frames go
+    copies: Samples  #: for each sample, copies of each gas's frame
 
     @property
     def vessel_id(self) -> str:
         """``v0001`` for the first."""
         return f'v{self.index + 1:04d}'
-
-    @property
-    def present(self) -> list[dict[Gas, bool]]:
-        """For each sample, which gases it has."""
-        return [{gas: n > 0 for gas, n in sample.items()} for sample in self.copies]
 
 
 def plan_vessels(parameters: CampaignParameters, *, seed: int) -> list[Vessel]:
@@ -67,19 +55,17 @@ def frames_of(vessel: Vessel, parameters: CampaignParameters) -> int:
 
 def clip_frames(seconds: float) -> int:
     """Frames of a clip, at 30 per second."""
-    return max(round(30 * seconds), 1)
+    return max(round(FRAMES_PER_SECOND * seconds), 1)
 
 
 def _plan_balanced(parameters: CampaignParameters, seed: int) -> list[Vessel]:
-    phs_of_class = [
-        [ph for ph, of_class in NOMINAL_PH.items() if of_class == class_id]
-        for class_id in range(len(HEALTH_CLASSES))
-    ]
+    choices: list[list[float]] = [[] for _ in HEALTH_CLASSES]
+    for ph, class_id in NOMINAL_PH.items():
+        choices[class_id].append(ph)
     values = []
     for number in range(parameters.vessels):
-        turn, class_id = divmod(number, len(phs_of_class))
-        choices = phs_of_class[class_id]
-        values.append(choices[turn % len(choices)])
+        turn, class_id = divmod(number, len(choices))
+        values.append(choices[class_id][turn % len(choices[class_id])])
     phs = stream(seed, 'vessels').permutation(values).tolist()
 
     # Along the vessels in order of pH (at random within), each goes to the split
@@ -126,32 +112,19 @@ def _plan_counts(
     """Samples pair as many originals of both gases as there are, the rest is alone."""
     vessels: list[tuple[float, str, Samples]] = []
     for number, (ph, by_gas) in enumerate(sorted(counts.items())):
-        originals = {
-            gas: math.ceil(by_gas.get(gas, 0) / parameters.copies) for gas in GASES
-        }
+        each, n = parameters.copies, max(by_gas.values())
         samples: Samples = [
-            {
-                gas: max(
-                    0,
-                    min(
-                        parameters.copies,
-                        by_gas.get(gas, 0) - index * parameters.copies,
-                    ),
-                )
-                for gas in GASES
-            }
-            for index in range(max(originals.values()))
+            {gas: min(max(by_gas.get(gas, 0) - done, 0), each) for gas in GASES}
+            for done in range(0, n, each)
         ]
         order = stream(seed, 'missing', vessel=number).permutation(len(samples))
-        each = parameters.frames_per_vessel
-        groups = [
-            [samples[index] for index in order[start : start + each]]
-            for start in range(0, len(samples), each)
-        ]
-        splits = _splits(parameters, len(groups))
+        step = parameters.frames_per_vessel
+        groups = [order[start : start + step] for start in range(0, len(order), step)]
         vessels += [
-            (float(ph), split, group)
-            for split, group in zip(splits, groups, strict=True)
+            (float(ph), split, [samples[index] for index in group])
+            for group, split in zip(
+                groups, _splits(parameters, len(groups)), strict=True
+            )
         ]
     missing = set(SPLITS) - {split for _, split, _ in vessels}
     if missing:

@@ -51,23 +51,15 @@ class Style:
 
 @dataclass(frozen=True)
 class Vent:
-    """One burst at the time of its frame.
+    """One burst at the time of its frame."""
 
-    Attributes:
-        log_release: log of the volume over the gas's reference volume.
-        phase: Time since the valve opened, in open times; 0 before it opens.
-        tip: x and y of the tube's tip, px.
-        angle: Direction of the tube, radians, positive downwards.
-        fall: Fall of this gas on its own, px/frame^2.
-        eddy_phase: The phase at which the eddies stand as drawn; they move with the
-            jet from there. None: the phase of the frame.
-    """
-
-    log_release: float
-    phase: float
-    tip: tuple[float, float]
-    angle: float
-    fall: float = 0.0
+    log_release: float  #: log of the volume over the gas's reference volume
+    phase: float  #: time since the valve opened, in open times; 0 before it opens
+    tip: tuple[float, float]  #: x and y of the tube's tip, px
+    angle: float  #: direction of the tube, radians, positive downwards
+    fall: float = 0.0  #: fall of this gas on its own, px/frame^2
+    #: the phase at which the eddies stand as drawn; they move with the jet from there.
+    #: None: the phase of the frame
     eddy_phase: float | None = None
 
 
@@ -106,36 +98,35 @@ def open_time(log_release: float, parameters: PlumeParameters) -> float:
     return parameters.open_time * math.exp(parameters.time_exponent * log_release)
 
 
-def travelled(
-    age: np.ndarray, *, velocity: float, s0: float, laminar: float = 0.0
-) -> np.ndarray:
-    """Distance of a puff from the tip, px, ``age`` frames after it left.
+@dataclass(frozen=True)
+class Jet:
+    """How far the puffs of a jet get."""
 
-    Args:
-        age: Frames, 0 or more.
-        velocity: Exit velocity, px/frame.
-        s0: Distance over which the velocity halves, px.
-        laminar: Length of the jet's laminar part, px, where nothing slows down.
-    """
-    free = np.minimum(age, laminar / velocity)
-    return velocity * free + s0 * (np.sqrt(1 + 2 * velocity * (age - free) / s0) - 1)
+    velocity: float  #: at the tip, px/frame
+    s0: float  #: distance over which the velocity halves, px
+    laminar: float = 0.0  #: length of the first part, px, where nothing slows down
 
+    def travelled(self, age: np.ndarray) -> np.ndarray:
+        """Distance of a puff from the tip, px, ``age`` frames after it left."""
+        free = np.minimum(age, self.laminar / self.velocity)
+        root = np.sqrt(1 + 2 * self.velocity * (age - free) / self.s0)
+        return self.velocity * free + self.s0 * (root - 1)
 
-def _age(s: np.ndarray, *, velocity: float, s0: float, laminar: float) -> np.ndarray:
-    """Inverse of :func:`travelled`."""
-    slowed = 1 + np.maximum(s - laminar, 0) / s0
-    return (np.minimum(s, laminar) + s0 / 2 * (slowed**2 - 1)) / velocity
+    def age(self, s: np.ndarray) -> np.ndarray:
+        """Inverse of :meth:`travelled`."""
+        slowed = 1 + np.maximum(s - self.laminar, 0) / self.s0
+        straight = np.minimum(s, self.laminar)
+        return (straight + self.s0 / 2 * (slowed**2 - 1)) / self.velocity
 
+    def reach(self, s: np.ndarray) -> np.ndarray:
+        """Distance in jet widths: linear in the laminar part, then logarithmic."""
+        beyond = np.log1p(np.maximum(s - self.laminar, 0) / self.s0)
+        return np.minimum(s, self.laminar) / self.s0 + beyond
 
-def _reach(s: np.ndarray, *, s0: float, laminar: float) -> np.ndarray:
-    """Distance in jet widths: linear in the laminar part, then logarithmic."""
-    return np.minimum(s, laminar) / s0 + np.log1p(np.maximum(s - laminar, 0) / s0)
-
-
-def _distance(reach: np.ndarray, *, s0: float, laminar: float) -> np.ndarray:
-    """Inverse of :func:`_reach`."""
-    straight = np.minimum(reach, laminar / s0)
-    return s0 * (straight + np.expm1(reach - straight))
+    def distance(self, reach: np.ndarray) -> np.ndarray:
+        """Inverse of :meth:`reach`."""
+        straight = np.minimum(reach, self.laminar / self.s0)
+        return self.s0 * (straight + np.expm1(reach - straight))
 
 
 def _correlated(draws: np.ndarray) -> np.ndarray:
@@ -168,20 +159,16 @@ def column_density(
     velocity = p.exit_velocity * math.exp(p.velocity_exponent * vent.log_release)
     s0 = p.tip_sigma / style.growth
     now = vent.phase * duration
-    length = float(travelled(np.array(duration), velocity=velocity, s0=s0))
+    length = float(Jet(velocity, s0).travelled(np.array(duration)))
     laminar = style.laminar * length
+    jet = Jet(velocity, s0, laminar)
 
     # Puffs stand a constant share of their own size apart, from the oldest (the head)
     # to the one that left when the valve closed, or just now.
     ages = np.array([now, max(now - duration, 0.0)])
-    ends = _reach(
-        travelled(ages, velocity=velocity, s0=s0, laminar=laminar),
-        s0=s0,
-        laminar=laminar,
-    )
-    reach = np.linspace(ends[0], ends[1], p.puffs + 1)
-    s = _distance(reach, s0=s0, laminar=laminar)
-    age = _age(s, velocity=velocity, s0=s0, laminar=laminar)
+    ends = jet.reach(jet.travelled(ages))
+    s = jet.distance(np.linspace(ends[0], ends[1], p.puffs + 1))
+    age = jet.age(s)
     emission = -np.diff(age)
     s, age = (s[1:] + s[:-1]) / 2, (age[1:] + age[:-1]) / 2
     turbulent = np.maximum(s - laminar, 0)

@@ -1,6 +1,7 @@
 """A campaign's counts, and the presets: which vessels, gases and models."""
 
 import dataclasses
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,42 +18,31 @@ SPLIT_SHARES = {'train': 0.65, 'val': 0.15, 'test': 0.20}
 class CampaignParameters:
     """A campaign: how many vessels, frames and gases, at which size.
 
-    Args:
-        name: What the campaign calls itself.
-        vessels: Number of vessels; each has one pH and one run. Classes get equal
-            numbers, unless ``counts`` is given, which then decides.
-        frames_per_vessel: Samples per vessel, each with a frame per gas.
-        size: Width and height of a frame, a key of :data:`SIZES`.
-        missing_co2: Share of samples without a CO2 frame.
-        missing_ch4: Share of samples without a CH4 frame.
-        gas_free: Render the same campaign with nothing released: a control set.
-        copies: Frames made of each original, itself counted (offline augmentation).
-        counts: Frames of each gas, all copies counted, by pH: ``{'6.5': {'co2': 693,
-            'ch4': 315}}``. The last original of a pH and gas gets fewer copies where
-            they do not divide. None: balanced, as ``vessels`` and ``missing_*`` say.
-        split_shares: Shares of train, val and test, in vessels.
-        video_seconds: Length of the clip that each sample is, s; 0 for still frames.
-        label_every: In clips, every n-th frame is labelled and annotated.
-        truth: Store the true column density beside the frames.
-        simulation: The models' parameters.
-
     Raises:
         UserError: If a value cannot be simulated.
     """
 
-    name: str = 'demo'
+    name: str = 'demo'  #: what the campaign calls itself
+    #: each has one pH and one run. Classes get equal numbers, unless ``counts`` is
+    #: given, which then decides
     vessels: int = 800
-    frames_per_vessel: int = 2
-    size: tuple[int, int] = (320, 240)
+    frames_per_vessel: int = 2  #: samples per vessel, each with a frame per gas
+    size: tuple[int, int] = (320, 240)  #: width and height, a key of :data:`SIZES`
+    #: shares of samples without a CO2 and without a CH4 frame
     missing_co2: float = 0.10
     missing_ch4: float = 0.10
-    gas_free: bool = False
-    copies: int = 1
+    gas_free: bool = False  #: nothing is released, all else is the same: a control set
+    copies: int = 1  #: frames made of each original, itself counted
+    #: frames of each gas, all copies counted, by pH, such as
+    #: ``{'6.5': {'co2': 693, 'ch4': 315}}``. The last original of a pH and gas gets
+    #: fewer copies where they do not divide. None: balanced, as ``vessels`` and
+    #: ``missing_*`` say
     counts: dict[str, dict[str, int]] | None = None
+    #: shares of train, val and test, in vessels
     split_shares: dict[str, float] = field(default_factory=SPLIT_SHARES.copy)
-    video_seconds: float = 0.0
-    label_every: int = 15
-    truth: bool = False
+    video_seconds: float = 0.0  #: length of each sample's clip, s; 0 for still frames
+    label_every: int = 15  #: in clips, every n-th frame is labelled and annotated
+    truth: bool = False  #: whether true column densities are stored beside the frames
     simulation: SimulationParameters = field(default_factory=SimulationParameters)
 
     #: Fewer vessels than this leave a split empty.
@@ -85,8 +75,8 @@ class CampaignParameters:
                 f'size {"x".join(map(str, self.size))} is not one of the camera; '
                 f'choose {sizes}.'
             )
-        shares = (self.missing_co2, self.missing_ch4)
-        for gas, missing in zip(GASES, shares, strict=True):
+        for gas in GASES:
+            missing = getattr(self, f'missing_{gas}')
             if not 0 <= missing <= 1:  # also refuses NaN
                 raise UserError(
                     f'missing_{gas} is {missing}, not a share from 0 to 1; choose one.'
@@ -101,14 +91,6 @@ class CampaignParameters:
                 f'copies is {self.copies} with video_seconds {self.video_seconds}: '
                 'clips have no augmented copies; choose copies 1, or video_seconds 0.'
             )
-        self._check_counts()
-        if set(self.split_shares) != set(SPLITS):
-            raise UserError(
-                f'split_shares names {", ".join(self.split_shares)}; give a share for '
-                f'each of {", ".join(SPLITS)}.'
-            )
-
-    def _check_counts(self) -> None:
         nominal = {str(ph) for ph in NOMINAL_PH}
         for ph, by_gas in (self.counts or {}).items():
             if ph not in nominal or not set(by_gas) <= set(GASES):
@@ -116,18 +98,15 @@ class CampaignParameters:
                     f'counts has pH {ph} with {", ".join(by_gas)}; choose a pH of '
                     f'{", ".join(sorted(nominal))} and the gases {", ".join(GASES)}.'
                 )
+        if set(self.split_shares) != set(SPLITS):
+            raise UserError(
+                f'split_shares names {", ".join(self.split_shares)}; give a share for '
+                f'each of {", ".join(SPLITS)}.'
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """All parameters as JSON would give them back (lists, not tuples)."""
-        return _jsonable(dataclasses.asdict(self))
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _jsonable(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(entry) for entry in value]
-    return value
+        return json.loads(json.dumps(dataclasses.asdict(self)))
 
 
 def with_copies(parameters: CampaignParameters, copies: int) -> CampaignParameters:

@@ -12,8 +12,8 @@ import numpy as np
 from fume_mm.structures import BACKGROUND, GAS, GASES, TUBE, Gas
 
 from . import camera, hud, labels, plume, rumen, scene
-from .parameters import DETECTOR_SHAPE, SIZES, SceneParameters, SimulationParameters
-from .plan import clip_frames
+from .parameters import DETECTOR_SHAPE, FRAMES_PER_SECOND, SIZES, SceneParameters
+from .plan import Vessel, clip_frames
 from .presets import CampaignParameters
 from .seeding import stream
 from .trickle import flow_sccm, trickle_density
@@ -27,79 +27,48 @@ _VENTS = 100
 
 @dataclass(frozen=True)
 class Rendered:
-    """One frame of one camera.
+    """One frame of one camera."""
 
-    Attributes:
-        frame: Index of the sample within its vessel.
-        gas: Which camera.
-        image: uint8 (H, W).
-        mask: uint8 (H, W), 0 background, 1 tube, 2 gas.
-        truth: What the simulator knows about it, for truth.csv.
-        column: True column density, ppm m, float32 (240, 320).
-        time: Frame of the clip; None for a still frame.
-    """
-
-    frame: int
-    gas: Gas
-    image: np.ndarray
-    mask: np.ndarray
-    truth: dict[str, object]
-    column: np.ndarray
-    time: int | None = None
+    frame: int  #: index of the sample within its vessel
+    gas: Gas  #: which camera
+    image: np.ndarray  #: uint8 (H, W)
+    mask: np.ndarray  #: uint8 (H, W), 0 background, 1 tube, 2 gas
+    truth: dict[str, object]  #: what the simulator knows about it, for truth.csv
+    column: np.ndarray  #: true column density, ppm m, float32 (240, 320)
+    time: int | None = None  #: frame of the clip; None for a still frame
 
 
 def render_vessel(
-    parameters: CampaignParameters,
-    *,
-    seed: int,
-    vessel: int,
-    ph: float,
-    present: list[dict[Gas, bool]],
+    parameters: CampaignParameters, vessel: Vessel, *, seed: int
 ) -> Iterator[Rendered]:
-    """Render the frames of one vessel.
+    """Render each frame that a vessel's samples have, by sample, then by gas.
 
     Args:
         parameters: The campaign.
-        seed: Its seed.
-        vessel: Index of the vessel.
-        ph: Its pH.
-        present: For each sample, which gases it has.
-
-    Yields:
-        Each frame that a sample has, by sample, then by gas.
+        vessel: Of its plan.
+        seed: The campaign's seed.
     """
-    setup = _draw_setup(parameters, seed=seed, vessel=vessel, ph=ph)
-    models = parameters.simulation
-    for frame, gases in enumerate(present):
+    run = _Run(parameters, vessel, seed)
+    for frame, sample in enumerate(vessel.copies):
         for gas in GASES:
-            if not gases[gas]:
+            if not sample[gas]:
                 continue
-            draw = functools.partial(stream, seed, vessel=vessel, frame=frame, gas=gas)
-            vent = _draw_vent(draw('vent'), setup, gas, models)
-            column = np.zeros(DETECTOR_SHAPE, np.float32)
-            if not parameters.gas_free:
-                column = _column(vent, setup, gas, models, rng=draw('plume'))
-            rendered = _take(
-                parameters, setup, vent, column, gas=gas, frame=frame, rng=draw('noise')
-            )
+            draw = functools.partial(run.draw, frame=frame, gas=gas)
+            vent = run.draw_vent(draw('vent'), gas)
+            column = run.column(vent, gas, rng=draw('plume'))
+            taken = run.take(vent, column, gas=gas, frame=frame, rng=draw('noise'))
             blank_edges(
-                rendered.image,
-                rendered.mask,
+                taken.image,
+                taken.mask,
                 rng=draw('copy'),
-                parameters=models.scene[gas],
+                parameters=run.models.scene[gas],
             )
-            rendered.truth.update(_areas(rendered.mask))
-            yield rendered
+            taken.truth.update(areas(taken.mask))
+            yield taken
 
 
 def render_clip(
-    parameters: CampaignParameters,
-    *,
-    seed: int,
-    vessel: int,
-    ph: float,
-    frame: int,
-    gas: Gas,
+    parameters: CampaignParameters, vessel: Vessel, *, seed: int, frame: int, gas: Gas
 ) -> Iterator[Rendered]:
     """Render a clip of one camera: vents that open one after another, 30 frames/s.
 
@@ -108,209 +77,188 @@ def render_clip(
 
     Args:
         parameters: The campaign; its ``video_seconds`` is the clip's length.
-        seed: Its seed.
-        vessel: Index of the vessel.
-        ph: Its pH.
+        vessel: Of its plan.
+        seed: The campaign's seed.
         frame: Index of the clip within its vessel.
         gas: Which camera.
-
-    Yields:
-        Every frame of the clip.
     """
-    models = parameters.simulation
-    setup = _draw_setup(parameters, seed=seed, vessel=vessel, ph=ph)
-    draw = functools.partial(stream, seed, vessel=vessel, gas=gas)
+    run = _Run(parameters, vessel, seed)
+    draw = functools.partial(run.draw, gas=gas)
     frames = clip_frames(parameters.video_seconds)
-    rng = draw('clip', frame=frame)
-    noise = draw('noise', frame=frame)
-    openings = _draw_openings(rng, setup, gas, models, frames)
-    drifts = camera.draw_drifts(rng, frames)
-    for time, drift in enumerate(drifts):
+    rng, noise = draw('clip', frame=frame), draw('noise', frame=frame)
+    openings = run.draw_openings(rng, gas, frames)
+    for time, drift in enumerate(camera.draw_drifts(rng, frames)):
         column = np.zeros(DETECTOR_SHAPE, np.float32)
         vent = dataclasses.replace(openings[0][1], phase=0.0)
         for number, (opened, drawn) in enumerate(openings):
-            if not (opened < time < opened + _LIFETIME or setup.style.trickle):
+            if not (opened < time < opened + _LIFETIME or run.style.trickle):
                 continue
-            duration = plume.open_time(drawn.log_release, models.plume)
-            phase = (time - opened) / duration
+            phase = (time - opened) / run.open_time(drawn)
             vent = dataclasses.replace(drawn, phase=phase, eddy_phase=1.0)
-            if not parameters.gas_free:
-                of_vent = draw('plume', frame=frame * _VENTS + number)
-                column += _column(vent, setup, gas, models, rng=of_vent, time=time)
-        yield _take(
-            parameters,
-            setup,
+            of_vent = draw('plume', frame=frame * _VENTS + number)
+            column += run.column(vent, gas, rng=of_vent, time=time)
+        yield run.take(
+            vent, column, gas=gas, frame=frame, rng=noise, drift=drift, time=time
+        )
+
+
+class _Run:
+    """A vessel's run: what both cameras keep from frame to frame."""
+
+    def __init__(
+        self, parameters: CampaignParameters, vessel: Vessel, seed: int
+    ) -> None:
+        self.parameters, self.models = parameters, parameters.simulation
+        self.draw = functools.partial(stream, seed, vessel=vessel.index)
+        self.style = plume.draw_style(self.draw('style'), self.models.plume)
+        self.release = rumen.draw_run(
+            seed, vessel=vessel.index, ph=vessel.ph, parameters=self.models.rumen
+        )
+        self.annotator = labels.draw_annotator(
+            self.draw('annotator'), self.models.label
+        )
+        self.scenes: dict[Gas, scene.Scene] = {}
+        self.exposures: dict[Gas, camera.Exposure] = {}
+        self.patterns: dict[Gas, np.ndarray] = {}
+        for gas in GASES:
+            optics = self.models.camera[gas]
+            self.scenes[gas] = scene.draw_scene(
+                self.draw('scene', gas=gas),
+                parameters=self.models.scene[gas],
+                scale=self.style.scale,
+            )
+            self.exposures[gas] = camera.draw_exposure(
+                self.draw('camera', gas=gas), parameters=optics, scene=self.scenes[gas]
+            )
+            self.patterns[gas] = camera.draw_pattern(
+                self.draw('pattern', gas=gas), dead_share=optics.dead_share
+            )
+
+    def open_time(self, vent: plume.Vent) -> float:
+        """Frames for which the valve is open."""
+        return plume.open_time(vent.log_release, self.models.plume)
+
+    def draw_vent(self, rng: np.random.Generator, gas: Gas) -> plume.Vent:
+        """A vent of this run."""
+        pose, release = self.scenes[gas].pose, self.release
+        deviation = release.activity + release.deviation[gas]
+        deviation += self.models.rumen.vent_std * float(rng.standard_normal())
+        return plume.Vent(
+            log_release=rumen.log_relative_release(
+                release.ph, gas, parameters=self.models.rumen, deviation=deviation
+            ),
+            phase=plume.draw_phase(rng, self.models.plume),
+            tip=pose.tip,
+            angle=pose.angle,
+            fall=self.style.buoyancy[gas],
+        )
+
+    def draw_openings(
+        self, rng: np.random.Generator, gas: Gas, frames: int
+    ) -> list[tuple[float, plume.Vent]]:
+        """When each vent of a clip opens, frames, and the vent; a trickle has one."""
+        opened = float(rng.uniform(1, 10))
+        openings: list[tuple[float, plume.Vent]] = []
+        while not openings or (opened < frames and not self.style.trickle):
+            vent = self.draw_vent(rng, gas)
+            openings.append((opened, vent))
+            opened += self.open_time(vent)
+            opened += float(rng.uniform(*_PAUSE))
+        return openings
+
+    def column(
+        self,
+        vent: plume.Vent,
+        gas: Gas,
+        *,
+        rng: np.random.Generator,
+        time: float = 0.0,
+    ) -> np.ndarray:
+        """Column density, 1 on the axis of a steady jet; zero in a control set."""
+        if self.parameters.gas_free:
+            return np.zeros(DETECTOR_SHAPE, np.float32)
+        if not self.style.trickle:
+            return plume.column_density(
+                vent, style=self.style, parameters=self.models.plume, rng=rng
+            )
+        return trickle_density(
             vent,
-            column,
-            gas=gas,
-            frame=frame,
-            rng=noise,
-            drift=drift,
+            style=self.style,
+            parameters=self.models.plume,
+            rng=rng,
+            # Of the two gases, CO2 is the heavier than air.
+            sign=1 if gas == 'co2' else -1,
             time=time,
         )
 
-
-@dataclass(frozen=True)
-class _View:
-    """What one camera keeps for a whole run."""
-
-    scene: scene.Scene
-    exposure: camera.Exposure
-    pattern: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Setup:
-    """What a run keeps from frame to frame."""
-
-    run: rumen.Run
-    style: plume.Style
-    annotator: labels.Annotator
-    views: dict[Gas, _View]
-
-
-def _draw_setup(
-    parameters: CampaignParameters, *, seed: int, vessel: int, ph: float
-) -> _Setup:
-    models = parameters.simulation
-    style = plume.draw_style(stream(seed, 'style', vessel=vessel), models.plume)
-    return _Setup(
-        run=rumen.draw_run(seed, vessel=vessel, ph=ph, parameters=models.rumen),
-        style=style,
-        annotator=labels.draw_annotator(
-            stream(seed, 'annotator', vessel=vessel), models.label
-        ),
-        views={
-            gas: _draw_view(
-                models, seed=seed, vessel=vessel, gas=gas, scale=style.scale
-            )
-            for gas in GASES
-        },
-    )
-
-
-def _draw_openings(
-    rng: np.random.Generator,
-    setup: _Setup,
-    gas: Gas,
-    models: SimulationParameters,
-    frames: int,
-) -> list[tuple[float, plume.Vent]]:
-    """When each vent of a clip opens, frames, and the vent; a trickle has one."""
-    opened = float(rng.uniform(1, 10))
-    openings: list[tuple[float, plume.Vent]] = []
-    while not openings or (opened < frames and not setup.style.trickle):
-        vent = _draw_vent(rng, setup, gas, models)
-        openings.append((opened, vent))
-        opened += plume.open_time(vent.log_release, models.plume)
-        opened += float(rng.uniform(*_PAUSE))
-    return openings
-
-
-def _column(
-    vent: plume.Vent,
-    setup: _Setup,
-    gas: Gas,
-    models: SimulationParameters,
-    *,
-    rng: np.random.Generator,
-    time: float = 0.0,
-) -> np.ndarray:
-    if not setup.style.trickle:
-        return plume.column_density(
-            vent, style=setup.style, parameters=models.plume, rng=rng
+    def take(
+        self,
+        vent: plume.Vent,
+        column: np.ndarray,
+        *,
+        gas: Gas,
+        frame: int,
+        rng: np.random.Generator,
+        drift: camera.Drift | None = None,
+        time: int | None = None,
+    ) -> Rendered:
+        """A frame and its mask, from the column density."""
+        place, exposure = self.scenes[gas], self.exposures[gas]
+        factor, mirrored = SIZES[self.parameters.size], place.pose.mirrored
+        contrast = camera.contrast_gray(column, scene=place, exposure=exposure)
+        image = camera.expose(
+            contrast,
+            scene=place,
+            exposure=exposure,
+            pattern=self.patterns[gas],
+            rng=rng,
+            factor=factor,
+            drift=drift,
         )
-    return trickle_density(
-        vent,
-        style=setup.style,
-        parameters=models.plume,
-        rng=rng,
-        # Of the two gases, CO2 is the heavier than air.
-        sign=1 if gas == 'co2' else -1,
-        time=time,
-    )
+        outline = labels.outline_gas(
+            contrast,
+            annotator=self.annotator,
+            parameters=self.models.label,
+            trickle=self.style.trickle,
+        )
+        mask = labels.draw_mask(
+            outline, place.tube_distance, mirrored=mirrored, factor=factor
+        )
+        # Nobody labels gas that letters and bars hide.
+        mask[hud.covered(exposure.hud, mask.shape)] = BACKGROUND
+        column = column * np.float32(exposure.axis_ppm_m)
+        if mirrored:
+            column = cv2.flip(column, 1)
+        truth = self._truth(vent, gas) | areas(mask)
+        return Rendered(frame, gas, image, mask, truth, column, time)
+
+    def _truth(self, vent: plume.Vent, gas: Gas) -> dict[str, object]:
+        free, trickle = self.parameters.gas_free, self.style.trickle
+        seconds = self.open_time(vent) / FRAMES_PER_SECOND
+        volume = self.models.rumen.reference_ml[gas] * math.exp(vent.log_release)
+        rate = volume / seconds
+        if trickle:
+            rate = flow_sccm(vent.log_release, self.models.plume) / 60
+        since_open = '' if free or trickle else round(vent.phase * seconds, 4)
+        return {
+            'release_ml': 0.0 if free else '' if trickle else round(volume, 5),
+            'release_ml_s': 0.0 if free else round(rate, 5),
+            'log_release': '' if free else round(vent.log_release, 5),
+            'mode': 'trickle' if trickle else 'vent',
+            'phase': '' if trickle else round(vent.phase, 4),
+            'time_since_open_s': since_open,
+            'background': self.scenes[gas].style,
+            'gas_sign': self.exposures[gas].sign,
+            'tube_side': 'right' if self.scenes[gas].pose.mirrored else 'left',
+        }
 
 
-def _take(
-    parameters: CampaignParameters,
-    setup: _Setup,
-    vent: plume.Vent,
-    column: np.ndarray,
-    *,
-    gas: Gas,
-    frame: int,
-    rng: np.random.Generator,
-    drift: camera.Drift | None = None,
-    time: int | None = None,
-) -> Rendered:
-    """A frame and its mask, from the column density."""
-    models, view = parameters.simulation, setup.views[gas]
-    contrast = camera.contrast_gray(
-        column,
-        scene=view.scene,
-        exposure=view.exposure,
-        parameters=models.camera[gas],
-    )
-    image = camera.expose(
-        contrast,
-        scene=view.scene,
-        exposure=view.exposure,
-        pattern=view.pattern,
-        parameters=models.camera[gas],
-        rng=rng,
-        factor=SIZES[parameters.size],
-        drift=drift,
-    )
-    outline = labels.outline_gas(
-        contrast,
-        annotator=setup.annotator,
-        parameters=models.label,
-        trickle=setup.style.trickle,
-    )
-    mask = labels.draw_mask(
-        outline,
-        view.scene.tube_distance,
-        mirrored=view.scene.pose.mirrored,
-        factor=SIZES[parameters.size],
-    )
-    # Nobody labels gas that letters and bars hide.
-    mask[hud.covered(view.exposure.hud, mask.shape)] = BACKGROUND
-    column = column * np.float32(view.exposure.axis_ppm_m)
-    if view.scene.pose.mirrored:
-        column = cv2.flip(column, 1)
-    truth = _truth(parameters, setup, vent, gas) | _areas(mask)
-    return Rendered(frame, gas, image, mask, truth, column, time)
-
-
-def _draw_view(
-    models: SimulationParameters, *, seed: int, vessel: int, gas: Gas, scale: float
-) -> _View:
-    draw = functools.partial(stream, seed, vessel=vessel, gas=gas)
-    drawn = scene.draw_scene(draw('scene'), parameters=models.scene[gas], scale=scale)
-    exposure = camera.draw_exposure(
-        draw('camera'), parameters=models.camera[gas], scene=drawn
-    )
-    pattern = camera.draw_pattern(
-        draw('pattern'), dead_share=models.camera[gas].dead_share
-    )
-    return _View(drawn, exposure, pattern)
-
-
-def _draw_vent(
-    rng: np.random.Generator, setup: _Setup, gas: Gas, models: SimulationParameters
-) -> plume.Vent:
-    run, pose = setup.run, setup.views[gas].scene.pose
-    deviation = run.activity + run.deviation[gas]
-    deviation += models.rumen.vent_std * float(rng.standard_normal())
-    return plume.Vent(
-        log_release=rumen.log_relative_release(
-            run.ph, gas, parameters=models.rumen, deviation=deviation
-        ),
-        phase=plume.draw_phase(rng, models.plume),
-        tip=pose.tip,
-        angle=pose.angle,
-        fall=setup.style.buoyancy[gas],
-    )
+def areas(mask: np.ndarray) -> dict[str, object]:
+    """Shares of a mask that are gas and tube, for truth.csv."""
+    return {
+        'gas_area': round(float((mask == GAS).mean()), 6),
+        'tube_area': round(float((mask == TUBE).mean()), 6),
+    }
 
 
 def blank_edges(
@@ -344,33 +292,3 @@ def blank_edges(
     if black.any():
         image[black > 0] = 0
         mask[black > 0] = BACKGROUND
-
-
-def _areas(mask: np.ndarray) -> dict[str, object]:
-    return {
-        'gas_area': round(float((mask == GAS).mean()), 6),
-        'tube_area': round(float((mask == TUBE).mean()), 6),
-    }
-
-
-def _truth(
-    parameters: CampaignParameters, setup: _Setup, vent: plume.Vent, gas: Gas
-) -> dict[str, object]:
-    models, view = parameters.simulation, setup.views[gas]
-    free, trickle = parameters.gas_free, setup.style.trickle
-    seconds = plume.open_time(vent.log_release, models.plume) / 30
-    volume = models.rumen.reference_ml[gas] * math.exp(vent.log_release)
-    rate = (
-        flow_sccm(vent.log_release, models.plume) / 60 if trickle else volume / seconds
-    )
-    return {
-        'release_ml': 0.0 if free else '' if trickle else round(volume, 5),
-        'release_ml_s': 0.0 if free else round(rate, 5),
-        'log_release': '' if free else round(vent.log_release, 5),
-        'mode': 'trickle' if trickle else 'vent',
-        'phase': '' if trickle else round(vent.phase, 4),
-        'time_since_open_s': '' if free or trickle else round(vent.phase * seconds, 4),
-        'background': view.scene.style,
-        'gas_sign': view.exposure.sign,
-        'tube_side': 'right' if view.scene.pose.mirrored else 'left',
-    }

@@ -13,17 +13,11 @@ MIDDLE_PH, HALF_RANGE_PH = 5.75, 0.75
 
 @dataclass(frozen=True)
 class Run:
-    """One vessel's run.
+    """One vessel's run."""
 
-    Attributes:
-        ph: pH of the vessel.
-        activity: Deviation of log release shared by both gases.
-        deviation: Deviation of log release of each gas.
-    """
-
-    ph: float
-    activity: float
-    deviation: dict[Gas, float]
+    ph: float  #: pH of the vessel
+    activity: float  #: deviation of log release shared by both gases
+    deviation: dict[Gas, float]  #: deviation of log release of each gas
 
 
 def draw_run(seed: int, *, vessel: int, ph: float, parameters: RumenParameters) -> Run:

@@ -20,42 +20,27 @@ HEIGHT, WIDTH = DETECTOR_SHAPE
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the tube is.
+    """Where the tube is."""
 
-    Attributes:
-        tip: x and y of the tube's tip, px.
-        angle: Its direction, radians, positive downwards.
-        height: Its outer diameter, px.
-        visible: False where the tube ends outside the view.
-        mirrored: True for a tube at the right edge.
-        collar: Length of a wider part at the edge of the view, px.
-    """
-
-    tip: tuple[float, float]
-    angle: float
-    height: float
-    visible: bool
-    mirrored: bool
-    collar: float = 0.0
+    tip: tuple[float, float]  #: x and y of the tube's tip, px
+    angle: float  #: its direction, radians, positive downwards
+    height: float  #: its outer diameter, px
+    visible: bool  #: False where the tube ends outside the view
+    mirrored: bool  #: True for a tube at the right edge
+    collar: float = 0.0  #: length of a wider part at the edge of the view, px
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A run's scene before one camera.
+    """A run's scene before one camera."""
 
-    Attributes:
-        style: Key of ``SceneParameters.levels``.
-        background: Gray levels without gas and tube, float32 (240, 320).
-        pose: Where the tube is.
-        tube_distance: Signed distance to the tube's outline, px, negative inside.
-        tube_gray: How much the tube differs from its background, gray levels, over
-            the tube (240, 320), without sign.
-    """
-
-    style: str
-    background: np.ndarray
-    pose: Pose
+    style: str  #: key of ``SceneParameters.levels``
+    background: np.ndarray  #: gray levels without gas and tube, float32 (240, 320)
+    pose: Pose  #: where the tube is
+    #: signed distance to the tube's outline, px, negative inside
     tube_distance: np.ndarray
+    #: how much the tube differs from its background, gray levels, over the tube (240,
+    #: 320), without sign
     tube_gray: np.ndarray
 
 

@@ -1,9 +1,8 @@
 """The files of one vessel: frames, masks, clips, column densities, and their rows."""
 
-import csv
-import json
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+import dataclasses
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,14 @@ import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GAS, HEALTH_CLASSES, TUBE, health_class
+from fume_mm.io.images import write_png
+from fume_mm.structures import HEALTH_CLASSES, Gas, health_class
 
 from .copies import augment
+from .parameters import FRAMES_PER_SECOND
 from .plan import Vessel
 from .presets import CampaignParameters
-from .render import Rendered, render_clip, render_vessel
+from .render import Rendered, areas, render_clip, render_vessel
 from .seeding import stream
 
 ANNOTATION_COLUMNS = (
@@ -56,74 +57,59 @@ TRUTH_COLUMNS = (
 FOLDERS = ('frames', 'masks', 'clips', 'column')
 #: ppm m of one count in a column density's 16-bit PNG; it ends at 65,535 counts.
 COLUMN_UNIT = {'co2': 0.01, 'ch4': 0.2}
-FRAMES_PER_SECOND = 30
-
 Job = tuple[Path, CampaignParameters, int, Vessel]
-Rows = list[dict[str, Any]]
+Row = dict[str, Any]
 
 
-def write_vessel(job: Job) -> tuple[int, Rows]:
+def write_vessel(job: Job) -> tuple[int, list[Row]]:
     """Write a vessel's files; returns its index and a row for each labelled frame."""
-    out, parameters, seed, vessel = job
-    if parameters.video_seconds:
-        return vessel.index, [
-            row
-            for frame, gases in enumerate(vessel.present)
-            for gas, there in gases.items()
-            if there
-            for row in _write_clip(job, frame, gas)
-        ]
-    rows: Rows = []
-    frames = render_vessel(
-        parameters,
-        seed=seed,
-        vessel=vessel.index,
-        ph=vessel.ph,
-        present=vessel.present,
-    )
-    for original in frames:
-        sample_id = f'{vessel.vessel_id}_f{original.frame:02d}'
-        gas = original.gas
-        for copy in range(vessel.copies[original.frame][gas]):
-            image, mask = original.image, original.mask
-            name = f'{sample_id}_{gas}.png'
-            if parameters.copies > 1:
-                name = f'{sample_id}_a{copy:02d}_{gas}.png'
-            if copy:
-                image, mask = _copy(original, copy, seed=seed, vessel=vessel.index)
-            paths = f'frames/{gas}/{name}', f'masks/{gas}/{name}'
-            write_png(out / paths[0], image)
-            write_png(out / paths[1], mask)
-            row = _row(vessel, original, sample_id, paths, copy)
-            if copy:
-                row['gas_area'] = round(float((mask == GAS).mean()), 6)
-                row['tube_area'] = round(float((mask == TUBE).mean()), 6)
-            elif parameters.truth:
-                row['column_path'] = _write_column(out, name, original)
-            rows.append(row)
+    _, parameters, _, vessel = job
+    if not parameters.video_seconds:
+        return vessel.index, list(_write_stills(job))
+    rows: list[Row] = []
+    for frame, sample in enumerate(vessel.copies):
+        for gas, copies in sample.items():
+            if copies:
+                rows += _write_clip(job, frame, gas)
     return vessel.index, rows
 
 
-def _copy(
-    original: Rendered, copy: int, *, seed: int, vessel: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _write_stills(job: Job) -> Iterator[Row]:
+    _, parameters, seed, vessel = job
+    for original in render_vessel(parameters, vessel, seed=seed):
+        sample_id, gas = f'{vessel.vessel_id}_f{original.frame:02d}', original.gas
+        for copy in range(vessel.copies[original.frame][gas]):
+            name = f'{sample_id}_{gas}.png'
+            if parameters.copies > 1:
+                name = f'{sample_id}_a{copy:02d}_{gas}.png'
+            yield _write_labelled(
+                job,
+                _copy(original, copy, seed, vessel) if copy else original,
+                sample_id=sample_id,
+                paths=(f'frames/{gas}/{name}', f'masks/{gas}/{name}'),
+                column=f'column/{gas}/{name}',
+                copy=copy,
+            )
+
+
+def _copy(original: Rendered, copy: int, seed: int, vessel: Vessel) -> Rendered:
     frame = 100 * original.frame + copy
-    return augment(
+    draw = partial(stream, seed, 'augmentation', vessel=vessel.index, frame=frame)
+    image, mask = augment(
         original.image,
         original.mask,
-        geometry=stream(seed, 'augmentation', vessel=vessel, frame=frame),
-        photometry=stream(
-            seed, 'augmentation', vessel=vessel, frame=frame, gas=original.gas
-        ),
+        geometry=draw(),
+        photometry=draw(gas=original.gas),
     )
+    truth = original.truth | areas(mask)
+    return dataclasses.replace(original, image=image, mask=mask, truth=truth)
 
 
-def _write_clip(job: Job, frame: int, gas: Any) -> Iterator[dict[str, Any]]:
+def _write_clip(job: Job, frame: int, gas: Gas) -> Iterator[Row]:
     out, parameters, seed, vessel = job
     clip = f'{vessel.vessel_id}_f{frame:02d}'
     folder = f'clips/{gas}/{clip}_{gas}'
-    for part in ('frames', 'masks'):
-        (out / folder / part).mkdir(parents=True, exist_ok=True)
+    (out / folder).mkdir(parents=True, exist_ok=True)
     video = out / f'{folder}.avi'
     # Motion JPEG in AVI needs no codec beyond OpenCV's own, and has no time stamp. In
     # colour: OpenCV 5.0 garbles the gray pictures that it writes itself.
@@ -139,36 +125,42 @@ def _write_clip(job: Job, frame: int, gas: Any) -> Iterator[dict[str, Any]]:
             f'{video} cannot be written as Motion JPEG; free the space or the '
             'permission, or install an OpenCV with video support.'
         )
-    rendered = render_clip(
-        parameters, seed=seed, vessel=vessel.index, ph=vessel.ph, frame=frame, gas=gas
-    )
+    rendered = render_clip(parameters, vessel, seed=seed, frame=frame, gas=gas)
     try:
         for number, taken in enumerate(rendered):
-            paths = (
-                f'{folder}/frames/{number:05d}.png',
-                f'{folder}/masks/{number:05d}.png',
-            )
             writer.write(cv2.cvtColor(taken.image, cv2.COLOR_GRAY2BGR))
-            write_png(out / paths[0], taken.image)
+            paths = tuple(f'{folder}/{x}/{number:05d}.png' for x in ('frames', 'masks'))
             if number % parameters.label_every:
+                write_png(out / paths[0], taken.image)
                 continue
-            write_png(out / paths[1], taken.mask)
             sample_id = f'{clip}_t{number:05d}'
-            row = _row(vessel, taken, sample_id, paths, 0)
-            if parameters.truth:
-                row['column_path'] = _write_column(out, f'{sample_id}_{gas}.png', taken)
-            yield row
+            column = f'column/{gas}/{sample_id}_{gas}.png'
+            yield _write_labelled(
+                job, taken, sample_id=sample_id, paths=paths, column=column
+            )
     finally:
         writer.release()
 
 
-def _row(
-    vessel: Vessel,
+def _write_labelled(
+    job: Job,
     taken: Rendered,
+    *,
     sample_id: str,
-    paths: tuple[str, str],
-    copy: int,
-) -> dict[str, Any]:
+    paths: tuple[str, ...],
+    column: str,
+    copy: int = 0,
+) -> Row:
+    """Write frame, mask and, where asked for, the column density of an original."""
+    out, parameters, _, vessel = job
+    write_png(out / paths[0], taken.image)
+    write_png(out / paths[1], taken.mask)
+    unit = COLUMN_UNIT[taken.gas]
+    if copy or not parameters.truth:
+        column = ''
+    else:
+        counts = np.round(taken.column / np.float32(unit))
+        write_png(out / column, np.clip(counts, 0, 65_535).astype(np.uint16))
     class_id = health_class(vessel.ph)
     return {
         'split': vessel.split,
@@ -182,49 +174,6 @@ def _row(
         'frame_path': paths[0],
         'mask_path': paths[1],
         **taken.truth,
-        'column_path': '',
-        'column_ppm_m_per_count': COLUMN_UNIT[taken.gas],
+        'column_path': column,
+        'column_ppm_m_per_count': unit,
     }
-
-
-def _write_column(out: Path, name: str, taken: Rendered) -> str:
-    counts = np.round(taken.column / np.float32(COLUMN_UNIT[taken.gas]))
-    path = f'column/{taken.gas}/{name}'
-    write_png(out / path, np.clip(counts, 0, 65_535).astype(np.uint16))
-    return path
-
-
-def write_png(path: Path, image: np.ndarray) -> None:
-    """Write an 8- or 16-bit image."""
-    _, data = cv2.imencode('.png', image)
-    path.write_bytes(data.tobytes())
-
-
-def write_json(path: Path, content: Any, *, indent: int | None = 2) -> None:
-    """Write JSON as a whole: a crash leaves the former content, not half of it."""
-    part = path.with_name(f'{path.name}.part')
-    part.write_text(json.dumps(content, indent=indent) + '\n', encoding='utf-8')
-    part.replace(path)
-
-
-def write_tables(
-    tables: dict[Path, tuple[str, ...]],
-    rows: Iterable[tuple[tuple[Path, ...], dict[str, Any]]],
-) -> None:
-    """Write several CSVs in one pass, so that no table is ever whole in memory.
-
-    Args:
-        tables: Columns of each.
-        rows: For each row, the paths of the tables that it goes to, and itself.
-    """
-    with ExitStack() as stack:
-        writers = {}
-        for path, columns in tables.items():
-            file = stack.enter_context(path.open('w', newline='', encoding='utf-8'))
-            writers[path] = csv.DictWriter(
-                file, columns, extrasaction='ignore', lineterminator='\n'
-            )
-            writers[path].writeheader()
-        for paths, row in rows:
-            for path in paths:
-                writers[path].writerow(row)

@@ -70,13 +70,8 @@ def render(preset: CampaignParameters, seed: int, vessels: int) -> list[Rendered
     """Frames of both gases of a preset's first vessels, one sample each."""
     frames: list[Rendered] = []
     for vessel in plan_vessels(preset, seed=seed)[:vessels]:
-        frames += render_vessel(
-            preset,
-            seed=seed,
-            vessel=vessel.index,
-            ph=vessel.ph,
-            present=[{'co2': True, 'ch4': True}],
-        )
+        one = dataclasses.replace(vessel, copies=[dict.fromkeys(GASES, 1)])
+        frames += render_vessel(preset, one, seed=seed)
     return frames
 
 
@@ -117,9 +112,7 @@ def strip(seed: int, mode: str) -> np.ndarray:
     for vessel in plan_vessels(preset, seed=seed):
         rows = []
         for gas in GASES:
-            clip = render_clip(
-                preset, seed=seed, vessel=vessel.index, ph=vessel.ph, frame=0, gas=gas
-            )
+            clip = render_clip(preset, vessel, seed=seed, frame=0, gas=gas)
             frames = [next(clip)]
             if frames[0].truth['mode'] != mode:
                 break

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from fume_mm.errors import UserError, run_cli
 from fume_mm.simulation import PRESETS, Rendered, plan_vessels, render_vessel
-from fume_mm.structures import GAS, TUBE
+from fume_mm.structures import GAS, GASES, TUBE
 
 Ranges = dict[str, tuple[float, float]]
 
@@ -247,10 +247,8 @@ def simulated(preset: str, *, frames: int, seed: int) -> Iterator[Rendered]:
         parameters = dataclasses.replace(parameters, counts=None, vessels=frames)
     made = 0
     for vessel in plan_vessels(parameters, seed=seed):
-        present = [{'co2': True, 'ch4': True}]
-        for frame in render_vessel(
-            parameters, seed=seed, vessel=vessel.index, ph=vessel.ph, present=present
-        ):
+        one = dataclasses.replace(vessel, copies=[dict.fromkeys(GASES, 1)])
+        for frame in render_vessel(parameters, one, seed=seed):
             if made == frames:
                 return
             made += 1

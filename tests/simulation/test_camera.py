@@ -12,7 +12,6 @@ from fume_mm.simulation.camera import (
     contrast_gray,
     draw_exposure,
     draw_pattern,
-    emissivity,
     expose,
     gas_contrast,
 )
@@ -22,12 +21,12 @@ from fume_mm.structures import GASES, Gas
 
 MODELS = SimulationParameters()
 COLUMNS = np.array([0.0, 1.0, 10.0, 100.0, 1e3, 1e4])
-GAS = {'k': 1e-3, 'line_exponent': 0.65}
+CAMERA = dataclasses.replace(MODELS.camera['ch4'], k=1e-3, line_exponent=0.65)
 
 
 def contrast(background: float, gas: float) -> np.ndarray:
     return gas_contrast(
-        COLUMNS, background_kelvin=np.array(background), gas_kelvin=gas, **GAS
+        COLUMNS, background=np.array(background), gas=gas, camera=CAMERA
     )
 
 
@@ -43,7 +42,11 @@ def scene_and_exposure(gas: Gas, seed: int) -> tuple[Scene, Exposure]:
 
 @pytest.mark.parametrize('exponent', [0.6, 1.0])
 def test_emissivity_at_unit_optical_depth(exponent: float) -> None:
-    share = emissivity(np.array([500.0]), k=2e-3, line_exponent=exponent)
+    camera = dataclasses.replace(CAMERA, k=2e-3, line_exponent=exponent)
+    # Of 1 K of difference, the share that the gas takes from its background.
+    share = gas_contrast(
+        np.array([500.0]), background=np.zeros(1), gas=1.0, camera=camera
+    )
     assert share == pytest.approx([1 - 1 / math.e])
 
 
@@ -61,7 +64,7 @@ def test_contrast_grows_with_the_column_and_saturates() -> None:
     warm = contrast(295.0, 298.0)
     assert (np.diff(warm) > 0).all()
     dense = gas_contrast(
-        np.array([1e9]), background_kelvin=np.array(295.0), gas_kelvin=298.0, **GAS
+        np.array([1e9]), background=np.array(295.0), gas=298.0, camera=CAMERA
     )
     assert dense == pytest.approx([3.0])
     assert (warm < 3).all()
@@ -78,7 +81,6 @@ def test_gas_shows_with_the_sign_of_the_exposure(gas: Gas) -> None:
             np.ones((240, 320), np.float32),
             scene=dataclasses.replace(scene, background=middle),
             exposure=exposure,
-            parameters=MODELS.camera[gas],
         )
         assert (np.sign(shown) == exposure.sign).all()
         signs.add(exposure.sign)
@@ -104,7 +106,6 @@ def test_a_frame_is_decided_by_its_noise_stream(
             scene=scene,
             exposure=exposure,
             pattern=draw_pattern(np.random.default_rng(7)),
-            parameters=MODELS.camera['ch4'],
             rng=np.random.default_rng(noise),
             factor=factor,
         )
@@ -123,7 +124,6 @@ def test_overlay_is_drawn_where_the_run_has_one() -> None:
             scene=scene,
             exposure=dataclasses.replace(exposure, hud=hud, quality=100),
             pattern=draw_pattern(np.random.default_rng(7)),
-            parameters=MODELS.camera['co2'],
             rng=np.random.default_rng(0),
             factor=1,
         ).astype(int)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fume_mm.simulation import PRESETS, SimulationParameters, render_vessel
+from fume_mm.simulation import PRESETS, SimulationParameters, Vessel, render_vessel
 from fume_mm.simulation.hud import Bar, Hud, covered, draw_hud, paint
 from fume_mm.structures import BACKGROUND
 
@@ -78,12 +78,6 @@ def test_nobody_labels_what_an_overlay_hides(monkeypatch: pytest.MonkeyPatch) ->
     plain = dataclasses.replace(PRESETS['benchmark'], vessels=6)
     where = covered(FULL, (480, 640))
     for vessel in range(6):
-        frames = render_vessel(
-            plain,
-            seed=1,
-            vessel=vessel,
-            ph=5.6,
-            present=[{'co2': True, 'ch4': True}],
-        )
-        for frame in frames:
+        shown = Vessel(vessel, 5.6, 'train', [{'co2': 1, 'ch4': 1}])
+        for frame in render_vessel(plain, shown, seed=1):
             assert (frame.mask[where] == BACKGROUND).all()

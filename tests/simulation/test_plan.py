@@ -78,7 +78,7 @@ def test_presence_does_not_tell_the_ph(name: str) -> None:
     both: Counter[float] = Counter()
     samples: Counter[float] = Counter()
     for vessel in plan_vessels(PRESETS[name], seed=0):
-        for present in vessel.present:
+        for present in vessel.copies:
             samples[vessel.ph] += 1
             both[vessel.ph] += all(present.values())
     share = both.total() / samples.total()

@@ -8,13 +8,13 @@ import pytest
 
 from fume_mm.simulation import PlumeParameters
 from fume_mm.simulation.plume import (
+    Jet,
     Style,
     Vent,
     column_density,
     draw_phase,
     draw_style,
     open_time,
-    travelled,
 )
 
 # Without chance, draught and eddies: what is left can be computed by hand.
@@ -60,13 +60,13 @@ def calm_column(log_release: float, phase: float = 1.0) -> np.ndarray:
 
 def test_distance_of_a_puff_by_hand() -> None:
     # s0 (sqrt(1 + 2 v a / s0) - 1) with s0 = 2, v = 3, a = 8: 2 (sqrt(25) - 1)
-    assert travelled(np.array([8.0]), velocity=3, s0=2) == pytest.approx([8.0])
+    assert Jet(velocity=3, s0=2).travelled(np.array([8.0])) == pytest.approx([8.0])
 
 
 def test_nothing_slows_down_in_the_laminar_part() -> None:
     ages = np.array([0.0, 1.0, 2.0, 10.0])
     # 6 px take 2 frames at 3 px/frame; the other 8 frames go as above.
-    distances = travelled(ages, velocity=3, s0=2, laminar=6)
+    distances = Jet(velocity=3, s0=2, laminar=6).travelled(ages)
     assert distances == pytest.approx([0.0, 3.0, 6.0, 14.0])
 
 

@@ -7,11 +7,17 @@ import cv2
 import numpy as np
 import pytest
 
-from fume_mm.simulation import CampaignParameters, Rendered, camera, render_vessel
+from fume_mm.simulation import (
+    CampaignParameters,
+    Rendered,
+    Vessel,
+    camera,
+    render_vessel,
+)
 from fume_mm.simulation.rumen import log_relative_release
 from fume_mm.structures import BACKGROUND, GAS, GASES, TUBE, Gas
 
-BOTH: dict[Gas, bool] = {'co2': True, 'ch4': True}
+BOTH: dict[Gas, int] = {'co2': 1, 'ch4': 1}
 
 
 def render(
@@ -20,15 +26,13 @@ def render(
     ph: float = 5.9,
     vessel: int = 0,
     samples: int = 1,
-    present: dict[Gas, bool] = BOTH,
+    copies: dict[Gas, int] = BOTH,
 ) -> list[Rendered]:
     return list(
         render_vessel(
             parameters or CampaignParameters(),
+            Vessel(vessel, ph, 'train', [copies] * samples),
             seed=5,
-            vessel=vessel,
-            ph=ph,
-            present=[present] * samples,
         )
     )
 
@@ -118,12 +122,12 @@ def test_one_activity_moves_both_gases_of_a_run() -> None:
 
 
 def test_only_the_gases_that_a_sample_has_are_rendered() -> None:
-    frames = render(present={'co2': False, 'ch4': True}, samples=2)
+    frames = render(copies={'co2': 0, 'ch4': 1}, samples=2)
     assert [(frame.frame, frame.gas) for frame in frames] == [(0, 'ch4'), (1, 'ch4')]
 
 
 def test_a_frame_does_not_depend_on_which_others_exist() -> None:
-    alone = render(present={'co2': False, 'ch4': True})
+    alone = render(copies={'co2': 0, 'ch4': 1})
     beside = render(samples=2)
     np.testing.assert_array_equal(alone[0].image, beside[1].image)
 

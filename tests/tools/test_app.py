@@ -379,14 +379,7 @@ def test_examples_are_what_their_readme_says():
     parameters = app.example_parameters()
     assert parameters.name == PRESETS[app.PRESET].name
     vessel = plan_vessels(parameters, seed=app.SEED)[app.VESSEL]
-    rendered = render_vessel(
-        parameters,
-        seed=app.SEED,
-        vessel=vessel.index,
-        ph=vessel.ph,
-        present=vessel.present,
-    )
-    for frame in rendered:
+    for frame in render_vessel(parameters, vessel, seed=app.SEED):
         path = app.EXAMPLES / f'simulated_healthy_{frame.gas}.png'
         difference = cv2.imread(str(path), -1).astype(int) - frame.image
         assert np.abs(difference).mean() < 0.5
