@@ -32,7 +32,7 @@ from threadpoolctl import threadpool_limits
 
 from fume_mm.errors import UserError
 from fume_mm.io.files import read_json, write_json
-from fume_mm.structures import SPLITS
+from fume_mm.structures import GASES, SPLITS
 
 from .card import Counts, data_card
 from .parameters import SIMULATOR_VERSION
@@ -169,6 +169,10 @@ def write_campaign(
                 shutil.rmtree(parts)
             write_json(out / PARTIAL, identity)
             _remove_contents(out)
+            folders = ['clips'] if parameters.video_seconds else ['frames', 'masks']
+            for folder in [*folders, *['column'] * parameters.truth]:
+                for gas in GASES:
+                    (out / folder / gas).mkdir(parents=True)
             parts.mkdir()
         for path in filter(_is_left, out.rglob('*.part')):
             path.unlink()

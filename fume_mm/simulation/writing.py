@@ -109,7 +109,8 @@ def _write_clip(job: Job, frame: int, gas: Gas) -> Iterator[Row]:
     out, parameters, seed, vessel = job
     clip = f'{vessel.vessel_id}_f{frame:02d}'
     folder = f'clips/{gas}/{clip}_{gas}'
-    (out / folder).mkdir(parents=True, exist_ok=True)
+    for part in ('frames', 'masks'):
+        (out / folder / part).mkdir(parents=True, exist_ok=True)
     video = out / f'{folder}.avi'
     # Motion JPEG in AVI needs no codec beyond OpenCV's own, and has no time stamp. In
     # colour: OpenCV 5.0 garbles the gray pictures that it writes itself.
