@@ -80,10 +80,10 @@ def message(text: str) -> str:
     return f'<div class="error" role="alert">{html.escape(text)}</div>'
 
 
-def summary(report: Any) -> str:
-    """Verdict, areas and notes of a :class:`app_analysis.Report` as HTML."""
+def summary(result: Any) -> str:
+    """Verdict, areas and notes of a :class:`app_analysis.AnalysisResult` as HTML."""
     rows = []
-    for gas, name, pixels, share in report.areas:
+    for gas, name, pixels, share in result.areas:
         colour = SEG_PALETTE[SEG_CLASSES.index(name)]
         swatch = f'<span class="swatch" style="background: rgb{colour}"></span>'
         count = '' if pixels is None else f'{pixels:,}'
@@ -91,15 +91,15 @@ def summary(report: Any) -> str:
             f'<tr><td>{gas}</td><td>{swatch}{name}</td>'
             f'<td class="number">{count}</td><td class="number">{share:.2%}</td></tr>'
         )
-    count = '' if report.clip else 'pixels'
+    count = '' if result.clip else 'pixels'
     table = (
         '<table class="areas"><tr><th>gas</th><th>area</th>'
         f'<th class="number">{count}</th><th class="number">of the frame</th></tr>'
         f'{"".join(rows)}</table>'
     )
-    notes = ''.join(f'<li>{html.escape(note)}</li>' for note in report.notes)
+    notes = ''.join(f'<li>{html.escape(note)}</li>' for note in result.notes)
     return (
-        f'<div class="verdict">{html.escape(report.headline)}</div>'
+        f'<div class="verdict">{html.escape(result.headline)}</div>'
         f'{table if rows else ""}<ul>{notes}</ul>'
     )
 
@@ -108,14 +108,14 @@ def introduction(inferencer: Any, notice: str) -> str:
     """What stands above the page, as HTML: what it is, of what, and what it is not."""
     given = (inferencer.model_name, inferencer.weights_name)
     name = html.escape(', '.join(Path(path).name for path in given if path))
-    said = inferencer.training_data
-    said = f' Training data: {html.escape(said)}.' if said else ''
+    data = inferencer.training_data
+    data = f' Training data: {html.escape(data)}.' if data else ''
     return (
         '<h1>Rumen gas in infrared frames</h1>'
         '<p>Drop a CO2 frame or clip, a CH4 one, or both of the same vessel. A gas '
         'that was not recorded is left out.</p>'
         f'<div class="notice"><b>{html.escape(notice)}</b><br>'
-        f'Model: {name}.{said}</div>'
+        f'Model: {name}.{data}</div>'
     )
 
 
@@ -181,7 +181,7 @@ def build(
         examples: As :func:`example_rows` gives them.
     """
     import gradio as gr
-    from app_analysis import NOTICE, Report, analyse, prune
+    from app_analysis import NOTICE, AnalysisResult, analyse, prune
     from app_uploads import Limits
 
     limits = limits or Limits()
@@ -193,19 +193,19 @@ def build(
         'elem_classes': 'picture',
     }
 
-    def shown(report: Report | None) -> Iterator[Any]:
+    def shown(result: AnalysisResult | None) -> Iterator[Any]:
         """Updates of what shows results, in the order of ``outputs``."""
         yield gr.update(visible=False)
-        yield gr.update(visible=report is not None)
-        yield '' if report is None else summary(report)
-        scores = None if report is None else report.scores
+        yield gr.update(visible=result is not None)
+        yield '' if result is None else summary(result)
+        scores = None if result is None else result.scores
         yield gr.update(value=scores or None, visible=bool(scores))
         for kind in ('overlays', 'masks'):
             for gas in GASES:
-                image = None if report is None else getattr(report, kind).get(gas)
+                image = None if result is None else getattr(result, kind).get(gas)
                 yield gr.update(value=image, visible=image is not None)
         for kind in ('video', 'timeline', 'archive'):
-            path = None if report is None else getattr(report, kind)
+            path = None if result is None else getattr(result, kind)
             yield gr.update(value=path and str(path), visible=path is not None)
 
     def run(
@@ -218,7 +218,7 @@ def build(
         work = Path(tempfile.mkdtemp(prefix='fume_', dir=folder))
         given = {'co2': co2, 'ch4': ch4}
         try:
-            report = analyse(
+            result = analyse(
                 inferencer,
                 given,
                 out_dir=work / 'fume_results',
@@ -227,7 +227,7 @@ def build(
             )
         except UserError as error:
             return [gr.update(value=message(str(error)), visible=True), *shown(None)]
-        return [gr.update(value='', visible=False), *shown(report)]
+        return [gr.update(value='', visible=False), *shown(result)]
 
     with gr.Blocks(
         title='Rumen gas in infrared frames',

@@ -5,6 +5,7 @@ import math
 import shutil
 import zipfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from app_uploads import Limits, check_clips, kind_of
 
 from fume_mm.drawing import overlay
 from fume_mm.errors import UserError
-from fume_mm.inference.inferencer import DualGasInferencer, Prediction
+from fume_mm.inference.inferencer import DualGasInferencer
 from fume_mm.inference.samples import SampleFrames
 from fume_mm.inference.video import annotate as video
 from fume_mm.inference.writer import ResultWriter
 from fume_mm.io.files import make_folder
-from fume_mm.structures import GAS_LABELS, GASES, HEALTH_CLASSES, SEG_CLASSES
+from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
 from fume_mm.structures import SEG_PALETTE as PALETTE
 
 NOTICE = (
@@ -40,7 +41,7 @@ PREVIEW_WIDTH, PREVIEW_RATE = 800, 15.0
 
 
 @dataclass
-class Report:
+class AnalysisResult:
     """What the page shows of one run.
 
     Attributes:
@@ -75,7 +76,7 @@ def analyse(
     out_dir: str | Path,
     limits: Limits | None = None,
     offset: float = 0.0,
-) -> Report:
+) -> AnalysisResult:
     """Check what was uploaded, run the model, write and pack the results.
 
     Args:
@@ -100,8 +101,8 @@ def analyse(
                 'nothing was uploaded; give a CO2 frame or clip, a CH4 one, or both.'
             )
         if len(set(kinds.values())) > 1:
-            told = ', '.join(f'{GAS_LABELS[gas]} is a {kinds[gas]}' for gas in kinds)
-            raise UserError(f'{told}; give two frames or two clips.')
+            text = ', '.join(f'{GAS_LABELS[gas]} is a {kinds[gas]}' for gas in kinds)
+            raise UserError(f'{text}; give two frames or two clips.')
         if 'clip' in kinds.values():
             check_clips(paths, limits, offset)
             return _of_clips(inferencer, paths, out_dir, offset)
@@ -127,7 +128,7 @@ def _about(inferencer: DualGasInferencer) -> dict[str, Any]:
 
 def _of_frames(
     inferencer: DualGasInferencer, paths: Mapping[str, Path], out_dir: Path
-) -> Report:
+) -> AnalysisResult:
     (prediction,) = inferencer.stream(
         co2=paths.get('co2'), ch4=paths.get('ch4'), pbar=False
     )
@@ -136,34 +137,29 @@ def _of_frames(
     sample = SampleFrames(result.name, names)
     title = ', '.join(names.values())
     about = _about(inferencer)
-    with ResultWriter(out_dir, samples=[sample], about=about) as writer:
-        writer.write(
-            sample,
-            result,
-            handling=prediction.handling,
-            panel=inferencer.visualize(prediction, title=title),
-        )
+    with closing(ResultWriter(out_dir, samples=[sample], about=about)) as writer:
+        panel = inferencer.visualize(prediction, title=title)
+        writer.write(sample, result, panel=panel)
+    pixels, shares = result.areas(), result.shares()
     areas: list[tuple[str, str, int | None, float]] = [
-        (GAS_LABELS[gas], name, pixels, pixels / result.masks[gas].size)
-        for gas, counts in result.areas().items()
-        for name, pixels in counts.items()
-        if name != SEG_CLASSES[0]
+        (GAS_LABELS[gas], name, pixels[gas][name], shares[gas][name])
+        for gas in pixels
+        for name in SEG_CLASSES[1:]
     ]
-    scores = {}
-    if result.health_scores is not None:
-        told = result.health_scores.tolist()
-        scores = dict(zip(HEALTH_CLASSES, told, strict=True))
-    return Report(
+    scores = result.health_by_class()
+    return AnalysisResult(
         clip=False,
         headline=_headline(result.health_class, result.confidence),
         scores=scores,
         areas=areas,
-        notes=[*_health_notes(inferencer, scores), *_frame_notes(prediction)],
+        notes=[
+            *_health_notes(inferencer, scores),
+            *(f'{GAS_LABELS[gas]}: read as {x}.' for gas, x in result.read_as.items()),
+            *_absent(result.frames),
+        ],
         archive=_packed(out_dir),
         overlays={
-            gas: overlay(frame, result.masks[gas])
-            for gas, frame in prediction.frames.items()
-            if gas in result.masks
+            gas: overlay(result.frames[gas], mask) for gas, mask in result.masks.items()
         },
         masks={
             gas: np.array(PALETTE, np.uint8)[mask] for gas, mask in result.masks.items()
@@ -171,17 +167,9 @@ def _of_frames(
     )
 
 
-def _frame_notes(prediction: Prediction) -> list[str]:
-    notes = [
-        f'{GAS_LABELS[gas]}: read as {done}.'
-        for gas, done in prediction.handling.items()
-    ]
-    return notes + _absent(prediction.frames)
-
-
 def _of_clips(
     inferencer: DualGasInferencer, paths: dict[str, Path], out_dir: Path, offset: float
-) -> Report:
+) -> AnalysisResult:
     content = video.run_video(
         inferencer.predictor,
         co2=paths.get('co2'),
@@ -213,14 +201,14 @@ def _of_clips(
     if shown is None:
         notes.append(f'This page cannot play the video; it is {files["video"]}.')
     timeline = files.get('timeline')
-    return Report(
+    return AnalysisResult(
         clip=True,
         headline=_headline(verdict.get('class'), verdict.get('confidence')),
         scores=scores,
         areas=[
             (GAS_LABELS[gas], name, None, share)
-            for gas, told in content['gases'].items()
-            for name, share in (told['mean_share'] or {}).items()
+            for gas, stream in content['gases'].items()
+            for name, share in (stream['mean_share'] or {}).items()
         ],
         notes=notes,
         archive=archive,

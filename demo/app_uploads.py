@@ -6,7 +6,6 @@ what a clip says of its own length is not believed.
 """
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import cv2
 
 from fume_mm.errors import UserError
 from fume_mm.inference.video.clips import FASTEST, TOLERANCE
+from fume_mm.io.images import image_size
 
 #: First bytes of containers, and how far into the file they begin.
 CONTAINERS = (
@@ -82,19 +82,7 @@ def kind_of(path: Path, limits: Limits) -> str:
 
 def _check_frame(path: Path, limits: Limits) -> None:
     """Refuse a frame that is too large, before it is decoded."""
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                width, height = image.size
-    except Image.DecompressionBombError:
-        width = height = limits.frame_pixels
-    except (OSError, ValueError, SyntaxError) as error:
-        raise UserError(
-            f'{path}: is not an image that can be read; save it again, as PNG.'
-        ) from error
+    width, height = image_size(path)
     if width * height > limits.frame_pixels:
         raise UserError(
             f'{path}: has more than {limits.frame_pixels / 1e6:g} megapixels, the most '
@@ -139,7 +127,7 @@ def _measured(path: Path, limits: Limits) -> tuple[float, float]:
                 f'{path}: is {size[0]:.0f}x{size[1]:.0f}, and this page takes clips up '
                 f'to {limits.clip_pixels / 1e6:.1f} megapixels; make it smaller.'
             )
-        told, rate = (
+        count, rate = (
             capture.get(key) for key in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS)
         )
         if not 0 < rate <= FASTEST:
@@ -159,9 +147,9 @@ def _measured(path: Path, limits: Limits) -> tuple[float, float]:
     if not frames:
         raise UserError(f'{path}: no frame of it can be decoded; record it again.')
     # some containers only estimate the number
-    if told < 2**40 and told - frames > max(2, 0.02 * frames):
+    if count < 2**40 and count - frames > max(2, 0.02 * frames):
         raise UserError(
-            f'{path}: breaks off after {frames} of {told:.0f} frames; copy or record '
+            f'{path}: breaks off after {frames} of {count:.0f} frames; copy or record '
             'it again.'
         )
     return max(last - first, (frames - 1) / rate) + 1 / rate, rate

@@ -1,8 +1,8 @@
 r"""What a model says of CO2 frames, CH4 frames, or both: of one vessel or of many.
 
-Of one sample it writes <gas>_mask.png (0 background, 1 tube, 2 gas), panel.png and
-prediction.json. Of two folders, or a folder or CSV given as --inputs, it writes
-masks/<name>_<gas>.png, panels/<name>.png, results.json and results.csv.
+Writes masks/<name>_<gas>.png (0 background, 1 tube, 2 gas), panels/<name>.png,
+results.json and results.csv. <name> is what the frames' file names share, or the
+sample_id of a CSV.
 
 Examples:
     python demo/image_demo.py --co2 demo/examples/simulated_acidotic_co2.png \
@@ -14,7 +14,6 @@ Examples:
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,7 @@ def parse_args() -> argparse.Namespace:
         '--out-dir', metavar='DIR', type=Path, required=True, help='where to write'
     )
     parser.add_argument(
-        '--no-panels',
-        action='store_true',
-        help='of many samples: masks and tables only',
+        '--no-panels', action='store_true', help='write masks and tables only'
     )
     parser.add_argument(
         '--batch-size',
@@ -73,83 +70,25 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def lines(content: dict[str, Any]) -> list[str]:
-    """What is printed of a prediction."""
+def lines(result: Any) -> list[str]:
+    """The areas and the health of one sample, as text."""
     text = []
+    shares = result.shares()
     for gas in GASES:
-        mask = content['masks'].get(gas)
-        if not content['frames'][gas]:
+        if gas not in result.frames:
             text.append(f'{GAS_LABELS[gas]}: not given')
-        elif mask:
-            shares = [f'{name} {mask["share"][name]:.2%}' for name in SEG_CLASSES[1:]]
-            size = f'{mask["width"]}x{mask["height"]}'
-            text.append(f'{GAS_LABELS[gas]}: {", ".join(shares)} of {size} pixels')
-            if gas in content['read_as']:
-                text[-1] += f' ({content["read_as"][gas]})'
-    if content['health']:
-        scores = content['health']['probabilities'].items()
-        shown = ', '.join(f'{name} {score:.1%}' for name, score in scores)
-        text.append(f'health: {content["health"]["class"]} ({shown})')
+        elif gas in shares:
+            parts = [f'{name} {shares[gas][name]:.2%}' for name in SEG_CLASSES[1:]]
+            height, width = result.masks[gas].shape
+            text.append(f'{GAS_LABELS[gas]}: {", ".join(parts)} of {width}x{height}')
+            text[-1] += ' pixels'
+            if gas in result.read_as:
+                text[-1] += f' ({result.read_as[gas]})'
+    scores = result.health_by_class()
+    if scores:
+        parts = [f'{name} {score:.1%}' for name, score in scores.items()]
+        text.append(f'health: {result.health_class} ({", ".join(parts)})')
     return text
-
-
-def predict_one(
-    inferencer: Any, given: dict[str, str], args: argparse.Namespace
-) -> None:
-    """Predict one sample and write what belongs to it."""
-    from fume_mm.io.files import disk_errors, make_folder
-    from fume_mm.io.images import write_png
-
-    (prediction,) = inferencer.stream(**given)
-    told = prediction.result.to_dict()
-    title = ', '.join(Path(path).name for path in given.values())
-    panel = inferencer.visualize(prediction, title=title)
-    content = {
-        'config': inferencer.model_name,
-        'checkpoint': inferencer.weights_name,
-        'training_data': inferencer.training_data,
-        'frames': prediction.sample.paths(),
-        'read_as': prediction.handling,
-        'health': told['health'],
-        'masks': told['masks'],
-        'seconds': told['seconds'],
-    }
-    out = make_folder(args.out_dir)
-    masks = {f'{gas}_mask.png': mask for gas, mask in prediction.result.masks.items()}
-    names = [*masks, 'panel.png', 'prediction.json']
-    frames = {Path(path).resolve() for path in given.values()}
-    for name in names:
-        if (out / name).resolve() in frames:
-            raise UserError(
-                f'{out / name}: is the frame itself, and a result would replace it; '
-                'choose another --out-dir.'
-            )
-    with disk_errors(out):
-        for name, mask in masks.items():
-            write_png(out / name, mask)
-        write_png(out / 'panel.png', panel)
-        text = json.dumps(content, indent=2) + '\n'
-        (out / 'prediction.json').write_text(text, encoding='utf-8')
-    print('\n'.join(lines(content)))
-    print(f'written: {out}/{{{",".join(names)}}}')
-
-
-def predict_many(
-    inferencer: Any, given: dict[str, str], args: argparse.Namespace
-) -> None:
-    """Predict all samples of folders or a CSV; files are written on the way."""
-    count = 0
-    for _ in inferencer.stream(
-        args.inputs,
-        **given,
-        split=args.split,
-        out_dir=args.out_dir,
-        panels=not args.no_panels,
-    ):
-        count += 1
-    names = ['masks', 'results.json', 'results.csv']
-    names[1:1] = [] if args.no_panels else ['panels']
-    print(f'{count} samples; written: {args.out_dir}/{{{",".join(names)}}}')
 
 
 def main() -> None:
@@ -158,14 +97,11 @@ def main() -> None:
     given = {gas: getattr(args, gas) for gas in GASES if getattr(args, gas)}
     if args.split is not None and args.inputs is None:
         raise UserError('--split is for a campaign given as --inputs; leave it out.')
-    many = args.inputs is not None or any(Path(x).is_dir() for x in given.values())
-    if args.no_panels and not many:
-        raise UserError('--no-panels is for folders and CSVs; leave it out.')
     from fume_mm.apis import DualGasInferencer
     from fume_mm.inference.samples import gather
 
     # before the model is loaded, which takes seconds
-    gather(args.inputs, **given, split=args.split)
+    samples = gather(args.inputs, **given, split=args.split)
     inferencer = DualGasInferencer(
         args.config, args.checkpoint, device=args.device, batch_size=args.batch_size
     )
@@ -174,7 +110,15 @@ def main() -> None:
             f'no model given: {inferencer.weights_name}, trained on '
             f'{inferencer.training_data} frames (demo/weights/MODEL_CARD.md)'
         )
-    (predict_many if many else predict_one)(inferencer, given, args)
+    panels = not args.no_panels
+    for prediction in inferencer.stream(
+        args.inputs, **given, split=args.split, out_dir=args.out_dir, panels=panels
+    ):
+        if len(samples) == 1:
+            print('\n'.join(lines(prediction.result)))
+    names = ['masks', *['panels'] * panels, 'results.json', 'results.csv']
+    number = 'sample' if len(samples) == 1 else 'samples'
+    print(f'{len(samples)} {number}; written: {args.out_dir}/{{{",".join(names)}}}')
 
 
 if __name__ == '__main__':

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import Frame, read_gray
+from fume_mm.io.images import Frame, read_frame
 from fume_mm.structures import GASES
-from fume_mm.structures.dual_gas_result import DualGasResult
+from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
 
 from .graph import METADATA_KEY, GraphInfo
+from .predictor import frames_of
 
 
 class Engine(Protocol):
@@ -180,116 +181,93 @@ class ExportedModel:
     def __call__(
         self, co2: Frame | None = None, ch4: Frame | None = None
     ) -> DualGasResult:
-        """What the model says of one sample; frames as :func:`read_gray` takes them."""
-        given = dict(zip(GASES, (co2, ch4), strict=True))
-        if co2 is None and ch4 is None:
-            raise UserError(
-                'no frame was given; give a CO2 frame, a CH4 frame or both.'
-            )
-        start = time.perf_counter()
-        sample: dict[str, Any] = {'name': 'sample'}
-        for gas, frame in given.items():
-            if frame is not None:
-                sample[gas] = read_gray(frame, what=f'the {gas} frame')
-        seconds = time.perf_counter() - start
-        (result,) = self.predict([sample])
-        result.seconds['read'] = seconds
-        return result
+        """Predict one sample; frames as :func:`read_frame` takes them."""
+        return self.predict([{'name': 'sample', 'co2': co2, 'ch4': ch4}])[0]
 
     def predict(
         self, samples: Sequence[Mapping[str, Any]], probabilities: bool = False
     ) -> list[DualGasResult]:
-        """What the model says of each sample; see ``results.Predictor``."""
+        """See :meth:`.predictor.Predictor.predict`."""
         if not samples:
             return []
         start = time.perf_counter()
-        inputs = self._stack(samples)
-        found = self.engine.run(inputs, self._wanted(samples, probabilities))
+        loaded = [self._load(sample) for sample in samples]
+        read = time.perf_counter()
+        frames = [source['frames'] for source in loaded]
+        outputs = self.engine.run(
+            self._stack(frames), self._needed(frames, probabilities)
+        )
         results = [
-            self._result(sample, i, found, probabilities)
-            for i, sample in enumerate(samples)
+            self._result(sample, source, i, outputs, probabilities)
+            for i, (sample, source) in enumerate(zip(samples, loaded, strict=True))
         ]
-        share = (time.perf_counter() - start) / len(samples)
+        infer = time.perf_counter() - read
         for result in results:
-            result.seconds['infer'] = share
+            result.seconds['read'] = (read - start) / len(samples)
+            result.seconds['infer'] = infer / len(samples)
         return results
 
-    def _stack(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    def _load(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        frames, read_as = {}, {}
+        for gas, frame in frames_of(sample, self.gases).items():
+            what = f'the {gas} frame of {sample.get("name")}'
+            frames[gas], done = read_frame(frame, what=what)
+            if done:
+                read_as[gas] = done
+        return {'frames': frames, 'read_as': read_as}
+
+    def _stack(self, frames: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
         width, height = self.scale
-        present = np.zeros((len(samples), len(GASES)), bool)
         inputs = {
-            gas: np.zeros((len(samples), 1, height, width), np.uint8)
+            gas: np.zeros((len(frames), 1, height, width), np.uint8)
             for gas in self.gases
         }
-        for i, sample in enumerate(samples):
-            for gas in self.gases:
-                frame = sample.get(gas)
-                if frame is None:
-                    continue
-                _require_gray(frame, gas, sample)
-                present[i, GASES.index(gas)] = True
-                if frame.shape == (height, width):
-                    inputs[gas][i, 0] = frame
-                else:
-                    cv2.resize(frame, (width, height), dst=inputs[gas][i, 0])
-            if not present[i].any():
-                raise UserError(
-                    f"sample '{sample.get('name')}' has no frame that the model looks "
-                    f'at ({", ".join(self.gases)}); give one.'
-                )
-        return {**inputs, 'present': present}
+        for i, sample in enumerate(frames):
+            for gas in sample.keys() & inputs.keys():
+                cv2.resize(sample[gas], (width, height), dst=inputs[gas][i, 0])
+        present = [[gas in x and gas in inputs for gas in GASES] for x in frames]
+        return {**inputs, 'present': np.array(present)}
 
-    def _wanted(
-        self, samples: Sequence[Mapping[str, Any]], probabilities: bool
+    def _needed(
+        self, frames: Sequence[Mapping[str, np.ndarray]], probabilities: bool
     ) -> list[str]:
         """The outputs that these samples need, for engines that compute no others."""
-        wanted = []
+        needed = ['health']
         for gas in self.gases:
-            frames = [sample.get(gas) for sample in samples]
-            fits = {x.shape == self.scale[::-1] for x in frames if x is not None}
-            kinds = {'mask': True in fits, 'coarse': False in fits}
-            kinds['logits'] = kinds['mask'] and probabilities
-            wanted += [f'{gas}_{kind}' for kind in kinds if kinds[kind]]
-        return [name for name in self.info.outputs if name in (*wanted, 'health')]
+            sizes = [sample[gas].shape for sample in frames if gas in sample]
+            needed += [f'{gas}_coarse'] * bool(sizes)
+            if self.scale[::-1] in sizes:
+                needed += [f'{gas}_mask'] + [f'{gas}_logits'] * probabilities
+        return [name for name in self.info.outputs if name in needed]
 
     def _result(
         self,
         sample: Mapping[str, Any],
+        source: dict[str, Any],
         i: int,
-        found: dict[str, np.ndarray],
+        outputs: dict[str, np.ndarray],
         probabilities: bool,
     ) -> DualGasResult:
+        name = str(sample.get('name'))
         masks: dict[str, np.ndarray] = {}
         shares: dict[str, np.ndarray] = {}
         for gas in self.gases:
-            frame = sample.get(gas)
-            if frame is None or f'{gas}_logits' not in self.info.outputs:
+            frame = source['frames'].get(gas)
+            if frame is None or f'{gas}_coarse' not in outputs:
                 continue
+            coarse = outputs[f'{gas}_coarse'][i]
+            require_finite(coarse, f'{name}, {gas}')
             if frame.shape == self.scale[::-1]:
-                masks[gas] = found[f'{gas}_mask'][i]
-                if probabilities:
-                    shares[gas] = _softmax(found[f'{gas}_logits'][i])
-                continue
-            # enlarged once, from the decoder's size to the frame's, as the model does
-            logits = _resize(found[f'{gas}_coarse'][i], frame.shape)
-            masks[gas] = _classes(logits)
+                masks[gas] = outputs[f'{gas}_mask'][i]
+                logits = outputs[f'{gas}_logits'][i] if probabilities else None
+            else:
+                # enlarged once, from the decoder's size to the frame's, as the model
+                logits = _resize(coarse, frame.shape)
+                masks[gas] = _classes(logits)
             if probabilities:
                 shares[gas] = _softmax(logits)
-        health = found['health'][i] if 'health' in found else None
-        return DualGasResult(str(sample.get('name')), masks, shares, health, {})
-
-
-def _require_gray(frame: Any, gas: str, sample: Mapping[str, Any]) -> None:
-    if not isinstance(frame, np.ndarray):
-        told = type(frame).__name__
-    elif frame.dtype != np.uint8 or frame.ndim != 2 or not frame.size:
-        told = f'{frame.dtype} of shape {frame.shape}'
-    else:
-        return
-    raise UserError(
-        f"sample '{sample.get('name')}': the {gas} frame is {told}; give (H, W) uint8 "
-        'gray levels, which fume_mm.io.images.read_gray makes of other images.'
-    )
+        health = outputs['health'][i] if 'health' in outputs else None
+        return DualGasResult(name, masks, shares, health, **source)
 
 
 def _resize(logits: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
@@ -310,6 +288,6 @@ def _classes(logits: np.ndarray) -> np.ndarray:
     return classes
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def _softmax(logits: Any) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=0, keepdims=True))
     return powers / powers.sum(axis=0, keepdims=True)

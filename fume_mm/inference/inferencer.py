@@ -2,12 +2,10 @@
 
 MMEngine's ``BaseInferencer`` takes one input per sample, holds all predictions before
 the first is drawn, and needs torch. Here a sample has two optional frames, results are
-written as they come, and an exported file runs without torch; so its steps
-(``preprocess``, ``forward``, ``visualize``, ``postprocess``) and its call are kept, and
+written as they come, and an exported file runs without torch; so its call is kept, and
 its class is not inherited.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +15,7 @@ import numpy as np
 
 from fume_mm.drawing import draw_result
 from fume_mm.errors import UserError
-from fume_mm.io.images import read_frame
 from fume_mm.io.progress import progress_bar, remark
-from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
 from .predictor import Predictor
@@ -28,8 +24,8 @@ from .writer import ResultWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The weights that the repository brings along, and their config.
-BOX_CONFIG = 'configs/fume/fume_fastscnn_benchmark_health.py'
-BOX_WEIGHTS = 'demo/weights/fume_fastscnn_benchmark_health.safetensors'
+BUNDLED_CONFIG = 'configs/fume/fume_fastscnn_benchmark_health.py'
+BUNDLED_WEIGHTS = 'demo/weights/fume_fastscnn_benchmark_health.safetensors'
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
@@ -41,14 +37,14 @@ def default_model() -> tuple[str, str]:
     Raises:
         UserError: If this is an installation without the repository.
     """
-    found = ROOT / BOX_CONFIG, ROOT / BOX_WEIGHTS
-    if not all(path.is_file() for path in found):
+    config, weights = ROOT / BUNDLED_CONFIG, ROOT / BUNDLED_WEIGHTS
+    if not (config.is_file() and weights.is_file()):
         raise UserError(
-            'no model was given, and the weights in the box are part of the '
-            'repository, not of the installed package; give a config and checkpoint, '
-            'or an exported file.'
+            'no model was given, and the bundled weights are part of the repository, '
+            'not of the installed package; give a config and checkpoint, or an '
+            'exported file.'
         )
-    return str(found[0]), str(found[1])
+    return str(config), str(weights)
 
 
 def choose_model(model: Any, weights: Any) -> tuple[Any, Any]:
@@ -117,15 +113,11 @@ class Prediction:
 
     Attributes:
         sample: Where its frames are from.
-        frames: By gas, (H, W) uint8 as the model saw them before resizing.
-        handling: By gas, what was done to read a frame that was not 8-bit gray.
-        result: What the model says.
+        result: Frames, masks, health.
         panel: (h, w, 3) uint8 RGB, if one was written.
     """
 
     sample: SampleFrames
-    frames: dict[str, np.ndarray]
-    handling: dict[str, str]
     result: DualGasResult
     panel: np.ndarray | None = None
 
@@ -169,47 +161,29 @@ class DualGasInferencer:
         self.weights_name = None if weights is None else str(weights)
 
     def __call__(
-        self,
-        inputs: Any = None,
-        *,
-        co2: Any = None,
-        ch4: Any = None,
-        split: str | None = None,
-        out_dir: str | Path | None = None,
-        return_vis: bool = False,
-        probabilities: bool = False,
-        pbar: bool = True,
+        self, inputs: Any = None, *, return_vis: bool = False, **options: Any
     ) -> dict[str, list]:
         """Predict, and keep all results in memory.
 
         Args:
-            inputs: See :func:`~fume_mm.inference.samples.gather`.
-            co2: Likewise.
-            ch4: Likewise.
-            split: Likewise.
-            out_dir: Also write masks, panels, ``results.json`` and ``results.csv``.
+            inputs: See :meth:`stream`.
             return_vis: Also return the panels.
-            probabilities: Also give the probability of each class at each pixel.
-            pbar: Whether to show progress and the pairing.
+            options: Of :meth:`stream`.
 
         Returns:
             ``predictions``, :class:`DualGasResult` in the order of the samples, and
             ``visualization``, their panels (h, w, 3) uint8 RGB or nothing.
 
         Raises:
-            UserError: Naming what cannot be used; before the model runs if it can be
-                seen then.
+            UserError: See :meth:`stream`.
         """
-        stream = self.stream(
-            inputs,
-            co2=co2,
-            ch4=ch4,
-            split=split,
-            out_dir=out_dir,
-            probabilities=probabilities,
-            pbar=pbar,
-        )
-        return self.postprocess(stream, return_vis=return_vis)
+        results, panels = [], []
+        for prediction in self.stream(inputs, **options):
+            results.append(prediction.result)
+            if return_vis:
+                panel = prediction.panel
+                panels.append(self.visualize(prediction) if panel is None else panel)
+        return {'predictions': results, 'visualization': panels}
 
     def stream(
         self,
@@ -223,36 +197,37 @@ class DualGasInferencer:
         probabilities: bool = False,
         pbar: bool = True,
     ) -> Iterator[Prediction]:
-        """Predict sample by sample, in constant memory; see :meth:`__call__`.
+        """Predict sample by sample, in constant memory.
 
         Inputs and the output folder are checked at once, frames are read when their
         turn comes.
 
         Args:
-            inputs: See :meth:`__call__`.
-            co2: See :meth:`__call__`.
-            ch4: See :meth:`__call__`.
-            split: See :meth:`__call__`.
-            out_dir: See :meth:`__call__`.
+            inputs: See :func:`~fume_mm.inference.samples.gather`; so are the next
+                three.
+            co2: CO2 frames.
+            ch4: CH4 frames.
+            split: Of a campaign.
+            out_dir: Also write masks, panels, ``results.json`` and ``results.csv``.
             panels: Whether panels are written beside the masks.
-            probabilities: See :meth:`__call__`.
-            pbar: See :meth:`__call__`.
+            probabilities: Also give the probability of each class at each pixel.
+            pbar: Whether to show progress and the pairing.
+
+        Raises:
+            UserError: Naming what cannot be used; before the model runs if it can be
+                seen then.
         """
         samples = gather(inputs, co2=co2, ch4=ch4, split=split)
         if pbar and len(samples) > 1:
             remark(describe(samples))
         writer = None
         if out_dir is not None:
-            writer = ResultWriter(
-                out_dir,
-                samples=samples,
-                about={
-                    'model': self.model_name,
-                    'weights': self.weights_name,
-                    'training_data': self.training_data,
-                },
-                panels=panels,
-            )
+            about = {
+                'model': self.model_name,
+                'weights': self.weights_name,
+                'training_data': self.training_data,
+            }
+            writer = ResultWriter(out_dir, samples=samples, about=about, panels=panels)
         return self._run(samples, writer, panels, probabilities, pbar)
 
     def _run(
@@ -265,17 +240,13 @@ class DualGasInferencer:
     ) -> Iterator[Prediction]:
         bar = progress_bar(total=len(samples), unit='sample', show=pbar)
         try:
-            for batch in self.preprocess(samples):
+            for start in range(0, len(samples), self.batch_size):
+                batch = samples[start : start + self.batch_size]
                 for prediction in self.forward(batch, probabilities=probabilities):
                     if writer is not None:
                         panel = self.visualize(prediction) if panels else None
                         prediction = replace(prediction, panel=panel)
-                        writer.write(
-                            prediction.sample,
-                            prediction.result,
-                            handling=prediction.handling,
-                            panel=panel,
-                        )
+                        writer.write(prediction.sample, prediction.result, panel=panel)
                     bar.update()
                     yield prediction
         finally:
@@ -283,26 +254,14 @@ class DualGasInferencer:
             if writer is not None:
                 writer.close()
 
-    def preprocess(self, samples: Sequence[SampleFrames]) -> Iterator[list[dict]]:
-        """Batches of samples with their frames read: ``sample``, ``frames``, ..."""
-        for start in range(0, len(samples), self.batch_size):
-            yield [_read(sample) for sample in samples[start : start + self.batch_size]]
-
     def forward(
-        self, batch: Sequence[dict[str, Any]], *, probabilities: bool = False
+        self, batch: Sequence[SampleFrames], *, probabilities: bool = False
     ) -> list[Prediction]:
-        """What the model says of a batch of :meth:`preprocess`."""
+        """Read and predict samples that are in memory together."""
         results = self.predictor.predict(
-            [{'name': item['sample'].name, **item['frames']} for item in batch],
-            probabilities,
+            [{'name': sample.name, **sample.frames} for sample in batch], probabilities
         )
-        predictions = []
-        for item, result in zip(batch, results, strict=True):
-            seconds = {'read': item.pop('seconds'), **result.seconds}
-            predictions.append(
-                Prediction(**item, result=replace(result, seconds=seconds))
-            )
-        return predictions
+        return [Prediction(*pair) for pair in zip(batch, results, strict=True)]
 
     def visualize(
         self, prediction: Prediction, *, title: str | None = None
@@ -310,41 +269,5 @@ class DualGasInferencer:
         """The panel of a prediction, (h, w, 3) uint8 RGB."""
         note = f'training data: {self.training_data}' if self.training_data else None
         result = prediction.result
-        title = title or result.name
-        return draw_result(
-            prediction.frames,
-            result.masks,
-            result.health_scores,
-            title=title,
-            note=note,
-        )
-
-    def postprocess(
-        self, predictions: Iterator[Prediction], *, return_vis: bool = False
-    ) -> dict[str, list]:
-        """Collect results, and panels if wanted; see :meth:`__call__`."""
-        results, panels = [], []
-        for prediction in predictions:
-            results.append(prediction.result)
-            if return_vis:
-                drawn = prediction.panel
-                panels.append(self.visualize(prediction) if drawn is None else drawn)
-        return {'predictions': results, 'visualization': panels}
-
-
-def _read(sample: SampleFrames) -> dict[str, Any]:
-    """The arguments of a :class:`Prediction` but its result, and the seconds taken."""
-    start = time.perf_counter()
-    frames, handling = {}, {}
-    for gas in (gas for gas in GASES if gas in sample.frames):
-        what = f'the {gas} frame of {sample.name}'
-        frames[gas], done = read_frame(sample.frames[gas], what=what)
-        if done:
-            handling[gas] = done
-    seconds = time.perf_counter() - start
-    return {
-        'sample': sample,
-        'frames': frames,
-        'handling': handling,
-        'seconds': seconds,
-    }
+        parts = result.frames, result.masks, result.health_scores
+        return draw_result(*parts, title=title or result.name, note=note)

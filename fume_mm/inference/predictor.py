@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from fume_mm.errors import UserError
+from fume_mm.io.images import Frame
+from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
 
@@ -16,14 +19,46 @@ class Predictor(Protocol):
     def predict(
         self, samples: Sequence[Mapping[str, Any]], probabilities: bool = False
     ) -> list[DualGasResult]:
-        """What the model says of each sample, in their order.
+        """Predict each sample, in their order.
 
         Args:
-            samples: Each with ``name`` and, by gas, the frame (H, W) uint8, or None or
-                no such key where it was not recorded. Frames may differ in size.
+            samples: Each with ``name`` and, by gas, a frame as
+                :func:`~fume_mm.io.images.read_frame` takes it (a path or an array), or
+                None or no such key where it was not recorded. Frames may differ in
+                size.
             probabilities: Also give the probability of each class at each pixel.
 
         Raises:
             UserError: Naming a sample that has no frame the model can use.
         """
         ...
+
+
+def frames_of(
+    sample: Mapping[str, Any], gases: Sequence[str] = GASES
+) -> dict[str, Frame]:
+    """The frames of a sample, paths as text.
+
+    Args:
+        sample: See :meth:`Predictor.predict`.
+        gases: Those the model looks at.
+
+    Raises:
+        UserError: If it has no frame, or none that the model looks at.
+    """
+    name = sample.get('name') or 'the sample'
+    frames = {gas: sample[gas] for gas in GASES if sample.get(gas) is not None}
+    if not frames:
+        raise UserError(
+            f'{name}: no frame was given; give a CO2 frame, a CH4 frame or both.'
+        )
+    if not any(gas in gases for gas in frames):
+        names = ' or '.join(GAS_LABELS[gas] for gas in gases)
+        raise UserError(
+            f'{name}: has no {names} frame, and the model looks at no other; give one, '
+            'or another model.'
+        )
+    return {
+        gas: frame if hasattr(frame, 'dtype') else str(frame)
+        for gas, frame in frames.items()
+    }

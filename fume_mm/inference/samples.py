@@ -7,10 +7,8 @@ sample of one gas.
 """
 
 import csv
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +16,11 @@ import numpy as np
 
 from fume_mm.errors import UserError
 from fume_mm.io.images import IMAGES, Frame, require_image
+from fume_mm.io.naming import sample_names, split_gas, unique_names
 from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, availability
 
 _PAIRED = 'paired_{split}_annotations.csv'
-#: How CSVs spell an empty field.
-_EMPTY = ('', 'nan', 'none', 'null', '<na>')
-#: The folder the owners' paths start with; their data root is that folder.
-_PATH_PREFIX = 'mmseg_dataset/'
-#: What a sample of ``co2.png`` and ``ch4.png`` is called.
-_BARE = 'frame'
 _NAMED = 3
-_AFFIX = re.compile(
-    r'(?:(?P<before>{0})[ ._-])?(?P<key>.*?)(?:[ ._-](?P<after>{0}))?'.format(
-        '|'.join(GASES)
-    ),
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -44,12 +31,10 @@ class SampleFrames:
         name: Unique among the samples it was gathered with.
         frames: By gas, in the order of GASES, a path or an array as
             :func:`~fume_mm.io.images.read_gray` takes it.
-        origin: The CSV and line that named it, for messages; may be empty.
     """
 
     name: str
     frames: dict[str, Frame]
-    origin: str = ''
 
     def paths(self) -> dict[str, str | None]:
         """By gas the path, None for an array and for a gas that is not there."""
@@ -88,9 +73,11 @@ def gather(
     samples = _of_gases(given) if inputs is None else _of_one(inputs, split)
     if not samples:
         raise UserError('the list of samples is empty; give at least one.')
-    samples = _with_unique_names(samples)
+    samples = _named(samples)
     for sample in samples:
-        _check(sample)
+        for gas, frame in sample.frames.items():
+            if not isinstance(frame, np.ndarray):
+                require_image(Path(frame), what=f'the {gas} frame')
     return samples
 
 
@@ -177,27 +164,21 @@ def _of_mapping(item: Any, *, number: int) -> SampleFrames:
 
 
 def _sample(
-    frames: dict[str, Any], *, number: int, name: str | None = None, origin: str = ''
+    frames: dict[str, Any], *, number: int, name: str | None = None
 ) -> SampleFrames:
-    """A sample under its own name, that of its files, or its number."""
+    """A sample; without a name of its own it gets one in :func:`_named`."""
     frames = {gas: frames[gas] for gas in GASES if frames.get(gas) is not None}
     if not frames:
-        where = origin or f'sample {number + 1}'
-        raise UserError(f'{where}: no frame was given; give one of a gas at least.')
+        raise UserError(
+            f'sample {number + 1}: no frame was given; give one of a gas at least.'
+        )
     for gas, frame in frames.items():
         if not isinstance(frame, (str, Path, np.ndarray)):
             raise UserError(
                 f'sample {number + 1}: its {gas} frame is a {type(frame).__name__}; '
                 'give a path or an array.'
             )
-    if not name:
-        stems = [
-            _parts(Path(frame))[0]
-            for frame in frames.values()
-            if not isinstance(frame, np.ndarray)
-        ]
-        name = '+'.join(dict.fromkeys(stems)) or f'sample_{number + 1:04d}'
-    return SampleFrames(str(name), frames, origin)
+    return SampleFrames(str(name or ''), frames)
 
 
 def _of_folder(folder: Path, split: str | None = None) -> list[SampleFrames]:
@@ -217,7 +198,7 @@ def _of_folder(folder: Path, split: str | None = None) -> list[SampleFrames]:
         return _paired({gas: _listed(path, gas) for gas, path in by_gas.items()})
     found: dict[str, list[Path]] = {gas: [] for gas in GASES}
     for path in _images(folder):
-        gas = _parts(path)[1]
+        gas = split_gas(path.stem)[1]
         if gas is None:
             raise UserError(
                 f'{path}: its name does not say which gas it shows; name the files '
@@ -239,34 +220,19 @@ def _images(folder: Path) -> list[Path]:
 def _listed(folder: Path, gas: str) -> list[Path]:
     paths = _images(folder)
     for path in paths:
-        if _parts(path)[1] not in (gas, None):
+        if split_gas(path.stem)[1] not in (gas, None):
             raise UserError(
                 f'{path}: lies in the {gas} folder, but its name says '
-                f'{_parts(path)[1]}; move or rename it.'
+                f'{split_gas(path.stem)[1]}; move or rename it.'
             )
     return paths
-
-
-def _parts(path: Path) -> tuple[str, str | None]:
-    """What two frames of a sample share of their names, and the gas the name tells."""
-    stem = path.stem
-    if stem.lower() in GASES:
-        return _BARE, stem.lower()
-    match = _AFFIX.fullmatch(stem)
-    assert match is not None
-    gas = match['after'] or match['before']
-    if gas is None:
-        return stem, None
-    # only one affix is the gas's; of a name with two, the end says it
-    key = match['key'] if match['after'] is None else stem[: match.end('key')]
-    return key, gas.lower()
 
 
 def _paired(found: dict[str, list[Path]]) -> list[SampleFrames]:
     by_key: dict[str, dict[str, Frame]] = {}
     for gas, paths in found.items():
         for path in paths:
-            key = _parts(path)[0]
+            key = split_gas(path.stem)[0]
             other = by_key.setdefault(key, {}).setdefault(gas, path)
             if other is not path:
                 raise UserError(
@@ -285,10 +251,7 @@ def _of_csv(path: Path) -> list[SampleFrames]:
             header = [name.strip().lower() for name in reader.fieldnames or ()]
             reader.fieldnames = header
             columns = _columns(path, header)
-            return [
-                _of_row(path, reader.line_num, row, columns, number=number)
-                for number, row in enumerate(reader)
-            ]
+            return [_of_row(path, reader.line_num, row, columns) for row in reader]
     except FileNotFoundError:
         raise UserError(
             f'{path}: there is no such CSV; give the path of one.'
@@ -316,7 +279,7 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
 
 
 def _of_row(
-    path: Path, line: int, row: dict[Any, Any], columns: dict[str, str], *, number: int
+    path: Path, line: int, row: dict[Any, Any], columns: dict[str, str]
 ) -> SampleFrames:
     origin = f'{path}, line {line}'
     if None in row:
@@ -324,40 +287,36 @@ def _of_row(
             f'{origin}: has more fields than the header has columns; quote fields that '
             'hold a comma.'
         )
-    frames = {}
-    for gas, column in columns.items():
-        text = (row[column] or '').strip()
-        if text.lower() not in _EMPTY:
-            text = text.replace('\\', '/').removeprefix(_PATH_PREFIX)
+    frames: dict[str, Frame] = {}
+    for gas in (gas for gas in GASES if gas in columns):
+        text = (row[columns[gas]] or '').strip()
+        if text.lower() not in ('', 'nan', 'none', 'null', '<na>'):
+            text = text.replace('\\', '/').removeprefix('mmseg_dataset/')
             frames[gas] = path.parent / text  # an absolute path stays what it is
+            if not (path.parent / text).is_file():
+                raise UserError(
+                    f'{origin}: {path.parent / text}: there is no such file.'
+                )
+    if not frames:
+        raise UserError(f'{origin}: no frame was given; give one of a gas at least.')
     name = (row.get('sample_id') or row.get('name') or '').strip()
-    return _sample(frames, number=number, name=name, origin=origin)
+    return SampleFrames(name, frames)
 
 
-def _with_unique_names(samples: list[SampleFrames]) -> list[SampleFrames]:
-    """Later samples of a name get a number: they name the files that are written."""
-    taken = Counter(sample.name for sample in samples)
-    if len(taken) == len(samples):
-        return samples
-    used: set[str] = set()
-    unique = []
-    for sample in samples:
-        name, number = sample.name, 1
-        while name in used or (number > 1 and name in taken):
-            number += 1
-            name = f'{sample.name}-{number}'
-        used.add(name)
-        unique.append(SampleFrames(name, sample.frames, sample.origin))
-    return unique
-
-
-def _check(sample: SampleFrames) -> None:
-    for gas, frame in sample.frames.items():
-        if isinstance(frame, np.ndarray):
-            continue
-        try:
-            require_image(Path(frame), what=f'the {gas} frame')
-        except UserError as error:
-            if sample.origin:
-                raise UserError(f'{sample.origin}: {error}') from error
-            raise
+def _named(samples: list[SampleFrames]) -> list[SampleFrames]:
+    """Names for all, each unique, since they name the files that are written."""
+    names = [sample.name for sample in samples]
+    unnamed = []
+    for i, sample in enumerate(samples):
+        paths = {gas: path for gas, path in sample.paths().items() if path}
+        if not names[i] and paths:
+            unnamed.append((i, paths))
+        elif not names[i]:
+            names[i] = f'sample_{i + 1:04d}'
+    found = sample_names([paths for _, paths in unnamed])
+    for (i, _), name in zip(unnamed, found, strict=True):
+        names[i] = name
+    return [
+        replace(sample, name=name)
+        for sample, name in zip(samples, unique_names(names), strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""A model from a config and a checkpoint, and what it says of frames."""
+"""A model from a config and a checkpoint, and its predictions of frames."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,20 +7,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmcv.transforms import Compose
 from mmengine.config import Config
 
 from fume_mm.datasets.samplers import collate_samples
-from fume_mm.datasets.transforms import LoadDualGasFrames, LoadDualGasMasks
+from fume_mm.datasets.transforms import LoadDualGasMasks
 from fume_mm.engine.config import config_errors, first_line, load_config
 from fume_mm.errors import UserError
-from fume_mm.io.images import Frame, read_gray
+from fume_mm.io.images import Frame
 from fume_mm.io.weights import require_match, weights_of
 from fume_mm.models.dual_gas_model import DualGasModel
 from fume_mm.registry import MODELS, TRANSFORMS, register_all_modules
-from fume_mm.structures import GAS_LABELS, GASES, DualGasDataSample
-from fume_mm.structures.dual_gas_result import DualGasResult
+from fume_mm.structures import GASES, DualGasDataSample
+from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
 from fume_mm.structures.marks import dataset_note
+
+from .predictor import frames_of
 
 
 def init_model(
@@ -86,25 +87,13 @@ def inference_model(
     Raises:
         UserError: If no gas is given, or naming a frame that cannot be used.
     """
-    given: dict[str, Frame | None] = {'co2': co2, 'ch4': ch4}
-    frames: dict[str, np.ndarray] = {
-        gas: read_gray(frame, what=f'the {gas} frame')
-        for gas, frame in given.items()
-        if frame is not None
-    }
-    if not frames:
-        raise UserError('no frame was given; give a CO2 frame, a CH4 frame or both.')
-    paths: dict[str, str | None] = {
-        gas: None if isinstance(given[gas], np.ndarray) else str(given[gas])
-        for gas in frames
-    }
-    return TorchPredictor(model).samples([frames], paths=[paths])[0]
+    predictor = TorchPredictor(model)
+    item, _ = predictor.load(frames_of({'co2': co2, 'ch4': ch4}))
+    return predictor.run([item])[0]
 
 
 class TorchPredictor:
-    """A model of :func:`init_model` as a predictor of many samples.
-
-    The protocol is :class:`fume_mm.structures.dual_gas_result.Predictor`.
+    """A model of :func:`init_model` as a :class:`.predictor.Predictor`.
 
     Args:
         model: It is not changed.
@@ -115,10 +104,8 @@ class TorchPredictor:
         with config_errors(model.cfg):
             dataset = model.cfg.test_dataloader.dataset
             steps = [TRANSFORMS.build(step) for step in dataset.pipeline]
-        loading = (LoadDualGasFrames, LoadDualGasMasks)
-        self.pipeline = Compose(
-            [step for step in steps if not isinstance(step, loading)]
-        )
+        #: What the config tests with; there are no masks to load.
+        self.pipeline = [x for x in steps if not isinstance(x, LoadDualGasMasks)]
         #: What the model looks at.
         self.gases: tuple[str, ...] = getattr(model, 'gases', GASES)
         #: What the model was trained on, in a few words; None if there is no need.
@@ -127,49 +114,53 @@ class TorchPredictor:
     def predict(
         self, samples: Sequence[Mapping[str, Any]], probabilities: bool = False
     ) -> list[DualGasResult]:
-        """See :meth:`fume_mm.structures.dual_gas_result.Predictor.predict`."""
+        """See :meth:`.predictor.Predictor.predict`."""
         start = time.perf_counter()
-        frames = []
-        for sample in samples:
-            own: dict[str, np.ndarray] = {
-                gas: sample[gas] for gas in GASES if sample.get(gas) is not None
-            }
-            if not any(gas in own for gas in self.gases):
-                names = ' or '.join(GAS_LABELS[gas] for gas in self.gases)
-                raise UserError(
-                    f'{sample["name"]}: has no {names} frame, and the model looks at '
-                    'no other; give one, or another model.'
-                )
-            frames.append(own)
-        predicted = self.samples(frames)
-        seconds = (time.perf_counter() - start) / max(len(samples), 1)
+        loaded = [
+            self.load(frames_of(sample, self.gases), name=sample['name'])
+            for sample in samples
+        ]
+        read = time.perf_counter()
+        predicted = self.run([item for item, _ in loaded])
+        share = 1 / max(len(samples), 1)
+        seconds = {
+            'read': (read - start) * share,
+            'infer': (time.perf_counter() - read) * share,
+        }
         return [
-            _result(sample['name'], said, seconds, probabilities)
-            for sample, said in zip(samples, predicted, strict=True)
+            _result(sample['name'], pred, probabilities, seconds=seconds, **source)
+            for sample, pred, (_, source) in zip(
+                samples, predicted, loaded, strict=True
+            )
         ]
 
-    def samples(
-        self,
-        frames: Sequence[dict[str, np.ndarray]],
-        *,
-        paths: Sequence[dict[str, str | None]] | None = None,
-    ) -> list[DualGasDataSample]:
-        """:func:`inference_model` of several samples, in as few batches as sizes allow.
+    def load(
+        self, frames: Mapping[str, Frame], *, name: str | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Put a sample through the pipeline.
 
         Args:
-            frames: By gas, (H, W) uint8, at least one per sample.
-            paths: Where they were read from.
+            frames: By gas, a path or an array.
+            name: For messages.
+
+        Returns:
+            An item as the dataset gives it; and ``frames``, by gas (H, W) uint8 before
+            resizing, and ``read_as``, by gas what was done to read it.
         """
-        items = [
-            self.pipeline(
-                {
-                    'frames': dict(own),
-                    'ori_shape': {gas: frame.shape for gas, frame in own.items()},
-                    'frame_paths': paths[i] if paths else dict.fromkeys(own),
-                }
-            )
-            for i, own in enumerate(frames)
-        ]
+        results: Any = {'frame_paths': dict(frames)}
+        if name is not None:
+            results['sample_id'] = name
+        source: dict[str, Any] = {}
+        for step in self.pipeline:
+            results = step(results)
+            if not source and 'frames' in results:
+                done = results.get('read_as', {})
+                source['read_as'] = {gas: done[gas] for gas in done if done[gas]}
+                source['frames'] = dict(results['frames'])
+        return results, source
+
+    def run(self, items: Sequence[Any]) -> list[DualGasDataSample]:
+        """Predict items of :meth:`load`, in as few batches as their sizes allow."""
         predicted: list[Any] = [None] * len(items)
         for indices in _of_one_size([item['inputs'] for item in items]):
             with torch.no_grad():
@@ -182,8 +173,8 @@ class TorchPredictor:
 def _of_one_size(inputs: Sequence[dict[str, torch.Tensor]]) -> list[list[int]]:
     """Indices of samples whose frames of a gas all have one size."""
     groups: list[tuple[dict[str, torch.Size], list[int]]] = []
-    for i, own in enumerate(inputs):
-        sizes = {gas: frame.shape for gas, frame in own.items()}
+    for i, frames in enumerate(inputs):
+        sizes = {gas: frame.shape for gas, frame in frames.items()}
         for known, indices in groups:
             if all(known.get(gas, size) == size for gas, size in sizes.items()):
                 known.update(sizes)
@@ -195,7 +186,7 @@ def _of_one_size(inputs: Sequence[dict[str, torch.Tensor]]) -> list[list[int]]:
 
 
 def _result(
-    name: str, sample: DualGasDataSample, seconds: float, probabilities: bool
+    name: str, sample: DualGasDataSample, probabilities: bool, **rest: Any
 ) -> DualGasResult:
     masks: dict[str, np.ndarray] = {}
     shares: dict[str, np.ndarray] = {}
@@ -203,14 +194,11 @@ def _result(
         part = sample.get(gas)
         if 'pred_sem_seg' not in part:  # no decode head, or none for this gas
             continue
+        logits = part.seg_logits.data
+        require_finite(logits, f'{name}, {gas}')
         masks[gas] = part.pred_sem_seg.data[0].numpy().astype(np.uint8)
         if probabilities:
-            shares[gas] = part.seg_logits.data.float().softmax(dim=0).numpy()
+            shares[gas] = logits.float().softmax(dim=0).numpy()
     scores = sample.get('health_scores')
-    return DualGasResult(
-        name,
-        masks,
-        shares,
-        None if scores is None else scores.float().numpy(),
-        {'infer': seconds},
-    )
+    health = None if scores is None else scores.float().numpy()
+    return DualGasResult(name, masks, shares, health, **rest)

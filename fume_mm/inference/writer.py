@@ -8,7 +8,6 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -54,11 +53,14 @@ class ResultWriter:
         make_folder(self.out_dir / 'masks')
         if panels:
             make_folder(self.out_dir / 'panels')
-        self._json = (self.out_dir / 'results.json').open('w', encoding='utf-8')
-        self._csv = (self.out_dir / 'results.csv').open(
-            'w', encoding='utf-8', newline=''
+        self._json, self._csv = (
+            (self.out_dir / f'results.{kind}').open('w', encoding='utf-8', newline='')
+            for kind in ('json', 'csv')
         )
-        self._table: csv.DictWriter | None = None
+        columns = dict.fromkeys(('name', *GASES, *DualGasResult('', {}).row()))
+        self._table = csv.DictWriter(self._csv, list(columns))
+        self._table.writeheader()
+        self._csv.flush()
         head = json.dumps(about, indent=1).removesuffix('\n}')
         comma = ',' if about else ''
         self._json.write(f'{head}{comma}\n "samples": [')
@@ -66,17 +68,6 @@ class ResultWriter:
         self._first = True
         self._json.write(_END)
         self._json.flush()
-
-    def __enter__(self) -> 'ResultWriter':
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the files; they are complete at any time."""
@@ -114,49 +105,38 @@ class ResultWriter:
         sample: SampleFrames,
         result: DualGasResult,
         *,
-        handling: dict[str, str] | None = None,
         panel: np.ndarray | None = None,
     ) -> None:
         """Write one sample.
 
         Args:
-            sample: Its frames.
-            result: What the model says of them.
-            handling: By gas what was done to the frame to read it.
+            sample: Where its frames are from.
+            result: Its masks and health.
             panel: (h, w, 3) uint8 RGB.
 
         Raises:
             UserError: If the disk is full, or the folder is gone.
         """
         files = self._outputs(result.name, result.masks)
-        if panel is None:
-            del files['panel']
         with disk_errors(self.out_dir):
             for gas, mask in result.masks.items():
                 write_png(self.out_dir / files['masks'][gas], mask)
-            if panel is not None:
+            if panel is None:
+                del files['panel']
+            else:
                 write_png(self.out_dir / files['panel'], panel)
-            self._add_entry(
-                {'frames': sample.paths(), 'read_as': handling or {}, 'files': files},
-                result,
-            )
-            self._add_row(sample, result)
-
-    def _add_entry(self, entry: dict[str, Any], result: DualGasResult) -> None:
-        told = result.to_dict()
-        text = json.dumps({'name': told.pop('name'), **entry, **told})
-        self._json.seek(self._place)
-        self._json.write(f'{"" if self._first else ","}\n  {text}')
-        self._place = self._json.tell()
-        self._first = False
-        self._json.write(_END)
-        self._json.flush()
-
-    def _add_row(self, sample: SampleFrames, result: DualGasResult) -> None:
-        row = result.row()
-        row = {'name': row.pop('name'), **sample.paths(), **row}
-        if self._table is None:
-            self._table = csv.DictWriter(self._csv, list(row))
-            self._table.writeheader()
-        self._table.writerow(row)
-        self._csv.flush()
+            content = result.to_dict()
+            entry = {
+                'name': content.pop('name'),
+                'frames': sample.paths(),
+                'read_as': result.read_as,
+                'files': files,
+                **content,
+            }
+            self._json.seek(self._place)
+            self._json.write(f'{"" if self._first else ","}\n  {json.dumps(entry)}')
+            self._place, self._first = self._json.tell(), False
+            self._json.write(_END)
+            self._json.flush()
+            self._table.writerow({**sample.paths(), **result.row()})
+            self._csv.flush()

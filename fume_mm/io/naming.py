@@ -51,13 +51,18 @@ def sample_names(samples: Sequence[Mapping[str, str | PurePath]]) -> list[str]:
         key if key and number[key] == 1 else '+'.join(dict.fromkeys(of_sample))
         for key, of_sample in zip(shared, stems, strict=True)
     ]
-    # Folders may hold files of one name. A numbered name may exist too, hence the loop.
-    taken, used = set(names), set()
-    for index, name in enumerate(names):
-        unique, copy = name, 1
-        while unique in used or (copy > 1 and unique in taken):
+    return unique_names(names)
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """The names, those that come again with a number (``~2``)."""
+    # a numbered name may be there too, hence the loop
+    taken, used, unique = set(names), set(), []
+    for name in names:
+        numbered, copy = name, 1
+        while numbered in used or (copy > 1 and numbered in taken):
             copy += 1
-            unique = f'{name}~{copy}'
-        used.add(unique)
-        names[index] = unique
-    return names
+            numbered = f'{name}~{copy}'
+        used.add(numbered)
+        unique.append(numbered)
+    return unique

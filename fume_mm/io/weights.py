@@ -144,7 +144,7 @@ def _code_in(path: Path) -> list[str]:
         while True:  # older files are several pickles, one after the other
             for opcode, value, _ in pickletools.genops(stream):
                 if opcode.name in ('GLOBAL', 'INST'):
-                    names.append(value.replace(' ', '.'))
+                    names.append(str(value).replace(' ', '.'))
                 elif opcode.name == 'STACK_GLOBAL':
                     names.append('.'.join(texts[-2:]))
                 elif isinstance(value, str):

@@ -1,11 +1,31 @@
-"""What a model says of one sample, the same whichever program ran it."""
+"""The result of one sample, the same whichever program ran the model."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from fume_mm.errors import UserError
+
 from . import GASES, HEALTH_CLASSES, SEG_CLASSES
+
+
+def require_finite(values: Any, what: str) -> None:
+    """Refuse what holds NaN or an infinity: its largest class would mean nothing.
+
+    Args:
+        values: An array or a tensor.
+        what: What it is of, for the message.
+
+    Raises:
+        UserError: If a value is no number.
+    """
+    if not math.isfinite(float(values.sum())):
+        raise UserError(
+            f'{what}: the model gives values that are no numbers (NaN or infinite); '
+            'its weights are broken, so use another checkpoint.'
+        )
 
 
 @dataclass(frozen=True)
@@ -20,8 +40,13 @@ class DualGasResult:
         probabilities: By gas, (3, H, W) float32; empty unless asked for.
         health_scores: (3,) float32 in the order of HEALTH_CLASSES; None for a model
             without health.
-        seconds: Wall-clock time by step: ``read``, ``infer`` (this sample's share of
-            its batch) and what else the program times.
+        seconds: Wall-clock time by step, this sample's share of its batch: ``read``,
+            ``infer`` and what else the program times.
+        frames: By gas that was given, (H, W) uint8, as read, before resizing.
+        read_as: By gas, what was done to read a frame that was not 8-bit gray.
+
+    Raises:
+        UserError: If scores or probabilities are no numbers.
     """
 
     name: str
@@ -29,6 +54,14 @@ class DualGasResult:
     probabilities: dict[str, np.ndarray] = field(default_factory=dict)
     health_scores: np.ndarray | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    frames: dict[str, np.ndarray] = field(default_factory=dict)
+    read_as: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.health_scores is not None:
+            require_finite(self.health_scores, f'{self.name}, health')
+        for gas, values in self.probabilities.items():
+            require_finite(values, f'{self.name}, {gas}')
 
     @property
     def health_class(self) -> str | None:
@@ -42,49 +75,58 @@ class DualGasResult:
         """The probability of :attr:`health_class`."""
         return None if self.health_scores is None else float(self.health_scores.max())
 
+    def health_by_class(self) -> dict[str, float]:
+        """Probability by class; empty for a model without health."""
+        if self.health_scores is None:
+            return {}
+        return dict(zip(HEALTH_CLASSES, self.health_scores.tolist(), strict=True))
+
     def areas(self) -> dict[str, dict[str, int]]:
         """Pixels of each class by gas."""
-        found: dict[str, dict[str, int]] = {}
-        for gas in (gas for gas in GASES if gas in self.masks):
-            mask = self.masks[gas]
-            found[gas] = {
-                name: int(np.count_nonzero(mask == class_id))
+        return {
+            gas: {
+                name: int(np.count_nonzero(self.masks[gas] == class_id))
                 for class_id, name in enumerate(SEG_CLASSES)
             }
-        return found
+            for gas in GASES
+            if gas in self.masks
+        }
+
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Share of the frame that each class has, by gas."""
+        return {
+            gas: {name: count / self.masks[gas].size for name, count in counts.items()}
+            for gas, counts in self.areas().items()
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: everything but the arrays of pixels."""
-        masks = {}
-        for gas, pixels in self.areas().items():
-            height, width = self.masks[gas].shape
-            share = {name: count / (height * width) for name, count in pixels.items()}
-            masks[gas] = {
-                'width': width,
-                'height': height,
+        shares = self.shares()
+        masks = {
+            gas: {
+                'width': self.masks[gas].shape[1],
+                'height': self.masks[gas].shape[0],
                 'pixels': pixels,
-                'share': share,
+                'share': shares[gas],
             }
-        health = None
-        if self.health_scores is not None:
-            scores = dict(zip(HEALTH_CLASSES, self.health_scores.tolist(), strict=True))
-            health = {'class': self.health_class, 'probabilities': scores}
+            for gas, pixels in self.areas().items()
+        }
+        scores = self.health_by_class()
         return {
             'name': self.name,
             'masks': masks,
-            'health': health,
+            'health': {'class': self.health_class, 'probabilities': scores}
+            if scores
+            else None,
             'seconds': dict(self.seconds),
         }
 
     def row(self) -> dict[str, Any]:
         """One flat row for a table; a gas that was not given has empty cells."""
-        areas = self.areas()
+        areas, scores = self.areas(), self.health_by_class()
         row: dict[str, Any] = {'name': self.name}
         for gas in GASES:
             for kind in SEG_CLASSES[1:]:
-                row[f'{gas}_{kind}_px'] = areas[gas][kind] if gas in areas else None
+                row[f'{gas}_{kind}_px'] = areas.get(gas, {}).get(kind)
         row['health_class'] = self.health_class
-        for i, name in enumerate(HEALTH_CLASSES):
-            scores = self.health_scores
-            row[f'p_{name.lower()}'] = None if scores is None else float(scores[i])
-        return row
+        return row | {f'p_{x.lower()}': scores.get(x) for x in HEALTH_CLASSES}

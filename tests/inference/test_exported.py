@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import openvino
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from fume_mm.errors import UserError
 from fume_mm.inference.exported import ExportedModel, open_engine
 from fume_mm.inference.graph import METADATA_KEY, GraphInfo
+from fume_mm.io.images import read_frame
 from tests.exports import SCALE, write_graph
 
 ROOT = Path(__file__).parents[2]
@@ -139,9 +141,9 @@ def test_only_what_is_needed_is_asked_of_the_engine(
     model.predict([{'name': 'a', 'co2': frame((48, 32)), 'ch4': frame()}])
     model.predict([{'name': 'a', 'co2': frame()}], probabilities=True)
     assert asked == [
-        ['co2_mask', 'health'],
-        ['co2_coarse', 'ch4_mask', 'health'],
-        ['co2_logits', 'co2_mask', 'health'],
+        ['co2_mask', 'co2_coarse', 'health'],
+        ['co2_coarse', 'ch4_mask', 'ch4_coarse', 'health'],
+        ['co2_logits', 'co2_mask', 'co2_coarse', 'health'],
     ]
     assert model.predict([]) == []
 
@@ -151,7 +153,7 @@ def test_a_model_of_one_gas_ignores_the_other(tmp_path: Path) -> None:
     assert model.gases == ('ch4',)
     result = model(co2=frame((48, 32)), ch4=frame())
     assert list(result.masks) == ['ch4']
-    with pytest.raises(UserError, match=r"sample 'a' has no frame .*\(ch4\)"):
+    with pytest.raises(UserError, match=r'^a: has no CH4 frame'):
         model.predict([{'name': 'a', 'co2': frame()}])
 
 
@@ -165,25 +167,57 @@ def test_a_file_of_any_size_takes_the_users(tmp_path: Path, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    'wrong',
+    'other',
     [
         frame().astype(np.float32),
-        frame().astype(np.uint16),
-        np.dstack([frame()] * 3),
-        np.zeros((0, 4), np.uint8),
-        'frame.png',
+        frame().astype(np.uint16) * 99,
+        cv2.applyColorMap(frame(), cv2.COLORMAP_BONE),
     ],
-    ids=['float', '16 bits', 'colour', 'empty', 'path'],
+    ids=['float', '16 bits', 'colour'],
 )
-def test_frames_of_another_kind_are_refused(model: ExportedModel, wrong: Any) -> None:
-    with pytest.raises(UserError, match="sample 'x': the ch4 frame is"):
-        model.predict([{'name': 'x', 'co2': frame(), 'ch4': wrong}])
+def test_frames_of_other_kinds_are_read_as_everywhere(
+    model: ExportedModel, other: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / 'frame.tiff'
+    cv2.imwrite(str(path), other)
+    gray, done = read_frame(path)
+    expected = model(co2=gray)
+    for given in (other, path, str(path)):
+        result = model(co2=given)
+        assert (result.frames['co2'] == gray).all()
+        assert result.read_as == {'co2': done}
+        assert (result.masks['co2'] == expected.masks['co2']).all()
+
+
+def test_what_is_no_frame_is_refused(model: ExportedModel) -> None:
+    for wrong, message in (
+        (np.zeros((0, 4), np.uint8), r'the ch4 frame of x: is 4x0 pixels'),
+        ('frame.png', r'frame\.png: there is no such ch4 frame of x'),
+    ):
+        with pytest.raises(UserError, match=message):
+            model.predict([{'name': 'x', 'co2': frame(), 'ch4': wrong}])
+
+
+def test_outputs_that_are_no_numbers_are_an_error(
+    model: ExportedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = model.engine.run
+    for name in ('co2_coarse', 'health'):
+
+        def broken(inputs: dict, outputs: list[str], name: str = name) -> dict:
+            found = run(inputs, outputs)
+            found[name] = np.full_like(found[name], np.nan)
+            return found
+
+        monkeypatch.setattr(model.engine, 'run', broken)
+        with pytest.raises(UserError, match=r'^sample, .*no numbers'):
+            model(co2=frame())
 
 
 def test_no_frame_at_all_is_refused(model: ExportedModel) -> None:
     with pytest.raises(UserError, match='no frame was given'):
         model()
-    with pytest.raises(UserError, match=r"sample 'x' has no frame .*\(co2, ch4\)"):
+    with pytest.raises(UserError, match=r'^x: no frame was given'):
         model.predict([{'name': 'w', 'co2': frame()}, {'name': 'x', 'co2': None}])
 
 

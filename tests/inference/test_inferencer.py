@@ -13,6 +13,7 @@ from fume_mm.drawing import canvas, draw_result
 from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.inference.inferencer import default_model, load_predictor
+from fume_mm.io.images import read_frame
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import draw
 from tests.checkpoints import CONFIG, make_checkpoint
@@ -60,21 +61,19 @@ class Threshold:
 
     def predict(self, samples, probabilities=False):
         self.batches.append([sample['name'] for sample in samples])
-        scores = np.array([0.2, 0.3, 0.5], np.float32)
-        return [
-            DualGasResult(
-                sample['name'],
-                {
-                    gas: (sample[gas] > 128).astype(np.uint8)
-                    for gas in ('co2', 'ch4')
-                    if sample.get(gas) is not None
-                },
-                {},
-                scores,
-                {'infer': 0.001},
-            )
-            for sample in samples
-        ]
+        return [self.predict_one(**sample) for sample in samples]
+
+    def predict_one(self, name, **given):
+        read = {gas: read_frame(frame) for gas, frame in given.items()}
+        frames = {gas: pixels for gas, (pixels, _) in read.items()}
+        return DualGasResult(
+            name,
+            {gas: (pixels > 128).astype(np.uint8) for gas, pixels in frames.items()},
+            {},
+            np.array([0.2, 0.3, 0.5], np.float32),
+            {'infer': 0.001},
+            frames,
+        )
 
 
 def test_results_are_those_of_inference_model(model, folders):
@@ -131,7 +130,7 @@ def test_frames_of_16_bits_and_in_colour(model, tmp_path):
         co2=colour, ch4=frame().astype(np.uint16) * 200, out_dir=tmp_path, pbar=False
     )
     done = {'co2': 'luma of colour', 'ch4': 'uint16 stretched to 8 bits'}
-    assert prediction.handling == done
+    assert prediction.result.read_as == done
     told = json.loads((tmp_path / 'results.json').read_text())
     assert told['samples'][0]['read_as'] == done
 

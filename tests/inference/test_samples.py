@@ -63,7 +63,7 @@ def test_a_pair_of_files_is_named_by_what_they_share(tmp_path):
     touch(tmp_path, 'a_co2.png', 'a_ch4.png', 'b.png')
     paths = [tmp_path / name for name in ('a_co2.png', 'a_ch4.png', 'b.png')]
     assert said(gather(co2=paths[0], ch4=paths[1])) == {'a': ('co2', 'ch4')}
-    assert list(said(gather(co2=paths[0], ch4=paths[2]))) == ['a+b']
+    assert list(said(gather(co2=paths[0], ch4=paths[2]))) == ['a_co2+b']
 
 
 def test_lists_belong_together_by_position():
@@ -86,7 +86,7 @@ def test_dicts(tmp_path):
 def test_names_are_made_unique(tmp_path):
     touch(tmp_path, 'x/1.png', 'y/1.png', 'z/1.png', 'z/1-2.png')
     paths = [tmp_path / name for name in ('x/1.png', 'y/1.png', 'z/1-2.png', 'z/1.png')]
-    assert list(said(gather(co2=paths))) == ['1', '1-3', '1-2', '1-4']
+    assert list(said(gather(co2=paths))) == ['1', '1~2', '1-2', '1~3']
 
 
 def test_csv_of_any_make(tmp_path):
@@ -96,7 +96,6 @@ def test_csv_of_any_make(tmp_path):
     table.write_text(text, encoding='utf-8-sig')
     samples = gather(table)
     assert said(samples) == {'first': ('co2', 'ch4'), 'b': ('ch4',)}
-    assert samples[1].origin == f'{table}, line 3'
 
 
 def campaign(root: Path) -> Path:

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 
-from fume_mm.apis import inference_model, init_model
+from fume_mm.apis import DualGasInferencer, inference_model, init_model
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.pairing import pair_gases, write_paired
 from fume_mm.datasets.samplers import collate_samples
 from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.io.weights import read_checkpoint
-from fume_mm.registry import DATASETS
+from fume_mm.registry import DATASETS, TRANSFORMS
 from tests.campaigns import draw, make_campaign
 from tests.checkpoints import CONFIG, make_checkpoint
 
@@ -81,6 +82,53 @@ def test_inference_is_what_the_test_loop_does(model, tmp_path):
     sample = inference_model(model, paths['co2'], paths['ch4'])
     assert equal(sample, expected)
     assert sample.frame_paths == paths
+
+
+def encode(kind, image, path):
+    """Write a frame in a form that readers disagree on; returns its path."""
+    if kind == '16 bits':
+        cv2.imwrite(str(path), image.astype(np.uint16) * 40 + 1000)
+    elif kind == 'float TIFF':
+        path = path.with_suffix('.tiff')
+        cv2.imwrite(str(path), image.astype(np.float32) / 7 + 290)
+    elif kind == 'palette':
+        picture = Image.fromarray(image, 'P')
+        picture.putpalette([255 - x for x in range(256) for _ in range(3)])
+        picture.save(path)
+    elif kind == 'colour':
+        cv2.imwrite(str(path), cv2.applyColorMap(image, cv2.COLORMAP_BONE))
+    else:
+        path = path.with_suffix('.jpg')
+        exif = Image.Exif()
+        exif[0x0112] = int(kind[-1])
+        Image.fromarray(image).save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize(
+    'kind', ['16 bits', 'float TIFF', 'palette', 'colour', 'EXIF 3', 'EXIF 6']
+)
+def test_one_file_is_one_array_in_training_and_in_use(model, tmp_path, kind):
+    image = frame((80, 64))
+    path = encode(kind, image, tmp_path / 'x.png')
+    train = load_config(str(CONFIG)).train_dataloader.dataset.pipeline
+    loader = next(step for step in train if step['type'] == 'LoadDualGasFrames')
+    loaded = TRANSFORMS.build(loader)({'frame_paths': {'co2': str(path)}})['frames']
+    expected = loaded['co2']
+    assert len(np.unique(expected)) > 30  # not two gray levels
+    inferencer = DualGasInferencer(model)
+    (used,) = inferencer(co2=path, pbar=False)['predictions']
+    assert np.array_equal(used.frames['co2'], expected)
+    item, _ = inferencer.predictor.load({'co2': str(path)})
+    again, _ = inferencer.predictor.load({'co2': expected})
+    assert torch.equal(item['inputs']['co2'], again['inputs']['co2'])
+
+
+def test_logits_that_are_no_numbers_are_an_error(checkpoint):
+    model = init_model(small_config(), checkpoint)
+    torch.nn.init.constant_(model.decode_head['ch4'].conv_seg.bias, float('nan'))
+    with pytest.raises(UserError, match=r'^x, ch4: .*no numbers'):
+        DualGasInferencer(model)({'ch4': frame(), 'name': 'x'}, pbar=False)
 
 
 def test_predictions_have_each_frames_own_size(model):

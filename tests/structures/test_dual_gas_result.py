@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from fume_mm.errors import UserError
 from fume_mm.structures.dual_gas_result import DualGasResult
 
 
@@ -52,6 +53,14 @@ def test_a_model_without_health_or_masks():
     assert bare.confidence is None
     assert bare.to_dict() == {'name': 'a', 'masks': {}, 'health': None, 'seconds': {}}
     assert list(bare.row()) == list(DualGasResult('b', {}).row())
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_no_result(value):
+    with pytest.raises(UserError, match=r'^a, health: .*no numbers'):
+        DualGasResult('a', {}, {}, np.array([value, 0, 0], np.float32))
+    with pytest.raises(UserError, match=r'^a, co2: .*no numbers'):
+        DualGasResult('a', {}, {'co2': np.full((3, 2, 2), value)})
 
 
 def test_the_package_is_light():

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from fume_mm.apis import inference_model, init_model
 from fume_mm.drawing import draw_panel
 from fume_mm.engine.hooks.panel_hook import read_frames
 from fume_mm.structures import DualGasDataSample
-from tests.campaigns import draw
+from tests.campaigns import draw, make_campaign, pair_campaign
 from tests.checkpoints import CONFIG, make_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -57,15 +58,25 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def results(folder: Path) -> dict:
+    return json.loads((folder / 'results.json').read_text(encoding='utf-8'))
+
+
 def prediction(folder: Path) -> dict:
-    return json.loads((folder / 'prediction.json').read_text(encoding='utf-8'))
+    (sample,) = results(folder)['samples']
+    return sample
+
+
+def read_mask(folder: Path, gas: str) -> np.ndarray:
+    path = folder / prediction(folder)['files']['masks'][gas]
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
 
 
 @pytest.mark.parametrize('gas', SIZES)
 def test_masks_are_the_models(
     folder: Path, sample: DualGasDataSample, gas: str
 ) -> None:
-    mask = cv2.imread(str(folder / f'both/{gas}_mask.png'), cv2.IMREAD_UNCHANGED)
+    mask = read_mask(folder / 'both', gas)
     assert mask.shape[::-1] == SIZES[gas]
     assert len(np.unique(mask)) > 1
     assert (mask == sample.get(gas).pred_sem_seg.data[0].numpy()).all()
@@ -73,12 +84,12 @@ def test_masks_are_the_models(
 
 @pytest.mark.parametrize('gas', SIZES)
 def test_pixels_of_each_class_are_counted(folder: Path, gas: str) -> None:
-    mask = cv2.imread(str(folder / f'both/{gas}_mask.png'), cv2.IMREAD_UNCHANGED)
-    told = prediction(folder / 'both')['masks'][gas]
-    assert (told['width'], told['height']) == SIZES[gas]
+    mask = read_mask(folder / 'both', gas)
+    found = prediction(folder / 'both')['masks'][gas]
+    assert (found['width'], found['height']) == SIZES[gas]
     for value, name in enumerate(('background', 'tube', 'gas')):
-        assert told['pixels'][name] == (mask == value).sum()
-        assert told['share'][name] == pytest.approx((mask == value).mean())
+        assert found['pixels'][name] == (mask == value).sum()
+        assert found['share'][name] == pytest.approx((mask == value).mean())
 
 
 def test_health_is_the_models(folder: Path, sample: DualGasDataSample) -> None:
@@ -97,28 +108,35 @@ def test_health_is_the_models(folder: Path, sample: DualGasDataSample) -> None:
 def test_panel_shows_the_sample_and_says_simulated(
     folder: Path, sample: DualGasDataSample
 ) -> None:
-    panel = cv2.imread(str(folder / 'both/panel.png'))
+    panel = cv2.imread(str(folder / 'both/panels/frame.png'))
     expected = draw_panel(
         read_frames(sample),
         sample,
-        title='co2.png, ch4.png',
+        title='frame',
         note='training data: simulated',
     )
     assert (panel == cv2.cvtColor(expected, cv2.COLOR_RGB2BGR)).all()
 
 
-def test_prediction_says_what_it_is_of(folder: Path) -> None:
-    content = prediction(folder / 'both')
-    assert content['config'] == str(CONFIG)
-    assert content['checkpoint'] == f'{folder}/model.pth'
+def test_results_say_what_they_are_of(folder: Path) -> None:
+    content = results(folder / 'both')
+    assert content['model'] == str(CONFIG)
+    assert content['weights'] == f'{folder}/model.pth'
     assert content['training_data'] == 'simulated'
-    assert content['frames'] == {gas: f'{folder / gas}.png' for gas in SIZES}
+    assert prediction(folder / 'both')['frames'] == {
+        gas: f'{folder / gas}.png' for gas in SIZES
+    }
 
 
 def test_a_gas_that_is_not_given_has_no_mask(folder: Path) -> None:
-    names = {path.name for path in (folder / 'co2').iterdir()}
-    written = {'co2_mask.png', 'panel.png', 'prediction.json'}
-    assert names == written | {'stdout.txt'}
+    paths = (folder / 'co2').rglob('*.*')
+    assert {str(path.relative_to(folder / 'co2')) for path in paths} == {
+        'masks/frame_co2.png',
+        'panels/frame.png',
+        'results.json',
+        'results.csv',
+        'stdout.txt',
+    }
     content = prediction(folder / 'co2')
     assert content['frames']['ch4'] is None
     assert list(content['masks']) == ['co2']
@@ -130,6 +148,7 @@ def test_printed_figures_are_those_of_the_prediction(folder: Path) -> None:
     text = (folder / 'both/stdout.txt').read_text()
     assert f'gas {content["masks"]["ch4"]["share"]["gas"]:.2%} of 100x70' in text
     assert f'health: {content["health"]["class"]} (' in text
+    assert '1 sample; written:' in text
 
 
 def test_mistake_is_one_line(folder: Path) -> None:
@@ -154,13 +173,12 @@ def test_folders(folder: Path, tmp_path: Path) -> None:
     assert '2 samples; written:' in done.stdout
     for gas in SIZES:
         mask = (out / f'masks/a_{gas}.png').read_bytes()
-        assert mask == (folder / f'both/{gas}_mask.png').read_bytes()
+        assert mask == (folder / f'both/masks/frame_{gas}.png').read_bytes()
     mask = (out / 'masks/b_co2.png').read_bytes()
-    assert mask == (folder / 'co2/co2_mask.png').read_bytes()
+    assert mask == (folder / 'co2/masks/frame_co2.png').read_bytes()
     assert {path.name for path in (out / 'panels').iterdir()} == {'a.png', 'b.png'}
-    told = json.loads((out / 'results.json').read_text())
-    assert told['weights'] == f'{folder}/model.pth'
-    assert told['samples'][0]['masks'] == prediction(folder / 'both')['masks']
+    assert results(out)['weights'] == f'{folder}/model.pth'
+    assert results(out)['samples'][0]['masks'] == prediction(folder / 'both')['masks']
 
 
 def test_csv(folder: Path, tmp_path: Path) -> None:
@@ -170,11 +188,37 @@ def test_csv(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     names = {path.name for path in (tmp_path / 'o').iterdir()}
     assert names == {'masks', 'results.csv', 'results.json'}
-    told = json.loads((tmp_path / 'o/results.json').read_text())
-    expected = prediction(folder / 'both')['health']['probabilities']
-    assert told['samples'][0]['health']['probabilities'] == pytest.approx(
-        expected, abs=1e-5
+    found, expected = prediction(tmp_path / 'o'), prediction(folder / 'both')
+    assert found['name'] == 'x'
+    assert found['health']['probabilities'] == pytest.approx(
+        expected['health']['probabilities'], abs=1e-5
     )
+
+
+@pytest.mark.parametrize('named', [True, False])
+def test_masks_of_a_csv_are_scored_by_the_same_csv(
+    folder: Path, tmp_path: Path, named: bool
+) -> None:
+    root = make_campaign(
+        tmp_path / 'data', vessels=2, frames=1, splits=('test',), size=(64, 48)
+    )
+    table = pair_campaign(root, splits=('test',)) / 'paired_test_annotations.csv'
+    if not named:
+        pd.read_csv(table).drop(columns='sample_id').to_csv(table, index=False)
+    done = demo(folder, f'--inputs={table}', f'--out-dir={tmp_path}/o', '--no-panels')
+    assert done.returncode == 0, done.stderr[-2000:]
+    scored = subprocess.run(
+        [
+            *(sys.executable, 'tools/analysis_tools/eval_predictions.py'),
+            *('--masks', f'{tmp_path}/o/masks', '--ann', table.name),
+            f'--data-root={root}',
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert scored.returncode == 0, scored.stderr[-2000:]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +229,6 @@ def test_csv(folder: Path, tmp_path: Path) -> None:
         (['{0}/model.pth', '--co2={0}/a.mp4'], 'a.mp4: is a video'),
         (['m.py', 'c.pth'], 'no frame was given'),
         (['m.py', 'c.pth', '--co2={0}', '--ch4={0}/ch4.png'], 'the other gas is not'),
-        (['m.py', 'c.pth', '--co2={0}/co2.png', '--no-panels'], '--no-panels is for'),
         (['m.py', 'c.pth', '--co2={0}/co2.png', '--split=test'], '--split is for'),
     ],
 )
