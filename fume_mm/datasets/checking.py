@@ -26,7 +26,7 @@ from .annotations import (
     is_simulated,
     parse_annotations,
 )
-from .pairing import EMPTY, PAIRED_COLUMNS, parse_paired
+from .pairing import PAIRED_COLUMNS, parse_paired
 from .splitting import find_leaks
 
 _RESTORE = 'restore the file or delete the row'
@@ -92,7 +92,7 @@ def check_campaign(
     }
     paired_paths = {s: root / f'paired_{s}_annotations.csv' for s in splits}
     paired = {
-        split: _parsed(path, PAIRED_COLUMNS, parse_paired, report, empty=EMPTY)
+        split: _parsed(path, PAIRED_COLUMNS, parse_paired, report)
         for split, path in paired_paths.items()
         if path.exists()
     }
@@ -121,8 +121,6 @@ def _parsed(
     columns: Sequence[str],
     parse: Callable[[CsvTable], None],
     report: CampaignReport,
-    *,
-    empty: Sequence[str] = (),
 ) -> CsvTable | None:
     """The CSV, its mistakes noted; None if it is no table at all."""
     if not path.is_file():
@@ -131,9 +129,7 @@ def _parsed(
         )
         return None
     try:
-        table = CsvTable(
-            path, columns, root=report.root, empty=empty, defects=report.defects
-        )
+        table = CsvTable(path, columns, root=report.root, defects=report.defects)
         parse(table)
     except UserError as error:
         report.defects.append(_defect(path, None, error))

@@ -1,6 +1,7 @@
 """The dataset of paired CO2 and CH4 frames."""
 
-from collections.abc import Sequence
+import pickle
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from fume_mm.structures import (
 
 from .annotations import existing_root, is_simulated
 from .pairing import read_paired
-from .sample_table import SampleTable
 from .splitting import check_leaks, find_leaks
+
+#: Columns of a gas that make a sample.
+_PARTS = ('frame', 'mask', 'group')
 
 
 @DATASETS.register_module()
@@ -64,7 +67,6 @@ class DualGasDataset(BaseDataset):
             that no sample has.
     """
 
-    data_list: SampleTable
     METAINFO = {
         'classes': SEG_CLASSES,
         'palette': [list(colour) for colour in SEG_PALETTE],
@@ -90,6 +92,8 @@ class DualGasDataset(BaseDataset):
         self.per_frame = per_frame
         self.allow_leakage = allow_leakage
         self.check_files = check_files
+        self._labels: np.ndarray | None = None
+        self._at = f'{data_root}/'
         root = existing_root(data_root)
         self.root = root
         super().__init__(
@@ -97,7 +101,6 @@ class DualGasDataset(BaseDataset):
             data_root=str(root),
             pipeline=list(pipeline),
             indices=indices,
-            serialize_data=False,  # the table is the sharper tool
             lazy_init=lazy_init,
             test_mode=test_mode,
             metainfo={
@@ -108,42 +111,69 @@ class DualGasDataset(BaseDataset):
             },
         )
 
-    def load_data_list(self) -> SampleTable:
-        """The samples as the transforms expect them, a dict each, made on demand."""
+    def load_data_list(self) -> list[tuple[int, bytes]]:
+        """The class of each sample, and pickled what the transforms expect of it.
+
+        MMEngine would have a million dicts in memory before it pickles the first.
+        """
         paired = read_paired(
             Path(self.ann_file), root=self.root, check_files=self.check_files
         )
         self._check_splits(paired)
-        table = SampleTable.from_frame(paired, root=self.root)
-        if len(self.gases) < len(GASES):
-            table = self._of_gases(table)
-        return table.per_frame() if self.per_frame else table
+        rows = [
+            paired[column].tolist()
+            for column in (
+                'sample_id',
+                'ph_value',
+                'class_id',
+                *(f'{gas}_{part}' for gas in self.gases for part in _PARTS),
+            )
+        ]
+        found: list[tuple[int, bytes]] = []
+        used = 0
+        for row in zip(*rows, strict=True):
+            before = len(found)
+            for sample in self._samples(*row):
+                found.append((sample['class_id'], pickle.dumps(sample, protocol=4)))
+            used += len(found) > before
+        self._note_left_out(len(paired), used)
+        return found
 
-    def _of_gases(self, table: SampleTable) -> SampleTable:
-        kept = table.of_gases(self.gases)
+    def _samples(
+        self, name: str, ph: float, class_id: int, *texts: str
+    ) -> Iterator[dict[str, Any]]:
+        """What a row comes to: a sample, one for each frame, or none."""
+        by_gas = {
+            gas: texts[len(_PARTS) * i : len(_PARTS) * (i + 1)]
+            for i, gas in enumerate(self.gases)
+            if texts[len(_PARTS) * i]
+        }
+        parts = [{gas: by_gas[gas]} for gas in by_gas] if self.per_frame else [by_gas]
+        for part in filter(None, parts):
+            groups = dict.fromkeys([texts[2] for texts in part.values() if texts[2]])
+            yield {
+                'sample_id': f'{name}_{next(iter(part))}' if self.per_frame else name,
+                'groups': tuple(groups),
+                'ph_value': ph,
+                'class_id': class_id,
+                'frame_paths': {gas: self._at + part[gas][0] for gas in part},
+                'mask_paths': {gas: self._at + part[gas][1] for gas in part},
+            }
+
+    def _note_left_out(self, rows: int, used: int) -> None:
         names = ' or '.join(self.gases)
-        left_out = len(table) - len(kept)
-        if not len(kept):
+        if not used:
             raise UserError(
-                f'{self.ann_file}: none of its {len(table)} samples has a {names} '
+                f'{self.ann_file}: none of its {rows} samples has a {names} '
                 f'frame; set gases={GASES!r} in the dataset config.'
             )
-        if left_out:
+        if used < rows:
             print_log(
-                f'{self.ann_file}: {left_out} of {len(table)} samples have no {names} '
+                f'{self.ann_file}: {rows - used} of {rows} samples have no {names} '
                 'frame and are left out.',
                 'current',
             )
-        self._metainfo['left_out'] = left_out
-        return kept
-
-    def _get_unserialized_subset(self, indices: int | Sequence[int]) -> SampleTable:
-        """MMEngine's, which would make a list of dicts."""
-        if isinstance(indices, int):
-            return (
-                self.data_list[:indices] if indices >= 0 else self.data_list[indices:]
-            )
-        return self.data_list.take(indices)
+        self._metainfo['left_out'] = rows - used
 
     def _check_splits(self, paired: Any) -> None:
         splits = {}
@@ -164,7 +194,29 @@ class DualGasDataset(BaseDataset):
     def health_labels(self) -> np.ndarray:
         """Class id of every sample, (len,) int."""
         self.full_init()
-        return self.data_list.class_ids
+        if self._labels is None:
+            items = map(self.get_data_info, range(len(self)))
+            self._labels = np.array([item['class_id'] for item in items], np.int64)
+        return self._labels
+
+    def get_subset_(self, indices: int | Sequence[int]) -> None:
+        """MMEngine's; the labels become those of the subset."""
+        super().get_subset_(indices)
+        self._labels = None
+
+    def get_subset(self, indices: int | Sequence[int]) -> 'DualGasDataset':
+        """MMEngine's; the labels become those of the subset."""
+        subset = super().get_subset(indices)
+        subset._labels = None
+        return subset
+
+    def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
+        """All bytes one after the other, which workers share, and where each ends."""
+        self._labels = np.array([label for label, _ in self.data_list], np.int64)
+        ends = np.cumsum([len(item) for _, item in self.data_list], dtype=np.int64)
+        joined = b''.join([item for _, item in self.data_list])
+        self.data_list.clear()
+        return np.frombuffer(joined, np.uint8), ends
 
     def prepare_data(self, idx: int) -> Any:
         """The item ``idx``; whatever is wrong with it is raised, never skipped."""

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.naming import sample_names
 from fume_mm.io.tables import CsvTable, by_value, repeated, write_table
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
@@ -41,8 +42,6 @@ EXTRA_COLUMNS = ('sample_id', 'co2_group', 'ch4_group')
 
 _HEALTH = ('ph_value', 'class_id', 'class_name')
 _PAIR = 'python tools/dataset_converters/pair_gases.py'
-#: How paired CSVs spell an empty field.
-EMPTY = ('nan', 'NaN', 'None', 'none', 'null', '<NA>')
 _TRUTH = {
     **dict.fromkeys(('true', '1', '1.0', 'yes'), True),
     **dict.fromkeys(('false', '0', '0.0', 'no'), False),
@@ -112,7 +111,7 @@ def pair_gases(
             paired[f'{gas}_{part}'] = paired[f'{gas}_{part}'].fillna('')
     first = paired['co2_frame'].where(paired['co2_frame'] != '', paired['ch4_frame'])
     paired = paired.iloc[first.argsort(kind='stable')].reset_index(drop=True)
-    paired['sample_id'] = _sample_ids(paired)
+    paired['sample_id'] = _names(paired)
     return paired[[*PAIRED_COLUMNS, *EXTRA_COLUMNS]]
 
 
@@ -166,21 +165,14 @@ def _refuse_disagreement(paired: pd.DataFrame, strategy: str) -> None:
     )
 
 
-def _sample_ids(paired: pd.DataFrame) -> pd.Series:
-    """Unique names made of the frames' file names: they also name output files."""
-    stems = [
-        paired[f'{gas}_frame']
-        .str.rpartition('/')[2]
-        .str.replace(r'(?<=.)\.[^.]*$', '', regex=True)
-        for gas in GASES
-    ]
-    joined = ['+'.join(filter(None, pair)) for pair in zip(*stems, strict=True)]
-    names = pd.Series(joined, index=paired.index)
-    # Folders may hold files of one name. A numbered name may exist too, hence the loop.
-    while (again := names.duplicated()).any():
-        number = (names.groupby(names).cumcount() + 1).astype(str)
-        names = names.mask(again, names.str.cat(number, sep='~'))
-    return names
+def _names(paired: pd.DataFrame) -> list[str]:
+    columns = [paired[f'{gas}_frame'].tolist() for gas in GASES]
+    return sample_names(
+        [
+            {gas: path for gas, path in zip(GASES, paths, strict=True) if path}
+            for paths in zip(*columns, strict=True)
+        ]
+    )
 
 
 def pairing_statistics(
@@ -244,12 +236,13 @@ def read_paired(
     root: str | Path | None = None,
     check_files: bool = True,
     require_groups: bool = True,
+    labelled: bool = True,
 ) -> pd.DataFrame:
     """Read and validate one ``paired_{split}_annotations.csv``.
 
     The owners' paired CSVs lack :data:`EXTRA_COLUMNS`: their groups are looked up by
     frame in the neighbouring ``{split}_annotations.csv``, and samples are named after
-    their frames.
+    their frames (:func:`~fume_mm.io.naming.sample_names`).
 
     Args:
         path: The CSV, columns :data:`PAIRED_COLUMNS`.
@@ -257,23 +250,31 @@ def read_paired(
         check_files: As for :func:`~fume_mm.datasets.annotations.read_annotations`.
         require_groups: Whether groups that cannot be found are an error; otherwise
             they are empty, and leaks between splits cannot be seen.
+        labelled: False for frames to be looked at only: the CSV needs one of the
+            columns ``co2_frame``, ``ch4_frame`` (or ``co2``, ``ch4``) and may have
+            ``sample_id`` (or ``name``); paths may also be absolute or climb.
 
     Returns:
         One row per sample in the CSV's order, as :func:`pair_gases` gives it
         (``is_paired`` bool, missing fields ''), and ``groups``: a tuple of the distinct
-        groups of its frames.
+        groups of its frames. If not ``labelled``, the columns ``sample_id``,
+        ``co2_frame``, ``ch4_frame`` and ``line``, the line in the CSV.
 
     Raises:
         UserError: On a missing file or any invalid row.
     """
     path = Path(path)
+    if not labelled:
+        return _read_frames(
+            path, path.parent if root is None else Path(root), check_files
+        )
     root = existing_root(path.parent if root is None else root)
     if not path.is_file():
         raise UserError(
             f'{path} does not exist; pair the frames of the campaign with '
             f'`{_PAIR} {root}`.'
         )
-    table = CsvTable(path, PAIRED_COLUMNS, root=root, empty=EMPTY)
+    table = CsvTable(path, PAIRED_COLUMNS, root=root)
     parse_paired(table)
     frame = table.frame
     if check_files:
@@ -288,7 +289,7 @@ def read_paired(
             f'pair again with `{_PAIR} {root}`',
         )
     else:
-        frame['sample_id'] = _sample_ids(frame)
+        frame['sample_id'] = _names(frame)
     _find_groups(table, required=require_groups)
 
     @functools.cache  # rows of the same groups share a tuple
@@ -298,6 +299,45 @@ def read_paired(
     columns = [frame[f'{gas}_group'].tolist() for gas in GASES]
     frame['groups'] = list(map(distinct, *columns))
     return frame
+
+
+def _read_frames(path: Path, root: Path, check_files: bool) -> pd.DataFrame:
+    """:func:`read_paired` of a CSV that need not be labelled."""
+    if not path.is_file():
+        raise UserError(f'{path}: there is no such CSV; give the path of one.')
+    columns = [f'{gas}_frame' for gas in GASES]
+    table = CsvTable(path, known=[*columns, *GASES, 'sample_id', 'name'], root=root)
+    frame = table.frame
+    if not any(column in frame for column in columns):
+        frame = frame.rename(columns=dict(zip(GASES, columns, strict=True)))
+    if not any(column in frame for column in columns):
+        raise UserError(
+            f'{path}: has the columns {", ".join(frame.columns)}, but none that names '
+            'frames; it needs co2_frame or ch4_frame (or co2, ch4).'
+        )
+    if 'sample_id' not in frame:
+        frame = frame.rename(columns={'name': 'sample_id'})
+    table.frame = frame = frame.reindex(columns=['sample_id', *columns], fill_value='')
+    for column in columns:
+        frame[column] = table.paths(column, optional=True, anywhere=True)
+    table.refuse(
+        (frame[columns] == '').all(axis=1),
+        lambda row: f'{columns[0]} and {columns[1]} are empty',
+        'a sample needs a frame of at least one gas',
+        'delete the row',
+    )
+    table.refuse(
+        repeated(frame['sample_id']),
+        'sample_id',
+        'sample_id is in more than one row',
+        'name each sample otherwise, or none',
+    )
+    if check_files:
+        for column in columns:
+            table.check_files(column)
+    unnamed = frame['sample_id'] == ''
+    frame['sample_id'] = frame['sample_id'].mask(unnamed, pd.Series(_names(frame)))
+    return frame.assign(line=table.lines)
 
 
 def parse_paired(table: CsvTable) -> None:

@@ -221,6 +221,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
                 # Pillow turns the size of a TIFF by itself.
                 turned = image.format != 'TIFF' and image.getexif().get(0x0112, 1) > 4
                 return (height, width) if turned else (width, height)
+    except Image.DecompressionBombError as error:
+        raise UserError(f'{path}: is too large ({error}); make it smaller.') from None
     except Exception:
         # Pillow's plugins raise what they like, and do not know every TIFF.
         height, width = _decode(_read(path, 'the image'), path).shape[:2]

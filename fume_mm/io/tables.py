@@ -20,6 +20,12 @@ from fume_mm.structures import HEALTH_CLASSES, PH_RANGE, health_class
 _PATH_PREFIX = 'mmseg_dataset/'
 _SEPARATOR = '\0'  # no path can hold it
 _CHUNK = 100_000
+#: How CSVs spell an empty field.
+EMPTY = tuple(
+    spelling
+    for word in ('NaN', 'None', 'Null', '<NA>')
+    for spelling in dict.fromkeys((word, word.lower(), word.upper()))
+)
 #: Without any of these, a path (with a separator before it) is as it should be.
 _ODD = ('//', '/./', '..', ':', _SEPARATOR + '/', _SEPARATOR + './')
 _LINES_NAMED = 3
@@ -64,22 +70,24 @@ class CsvTable:
         path: An existing file.
         columns: Columns it must have.
         root: The folder its paths are relative to.
-        empty: Further spellings of an empty field.
+        known: Further columns it may have; known ones are found in any case.
         defects: Where to note mistakes in place of raising them.
     """
 
     def __init__(
         self,
         path: Path,
-        columns: Sequence[str],
+        columns: Sequence[str] = (),
         *,
         root: Path,
-        empty: Sequence[str] = (),
+        known: Sequence[str] = (),
         defects: list[Defect] | None = None,
     ):
         self.path, self.root, self.defects = path, root, defects
         frame = self._read()
-        frame.columns = frame.columns.str.strip()
+        names = [name.strip() for name in frame.columns]
+        missing = {*columns, *known} - {*names}
+        frame.columns = [n.lower() if n.lower() in missing else n for n in names]
         self.absent = [column for column in columns if column not in frame]
         if self.absent:
             problem = f'has no column {", ".join(self.absent)}'
@@ -93,7 +101,7 @@ class CsvTable:
             frame[self.absent] = ''
         for column in frame:
             text = _stripped(frame[column].fillna(''))
-            nothing = text.isin(empty)
+            nothing = text.isin(EMPTY)
             frame[column] = text.mask(nothing, '') if nothing.any() else text
         filled = np.zeros(len(frame), dtype=bool)
         for column in frame:
@@ -181,7 +189,9 @@ class CsvTable:
             named += f' and {len(rows) - _LINES_NAMED} more, {len(rows)} in total'
         raise UserError(f'{self.path}, {named}: {problem}; {way_out}.')
 
-    def paths(self, column: str, *, optional: bool = False) -> pd.Series:
+    def paths(
+        self, column: str, *, optional: bool = False, anywhere: bool = False
+    ) -> pd.Series:
         """The paths of ``column``: POSIX, relative to the root, without the prefix.
 
         With ``defects``, paths that must not be followed become empty.
@@ -189,6 +199,7 @@ class CsvTable:
         Args:
             column: Whose paths.
             optional: Whether a path may be empty.
+            anywhere: Whether a path may be absolute or climb out of the root.
         """
         text = self.frame[column]
         if not optional:
@@ -198,6 +209,8 @@ class CsvTable:
             return plain
         text = text.str.replace('\\', '/', regex=False)
         absolute = text.str.match(r'(?:/|[A-Za-z]:)')
+        if anywhere:
+            return text.mask(~absolute, text.str.removeprefix(_PATH_PREFIX))
         self.refuse(
             absolute,
             column,
@@ -281,53 +294,46 @@ class CsvTable:
         frame['ph_value'], frame['class_id'] = ph, class_id
         frame['class_name'] = name
 
-    def check_files(self, frame_column: str, mask_column: str) -> None:
+    def check_files(self, frame_column: str, mask_column: str | None = None) -> None:
         """Refuse frames and masks that are missing, unreadable or of unequal size.
 
         Rows whose path is empty are left out. Reads each file's header only.
         """
-        columns = (frame_column, mask_column)
-        missing: dict[str, np.ndarray] = {}
-        unreadable: dict[str, np.ndarray] = {}
-        reasons: dict[tuple[str, int], str] = {}
+        columns = [column for column in (frame_column, mask_column) if column]
         sizes: dict[str, list[tuple[int, int] | None]] = {}
+        reasons: dict[str, dict[int, str]] = {}
         for column in columns:
-            missing[column] = np.zeros(len(self.frame), dtype=bool)
-            unreadable[column] = np.zeros(len(self.frame), dtype=bool)
             sizes[column] = [None] * len(self.frame)
+            missing, reasons[column] = np.zeros(len(self.frame), dtype=bool), {}
             for row, name in enumerate(self.frame[column].tolist()):
-                if not name:
-                    continue
-                path = self.root / name
                 try:
-                    sizes[column][row] = image_size(path)
+                    if name:
+                        sizes[column][row] = image_size(self.root / name)
                 except UserError as error:
-                    if path.is_file():
-                        unreadable[column][row] = True
-                        reasons[column, row] = str(error)
-                    else:
-                        missing[column][row] = True
-        for column in columns:
+                    missing[row] = not Path(self.root, name).is_file()
+                    if not missing[row]:
+                        reasons[column][row] = str(error)
             self.refuse(
-                missing[column],
+                missing,
                 column,
                 f'{column} names no file under {self.root}',
                 'restore the file or delete the row',
             )
         for column in columns:
-            paths = self.frame[column]
             self.refuse(
-                unreadable[column],
-                lambda row, c=column, p=paths: f"'{p.iat[row]}' {reasons[c, row]}",  # type: ignore[misc]
+                np.isin(np.arange(len(self.frame)), list(reasons[column])),
+                lambda row, reason=reasons[column]: reason[row].rstrip('.'),  # type: ignore[misc]
                 f'{column} names a file that is not a readable image',
                 'restore the file or delete the row',
             )
-        frame_sizes, mask_sizes = sizes[frame_column], sizes[mask_column]
+        if mask_column is None:
+            return
+        pairs = list(zip(sizes[frame_column], sizes[mask_column], strict=True))
         self.refuse(
-            np.array([a != b for a, b in zip(frame_sizes, mask_sizes, strict=True)]),
+            np.array([a != b for a, b in pairs]),
             lambda row: (
-                f'{self.frame[frame_column].iat[row]!r} is {_size(frame_sizes[row])}, '
-                f'its mask {_size(mask_sizes[row])}'
+                f'{self.frame[frame_column].iat[row]!r} is {_size(pairs[row][0])}, '
+                f'its mask {_size(pairs[row][1])}'
             ),
             'frame and mask differ in size',
             'give the frame the mask that was drawn on it',

@@ -13,18 +13,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from mmengine.config import Config
 
 from fume_mm.datasets.annotations import is_simulated
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-from fume_mm.datasets.transforms import LoadDualGasFrames
 from fume_mm.engine.config import config_errors, load_config
 from fume_mm.errors import UserError
 from fume_mm.evaluation.predictions import marks_of, read_predictions
 from fume_mm.io.files import file_name
+from fume_mm.io.images import read_gray, read_mask
 from fume_mm.io.weights import read_checkpoint
 from fume_mm.structures import GAS_LABELS
 from fume_mm.structures.marks import MARKS
@@ -218,9 +217,13 @@ class RunFolder:
                 raise self._missing(
                     paths[-1], f'{self._test_command()} --out {self.path / MASKS}'
                 )
-        load = LoadDualGasFrames()
-        frame = load({'frame_paths': {gas: str(paths[0])}})['frames'][gas]
-        pictures = (frame, *(_read_mask(path) for path in paths[1:]))
+        if not all(path.is_file() for path in paths):
+            missing = next(path for path in paths if not path.is_file())
+            raise UserError(
+                f'{missing}: there is no such file; give the campaign that was tested '
+                'with --data-root.'
+            )
+        pictures = (read_gray(paths[0]), *(read_mask(path) for path in paths[1:]))
         if len({picture.shape for picture in pictures}) > 1:
             shapes = ', '.join(str(picture.shape) for picture in pictures)
             raise UserError(
@@ -325,15 +328,3 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
             ) from error
         rows.append(row)
     return rows
-
-
-def _read_mask(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise UserError(
-            f'{path}: there is no such file; give the campaign that was tested with '
-            '--data-root.'
-        )
-    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if mask is None or mask.ndim != 2:
-        raise UserError(f'{path}: is no mask of one channel; restore the file.')
-    return mask.astype(np.uint8)

@@ -14,7 +14,6 @@ Example:
 import argparse
 import json
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ from tqdm import tqdm
 from fume_mm.datasets.annotations import existing_root, is_simulated
 from fume_mm.datasets.pairing import read_paired
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.images import read_gray, read_mask
+from fume_mm.io.progress import ordered_map
 from fume_mm.structures import GAS, GASES, SPLITS, TUBE
 
 #: Which gases a column reads.
@@ -104,18 +105,12 @@ def frame_features(frame: np.ndarray) -> np.ndarray:
 def read_images(
     paths: Iterable[str], measure: Callable[[np.ndarray], np.ndarray], what: str
 ) -> dict[str, np.ndarray]:
-    """``measure`` of each image, by path."""
-
-    def one(path: str) -> np.ndarray:
-        image = cv2.imread(path, cv2.IMREAD_UNCHANGED)
-        if image is None:
-            raise UserError(f'{path}: cannot be decoded; restore the file.')
-        return measure(image)
-
+    """``measure`` of each frame or mask (``what``), by path."""
+    read = read_mask if what == 'masks' else read_gray
     names = sorted(set(paths))
-    with ThreadPoolExecutor() as pool:
-        found = tqdm(pool.map(one, names), total=len(names), desc=what, disable=None)
-        return dict(zip(names, found, strict=True))
+    found = ordered_map(lambda path: measure(read(path)), names)
+    shown = tqdm(found, total=len(names), desc=what, disable=None)
+    return dict(zip(names, shown, strict=True))
 
 
 def read_samples(root: Path) -> pd.DataFrame:

@@ -24,6 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.images import check_same_size, read_gray, read_mask_values
 from fume_mm.structures import GAS, GASES
 
 COLUMNS = ('IoU', 'inverted', 'threshold', 'edge_gray', 'area_%', 'found_%')
@@ -59,15 +60,8 @@ def read_folder(folder: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
     for path in paths:
         name = path.stem.removeprefix('frame_')
         mask_path = path.with_name(f'mask_{name}.png')
-        frame, mask = (
-            cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) if p.is_file() else None
-            for p in (path, mask_path)
-        )
-        if frame is None or mask is None or frame.shape != mask.shape:
-            raise UserError(
-                f'{path}: the frame or {mask_path.name} is missing, does not decode or '
-                'is of another size; restore it or remove the frame.'
-            )
+        frame, mask = read_gray(path), read_mask_values(mask_path)
+        check_same_size(mask, mask_path, frame.shape)
         other = set(np.unique(mask).tolist()) - {0, GAS, 255}
         if other:
             raise UserError(
@@ -80,7 +74,7 @@ def read_folder(folder: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
 
 def picture(frame: np.ndarray, masks: list[np.ndarray], title: str) -> np.ndarray:
     """Frame, truth and predictions side by side, (240, n * 320, 3) RGB."""
-    from fume_mm.drawing.panel import overlay
+    from fume_mm.drawing import overlay
 
     size = (320, 240)
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)

@@ -1,12 +1,9 @@
 """The dataset's `gases` and `per_frame`, done on the table's arrays."""
 
-import copy
 import logging
-import pickle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from mmengine.logging import MMLogger
 
@@ -17,7 +14,6 @@ from fume_mm.datasets.samplers import ClassBalancedSampler
 from fume_mm.errors import UserError
 from fume_mm.structures import GASES
 from tests.campaigns import BREAKS, annotations, make_campaign
-from tests.datasets.test_sample_table import large_table
 
 CSV = 'paired_train_annotations.csv'
 # 6 vessels of 2 frames: 8 samples have both gases, 2 CO2 only (vessel 3), 2 CH4 only
@@ -128,32 +124,6 @@ def test_both_options_together(root: Path) -> None:
         f'{alone[0]["sample_id"]}_ch4',
         f'{alone[-1]["sample_id"]}_ch4',
     ]
-
-
-def test_views_of_views_copies_and_pickles(root: Path) -> None:
-    table = load(root, per_frame=True).data_list
-    names = [item['sample_id'] for item in table]
-    part = table[3:15:2]
-    assert [item['sample_id'] for item in part] == names[3:15:2]
-    assert [item['sample_id'] for item in part.take([-1, 0])] == [names[13], names[3]]
-    assert [part[-1], part[0]] == list(part.take([-1, 0]))
-    for again in (copy.deepcopy(part), pickle.loads(pickle.dumps(part))):
-        assert list(again) == list(part)
-    assert list(table.of_gases(['co2'])) == [
-        item for item in table if 'co2' in item['frame_paths']
-    ]
-
-
-def test_views_share_the_arrays_and_are_made_without_reading_a_row() -> None:
-    table = large_table(200_000)
-    for view in (table.of_gases(['ch4']), table.per_frame()):
-        assert view._store is table._store
-        assert isinstance(view._rows, np.ndarray)
-        # 8 bytes for the row, 1 for its gases
-        assert view._rows.nbytes + view._shown.nbytes == 9 * len(view)
-    assert len(table.per_frame()) == 400_000
-    assert table.per_frame()[399_999]['sample_id'] == 'v000000199999_ch4'
-    assert len(table.of_gases(['ch4'])) == 200_000
 
 
 def test_what_is_left_out_is_logged_once(root: Path, capfd: Any) -> None:

@@ -40,11 +40,11 @@ def test_every_case_is_measured_and_nothing_is_left(tmp_path, monkeypatch):
     assert opened['rows'] == 400
     assert opened['seconds_per_million'] == pytest.approx(opened['seconds'] * 2500)
     assert opened['peak_mib'] >= opened['before_mib'] > 0
-    # A record has some 250 letters, an offset, pH and class.
-    assert 150 < opened['table_mib'] * 2**20 / 400 < 300
+    # A pickle has some 250 letters of the row, the root twice to four times, and keys.
+    assert 250 < opened['index_mib'] * 2**20 / 400 < 700
 
     cases = [(row['index'], row['workers'], row['start']) for row in report['loaded']]
-    assert cases == [('table', 0, None), ('table', 2, 'fork'), ('list', 2, 'fork')]
+    assert cases == [('index', 0, None), ('index', 2, 'fork'), ('list', 2, 'fork')]
     assert [len(row['private_mib']) for row in report['loaded']] == [1, 2, 2]
     for row, small in zip(report['loaded'], report['baseline']['loaded'], strict=True):
         assert row['rows'] == 400 and small['rows'] == report['baseline_rows'] == 1000

@@ -210,7 +210,7 @@ def test_unknown_strategy():
 def test_sample_ids_are_unique_though_file_names_are_not():
     data = frames([('co2', 6.5, name, 0) for name in 'xyzw'])
     data['frame_path'] = ['1/a.png', '2/a.png', '3/a~2.png', 'a.b.png']
-    assert list(pair_gases(data)['sample_id']) == ['a', 'a~2', 'a~2~2', 'a.b']
+    assert list(pair_gases(data)['sample_id']) == ['a', 'a~3', 'a~2', 'a.b']
 
 
 # -- statistics ----------------------------------------------------------------------

@@ -194,7 +194,7 @@ def test_evenly_spaced(count, total, positions):
 
 def test_frame_that_is_not_there_is_named(samples):
     samples[0].set_metainfo({'frame_paths': {'co2': 'nowhere.png'}})
-    with pytest.raises(UserError, match=r"sample 's/0': nowhere.png is not there"):
+    with pytest.raises(UserError, match=r"sample 's/0': nowhere\.png: there is no"):
         read_frames(samples[0])
 
 
@@ -202,7 +202,7 @@ def test_frame_that_is_no_image_is_named(samples, tmp_path):
     path = tmp_path / 'text.png'
     path.write_text('no image')
     samples[0].set_metainfo({'frame_paths': {'co2': str(path)}})
-    with pytest.raises(UserError, match=r'text\.png is not there or not an image'):
+    with pytest.raises(UserError, match=r'text\.png: is not an image'):
         read_frames(samples[0])
 
 

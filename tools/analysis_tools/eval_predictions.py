@@ -113,31 +113,19 @@ def with_masks(row: dict[str, Any], folder: Path, root: Path) -> dict[str, Any]:
     for gas in (gas for gas in GASES if row[f'{gas}_frame']):
         name = file_name(str(row['sample_id']))  # as MaskHook writes it
         sample[gas] = {
-            'gt_sem_seg': {'data': read_mask(root / row[f'{gas}_mask'])},
-            'pred_sem_seg': {'data': read_mask(folder / f'{name}_{gas}.png')},
+            'gt_sem_seg': {'data': mask_tensor(root / row[f'{gas}_mask'])},
+            'pred_sem_seg': {'data': mask_tensor(folder / f'{name}_{gas}.png')},
         }
     return sample
 
 
-def read_mask(path: Path) -> Any:
-    """(1, H, W) class ids of a PNG.
-
-    Raises:
-        UserError: If it is missing or no image of one channel.
-    """
-    import cv2
+def mask_tensor(path: Path) -> Any:
+    """(1, H, W) class ids of a mask."""
     import torch
 
-    if not path.is_file():
-        raise UserError(
-            f'{path}: there is no such mask; every frame of the annotations needs one.'
-        )
-    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if mask is None or mask.ndim != 2:
-        raise UserError(
-            f'{path}: is no image of one channel; save class ids as 8-bit gray PNG.'
-        )
-    return torch.from_numpy(mask)[None].long()
+    from fume_mm.io.images import read_mask
+
+    return torch.from_numpy(read_mask(path))[None].long()
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmengine.dist import get_rank, get_world_size, is_main_process
 from mmengine.hooks import Hook
@@ -13,6 +12,7 @@ from mmengine.runner import Runner
 from fume_mm.drawing import draw_panel, write_png
 from fume_mm.errors import UserError
 from fume_mm.io.files import file_name
+from fume_mm.io.images import read_gray
 from fume_mm.registry import HOOKS
 from fume_mm.structures import DualGasDataSample
 from fume_mm.structures.marks import dataset_note
@@ -143,14 +143,10 @@ def read_frames(sample: DualGasDataSample) -> dict[str, np.ndarray]:
                 f"{name} does not say where its {gas} frame is; keep 'frame_paths' "
                 'among the meta keys that the pipeline packs, or take PanelHook out.'
             )
-        path = Path(paths[gas])
-        data = np.frombuffer(path.read_bytes() if path.is_file() else b'', np.uint8)
-        frame = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-        if frame is None:
-            raise UserError(
-                f'{name}: {path} is not there or not an image; restore the file.'
-            )
-        frames[gas] = frame
+        try:
+            frames[gas] = read_gray(paths[gas], what=f'the {gas} frame')
+        except UserError as error:
+            raise UserError(f'{name}: {error}') from None
     return frames
 
 
