@@ -28,7 +28,6 @@ REQUIRES = [
     'onedl-mmsegmentation>=1.4.2,<1.5',
     'safetensors>=0.4',
     'scikit-learn>=1.4',
-    'skops>=0.15',
     'threadpoolctl>=3.1',
     'tqdm>=4.66',
 ]

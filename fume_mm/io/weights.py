@@ -226,6 +226,11 @@ def require_match(
             'from it; start from its weights with --cfg-options load_from=... instead.'
         )
     theirs, ours = weights_of(content), model.state_dict()
+    if hasattr(model, 'check_weights'):
+        try:
+            model.check_weights(theirs)  # type: ignore[operator]
+        except UserError as error:
+            raise UserError(f'{path}: {error}') from error
     free = getattr(model, 'free_sizes', ())
     wrong = [f'{key} is missing' for key in ours if key not in theirs]
     wrong += [f'{key} is not in the model' for key in theirs if key not in ours]
@@ -240,9 +245,4 @@ def require_match(
             f'{path}: is a checkpoint of another architecture ({len(wrong)} keys '
             f'differ: {shown}); give the config it was trained with.'
         )
-    if hasattr(model, 'check_weights'):
-        try:
-            model.check_weights(theirs)  # type: ignore[operator]
-        except UserError as error:
-            raise UserError(f'{path}: {error}') from error
     return content

@@ -211,7 +211,10 @@ def cases_of(value: float, column: int, dtype: torch.dtype = torch.float64) -> d
     ('state', 'reason'),
     [
         (cases_of(1.0, -1, torch.float32), r'its cases are \(4, 12\) torch\.float32'),
-        (cases_of(1.0, -1) | {'cases': torch.zeros(3).double()}, r'cases are \(3,\)'),
+        (
+            cases_of(1.0, -1) | {'cases': torch.zeros(3).double()},
+            r'its cases are \(3,\)',
+        ),
         (cases_of(float('nan'), 0), 'a feature is not a number'),
         (cases_of(3.0, -1), 'a class is none of Healthy, Transitional, Acidotic'),
         (cases_of(0.5, -1), 'a class is none of'),

@@ -201,7 +201,7 @@ class RandomForestModel(BaseModel):
 
     @staticmethod
     def check_weights(state_dict: dict[str, Any]) -> None:
-        """Raise a UserError unless ``state_dict`` has cases, or none yet, and a seed."""
+        """Raise a UserError if no forest can be grown from ``state_dict``."""
         if 'forest' in state_dict:
             raise UserError(
                 'holds a random forest as earlier versions stored it, which is no '
