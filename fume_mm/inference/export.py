@@ -64,17 +64,15 @@ class ExportGraph(nn.Module):
         }
         rows = DenseRows(present)
         masks, fused = self.model.run(normal, rows)
-        found: dict[str, Tensor] = {}
+        outputs: list[Tensor] = []  # in the order of output_names
         for gas, logits in masks.items():
             coarse = rows.stream(gas, logits)
-            full = resize_logits(coarse, tuple(normal[gas].shape[2:]))
-            found[f'{gas}_logits'] = full
-            found[f'{gas}_mask'] = _classes(full)
-            found[f'{gas}_coarse'] = coarse
+            full = resize_logits(coarse, normal[gas].shape[2:])
+            outputs += [full, _classes(full), coarse]
         if self.model.health_head is not None:
             health = self.model.health_head(fused, masks, rows)
-            found['health'] = health.softmax(dim=1)
-        return tuple(found[name] for name in self.names)
+            outputs.append(health.softmax(dim=1))
+        return tuple(outputs)
 
 
 def _classes(logits: Tensor) -> Tensor:

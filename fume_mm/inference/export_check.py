@@ -1,4 +1,4 @@
-"""Whether an exported file says what PyTorch says."""
+"""Whether an exported file gives what PyTorch gives."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from torch import Tensor
-from torch.nn import functional as F
 
 from fume_mm.errors import UserError
 from fume_mm.io.images import Frame, read_gray
+from fume_mm.models.dual_gas_model import resize_logits
 from fume_mm.structures import GASES
 
+from .exported import open_engine
 from .graph import GraphInfo
 from .samples import gather
 
@@ -29,7 +30,7 @@ Inputs = tuple[Tensor, ...]
 
 
 def patterns_of(gases: Sequence[str]) -> list[str]:
-    """What a sample of these gases may have: both, the one, the other."""
+    """The gases that a sample of these may have: both, the one, the other."""
     return [' '.join(gases), *gases] if len(gases) > 1 else list(gases)
 
 
@@ -47,10 +48,9 @@ def random_inputs(
         seed: Of the frames.
     """
     generator = torch.Generator().manual_seed(seed)
+    shape = (len(patterns), 1, *size)
     frames = [
-        torch.randint(
-            256, (len(patterns), 1, *size), generator=generator, dtype=torch.uint8
-        )
+        torch.randint(256, shape, generator=generator, dtype=torch.uint8)
         for _ in model.gases
     ]
     return (*frames, _present(patterns))
@@ -69,22 +69,23 @@ def real_inputs(
     Raises:
         UserError: Naming a frame that cannot be used, or if the model looks at none.
     """
-    own = [gas for gas in model.gases if gas in frames]
-    if not own:
+    gases = [gas for gas in model.gases if gas in frames]
+    if not gases:
         raise UserError(
             f'the model looks at {", ".join(model.gases)} only; give such a frame.'
         )
-    patterns = patterns_of(own)
-    rows = []
-    for gas in model.gases:
-        row: np.ndarray = np.zeros(size, np.uint8)
-        if gas in own:
-            row = cv2.resize(read_gray(frames[gas]), size[::-1])
-        rows.append(torch.from_numpy(row).expand(len(patterns), 1, *size))
-    return (*rows, _present(patterns))
+    patterns = patterns_of(gases)
+    blank = np.zeros(size, np.uint8)
+    rows = [
+        cv2.resize(read_gray(frames[gas]), size[::-1]) if gas in gases else blank
+        for gas in model.gases
+    ]
+    shape = (len(patterns), 1, *size)
+    stacked = [torch.from_numpy(row).expand(shape) for row in rows]
+    return (*stacked, _present(patterns))
 
 
-def found_frames(cfg: Config, gases: Sequence[str]) -> dict[str, Frame]:
+def test_set_frames(cfg: Config, gases: Sequence[str]) -> dict[str, Frame]:
     """The frames of a sample of the config's test set, if that is on disk.
 
     Args:
@@ -107,7 +108,7 @@ def _present(patterns: Sequence[str]) -> Tensor:
 
 
 def reference(model: Any, inputs: Inputs) -> dict[str, np.ndarray]:
-    """What PyTorch says, by its usual path: frames that are not there are not read."""
+    """PyTorch's outputs, by its usual path: frames that are not there are not read."""
     *rows, present = inputs
     preprocessor = model.data_preprocessor
     frames = {
@@ -116,21 +117,20 @@ def reference(model: Any, inputs: Inputs) -> dict[str, np.ndarray]:
     }
     with torch.no_grad():
         out = model({**frames, 'present': present})
-    found = {}
+    outputs = {}
     for gas in (gas for gas in model.gases if gas in out):
-        found[f'{gas}_logits'] = out[gas].numpy()
-        found[f'{gas}_mask'] = out[gas].argmax(dim=1).numpy().astype(np.uint8)
+        outputs[f'{gas}_logits'] = out[gas].numpy()
+        outputs[f'{gas}_mask'] = out[gas].argmax(dim=1).numpy().astype(np.uint8)
     if 'health' in out:
-        found['health'] = out['health'].softmax(dim=1).numpy()
-    return found
+        outputs['health'] = out['health'].softmax(dim=1).numpy()
+    return outputs
 
 
 def open_exported(
     path: str | Path, info: GraphInfo
 ) -> Callable[[Inputs], dict[str, np.ndarray]]:
     """An exported file, whatever its format, as a function from inputs to outputs."""
-    path = Path(path)
-    if path.suffix == '.pt2':
+    if Path(path).suffix == '.pt2':
         module = torch.export.load(str(path)).module()
 
         def run_program(inputs: Inputs) -> dict[str, np.ndarray]:
@@ -139,17 +139,12 @@ def open_exported(
             return dict(zip(info.outputs, values, strict=True))
 
         return run_program
-    from .exported import open_engine
-
     engine = open_engine(path)
-    names = [*info.gases, 'present']
 
     def run_engine(inputs: Inputs) -> dict[str, np.ndarray]:
-        arrays = {
-            name: np.ascontiguousarray(x.numpy())
-            for name, x in zip(names, inputs, strict=True)
-        }
-        return engine.run(arrays, info.outputs)
+        arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
+        names = (*info.gases, 'present')
+        return engine.run(dict(zip(names, arrays, strict=True)), info.outputs)
 
     return run_engine
 
@@ -178,13 +173,13 @@ def check_export(
     for name, inputs in samples.items():
         expected = reference(model, inputs)
         try:
-            found = run(inputs)
+            outputs = run(inputs)
         except Exception as error:  # each engine has kinds of its own
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UserError(
                 f'{path}: cannot be run on {name} ({reason}); the file is not kept.'
             ) from error
-        differences[name] = compare(expected, found)
+        differences[name] = compare(expected, outputs)
         for output, value in differences[name].items():
             limit = MASK_TOLERANCE if output.endswith('_mask') else TOLERANCE
             if not value <= limit:  # also NaN
@@ -196,32 +191,23 @@ def check_export(
 
 
 def compare(
-    expected: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]
+    expected: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
     """The differences of :func:`check_export` for one batch.
 
     Args:
         expected: Of :func:`reference`.
-        found: What the file says; ``<gas>_coarse`` is enlarged and held against the
-            logits.
+        outputs: Of the file; ``<gas>_coarse`` is enlarged and held against the logits.
     """
     differences = {}
-    for output, value in found.items():
-        gas, _, kind = output.partition('_')
-        # of a gas that no sample has PyTorch says nothing, the file zeros
-        truth = expected.get(output, np.zeros_like(value))
-        if kind == 'mask':
-            differences[output] = float((truth != value).mean())
+    for name, value in outputs.items():
+        # of a gas that no sample has PyTorch gives nothing, the file zeros
+        truth = expected.get(name.replace('_coarse', '_logits'), np.zeros_like(value))
+        if name.endswith('_mask'):
+            differences[name] = float((truth != value).mean())
             continue
-        if kind == 'coarse' and f'{gas}_logits' in expected:
-            truth = expected[f'{gas}_logits']
-            enlarged = F.interpolate(
-                torch.from_numpy(value),
-                size=truth.shape[2:],
-                mode='bilinear',
-                align_corners=False,
-            )
-            value = enlarged.numpy()
+        if value.shape != truth.shape:
+            value = resize_logits(torch.from_numpy(value), truth.shape[2:]).numpy()
         scale = max(float(np.abs(truth).max()), _SMALLEST)
-        differences[output] = float(np.abs(truth - value).max()) / scale
+        differences[name] = float(np.abs(truth - value).max()) / scale
     return differences

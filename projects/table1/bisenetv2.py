@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from fume_mm.models.backbones import DualStreamBackbone
-from fume_mm.models.layers import ConvNormAct
+from fume_mm.models.layers import ConvNormAct, norm_layer
 from fume_mm.models.rows import Features, Rows, Stages
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
-from .parts import conv_init, enlarge, norm_layer
+from .parts import conv_init, enlarge
 
 
 def depthwise(

@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from fume_mm.models.backbones import JOINT, DualStreamBackbone
 from fume_mm.models.backbones.joint import check_sizes
-from fume_mm.models.layers import ConvNormAct
+from fume_mm.models.layers import ConvNormAct, norm_layer
 from fume_mm.models.rows import Features, Rows, Stages
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
-from .parts import conv_init, crop_masks_map, norm_layer, twice
+from .parts import conv_init, crop_masks_map, twice
 
 
 class CMXT1Encoder(nn.Module):

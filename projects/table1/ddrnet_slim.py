@@ -6,10 +6,10 @@ from mmseg.models.backbones.resnet import BasicBlock
 from mmseg.models.utils import ResLayer
 from torch import Tensor, nn
 
-from fume_mm.models.layers import ConvNormAct, norm_or_default, pool_to_bins
+from fume_mm.models.layers import ConvNormAct, norm_layer, norm_or_default, pool_to_bins
 from fume_mm.registry import MODELS
 
-from .parts import conv_init, enlarge, norm_layer
+from .parts import conv_init, enlarge
 
 
 def norm_act_conv(

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from fume_mm.models.layers import norm_layer
 from fume_mm.registry import MODELS
 
-from .parts import conv_init, norm_layer
+from .parts import conv_init
 
 #: Of the encoder, which halves the frame three times.
 STRIDE = 8

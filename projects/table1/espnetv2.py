@@ -1,13 +1,15 @@
 """ESPNetV2-T1: depthwise dilated convolutions, gases joined at H/16."""
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor, nn
 
-from fume_mm.models.layers import ConvNormAct
+from fume_mm.models.layers import ConvNormAct, norm_layer
 from fume_mm.models.rows import Stages, concatenate
 from fume_mm.registry import MODELS
 
-from .parts import T1Backbone, enlarging_decoder, norm_layer
+from .parts import T1Backbone, enlarging_decoder
 
 
 class EESP(nn.Module):
@@ -52,9 +54,7 @@ class EESP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) from ``x`` (N, C, H, W)."""
         reduced = self.reduce(x)
-        sums = [self.branches[0](reduced)]
-        for branch in list(self.branches)[1:]:
-            sums.append(sums[-1] + branch(reduced))
+        sums = list(accumulate(branch(reduced) for branch in self.branches))
         return (x + self.expand(self.norm(torch.cat(sums, dim=1)))).relu()
 
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from mmseg.models.utils import InvertedResidual
 from torch import Tensor, nn
 
@@ -31,11 +30,6 @@ MASK_STRIDE = 4
 def conv_init() -> dict:
     """Kaiming's initialisation of the convolutions; the rewrites' is unknown."""
     return {'type': 'Kaiming', 'layer': ['Conv2d', 'ConvTranspose2d']}
-
-
-def norm_layer(channels: int, norm_cfg: dict | None) -> nn.Module:
-    """A norm layer; None is ``SingleFrameBN``."""
-    return build_norm_layer(norm_or_default(norm_cfg), channels)[1]
 
 
 def enlarge(x: Tensor, size: Sequence[int]) -> Tensor:

@@ -11,7 +11,6 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fume_mm.models.original import convert_original
+from fume_mm.models.original import convert_original, rename
 
 SMALL = Path(__file__).with_name('golden')
 FULL = Path(__file__).resolve().parents[3] / 'shared' / 'golden'
@@ -120,10 +119,10 @@ def model_state(name: str, model: nn.Module) -> StateDict:
     return convert_original(original_state(name, shared_encoder=shared), model)
 
 
-def block_state(block: str, rename: Callable[[str], str]) -> StateDict:
-    """The weights of original block ``block``, renamed by ``rename``."""
+def block_state(block: str, part: str) -> StateDict:
+    """The weights of original block ``block``, renamed as those of a model's part."""
     return {
-        rename(key): weight(f'{block}.{key}', shape)
+        rename(key, part): weight(f'{block}.{key}', shape)
         for key, shape in shapes(block).items()
     }
 

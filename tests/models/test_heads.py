@@ -6,7 +6,6 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from fume_mm.errors import UserError
-from fume_mm.models import original
 from fume_mm.models.heads import DeepLabV3PlusHead, FastSCNNHead, HealthHead
 from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.losses import FocalDiceLoss, softmax_focal_loss
@@ -242,9 +241,7 @@ def test_health_parameter_counts(hidden, in_channels, count):
 def test_deeplab_parity_with_the_original():
     outputs, inputs = golden.Outputs('blocks'), golden.block_inputs()
     head = DeepLabV3PlusHead((32, 64), in_index=(0, 1)).eval()
-    head.load_state_dict(
-        golden.block_state('deeplabv3plus_head', original.decode_head_key)
-    )
+    head.load_state_dict(golden.block_state('deeplabv3plus_head', 'decode_head'))
     with torch.no_grad():
         logits = head((inputs['low'], inputs['a']))
     logits = F.interpolate(logits, size=(48, 64), mode='bilinear')
@@ -254,7 +251,7 @@ def test_deeplab_parity_with_the_original():
 def test_health_parity_with_the_original():
     outputs, inputs = golden.Outputs('blocks'), golden.block_inputs()
     head = HealthHead(64).eval()
-    head.load_state_dict(golden.block_state('classification_head', original.health_key))
+    head.load_state_dict(golden.block_state('classification_head', 'health'))
     with torch.no_grad():
         logits = head(inputs['a'])
     outputs.hold('out.classification_head', logits)

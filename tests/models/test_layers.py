@@ -7,7 +7,6 @@ from mmcv.cnn import ConvModule, build_norm_layer
 from mmseg.models.utils import InvertedResidual
 from torch import nn
 
-from fume_mm.models import original
 from fume_mm.models.layers import (
     ChannelAttention,
     ConvNormAct,
@@ -208,17 +207,17 @@ def test_channel_attention_by_hand():
 
 
 @pytest.mark.parametrize(
-    ('block', 'module', 'rename', 'names'),
+    ('block', 'module', 'part', 'names'),
     [
-        ('self_attention', SpatialSelfAttention, original.attention_key, ['a']),
-        ('channel_attention', ChannelAttention, original.channel_attention_key, ['a']),
-        ('cross_modal_attention', CrossModalAttention, original.attention_key, 'ab'),
+        ('self_attention', SpatialSelfAttention, 'attention', ['a']),
+        ('channel_attention', ChannelAttention, 'channel_attention', ['a']),
+        ('cross_modal_attention', CrossModalAttention, 'attention', 'ab'),
     ],
 )
-def test_parity_with_the_original(block, module, rename, names):
+def test_parity_with_the_original(block, module, part, names):
     outputs, inputs = golden.Outputs('blocks'), golden.block_inputs()
     module = module(64).eval()
-    module.load_state_dict(golden.block_state(block, rename))
+    module.load_state_dict(golden.block_state(block, part))
     with torch.no_grad():
         out = module(*(inputs[name] for name in names))
     if len(names) == 1:

@@ -2,7 +2,7 @@
 
 from .attention import ChannelAttention, CrossModalAttention, SpatialSelfAttention
 from .conv import ConvNormAct, DepthwiseSeparableConv, PyramidPooling, pool_to_bins
-from .norm import SingleFrameBN, norm_or_default
+from .norm import SingleFrameBN, norm_layer, norm_or_default
 
 __all__ = [
     'ChannelAttention',
@@ -12,6 +12,7 @@ __all__ = [
     'PyramidPooling',
     'SingleFrameBN',
     'SpatialSelfAttention',
+    'norm_layer',
     'norm_or_default',
     'pool_to_bins',
 ]

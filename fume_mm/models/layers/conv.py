@@ -1,17 +1,16 @@
 """Convolution blocks that the encoders, necks and heads share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
-from .norm import norm_or_default
+from .norm import norm_layer
 
 
 class ConvNormAct(nn.Sequential):
-    """Convolution ("same" padding), norm and, unless ``act`` is False, ReLU.
+    """Convolution ("same" padding), norm and activation.
 
     mmcv's ConvModule warns about a bias before a norm, which FUME's published weights
     have; hence this one.
@@ -22,8 +21,10 @@ class ConvNormAct(nn.Sequential):
         kernel_size: Odd size of the kernel.
         stride: Stride.
         dilation: Dilation.
+        groups: Groups of the convolution.
         bias: Give the convolution a bias.
-        act: Append a ReLU.
+        act: True is a ReLU, False none; otherwise what makes it of ``out_channels``, as
+            ``nn.PReLU`` does.
         norm_cfg: Norm layer; None is :class:`~.norm.SingleFrameBN`.
 
     Shape: (N, in_channels, H, W) to (N, out_channels, ceil(H / stride),
@@ -38,8 +39,9 @@ class ConvNormAct(nn.Sequential):
         *,
         stride: int = 1,
         dilation: int = 1,
+        groups: int = 1,
         bias: bool = False,
-        act: bool = True,
+        act: bool | Callable[[int], nn.Module] = True,
         norm_cfg: dict | None = None,
     ) -> None:
         conv = nn.Conv2d(
@@ -49,10 +51,12 @@ class ConvNormAct(nn.Sequential):
             stride=stride,
             padding=dilation * (kernel_size // 2),
             dilation=dilation,
+            groups=groups,
             bias=bias,
         )
-        norm = build_norm_layer(norm_or_default(norm_cfg), out_channels)[1]
-        super().__init__(conv, norm, *([nn.ReLU(inplace=True)] if act else []))
+        super().__init__(conv, norm_layer(out_channels, norm_cfg))
+        if act:
+            self.append(nn.ReLU(inplace=True) if act is True else act(out_channels))
 
 
 class DepthwiseSeparableConv(nn.Sequential):

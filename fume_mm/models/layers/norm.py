@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
@@ -64,3 +65,8 @@ def norm_or_default(norm_cfg: dict | None) -> dict:
     """``norm_cfg``, or the project's default, :class:`SingleFrameBN`, for None."""
     # The class itself needs no registry, so the default scope does not matter.
     return {'type': SingleFrameBN} if norm_cfg is None else norm_cfg
+
+
+def norm_layer(channels: int, norm_cfg: dict | None = None) -> nn.Module:
+    """A norm of that many channels; None is ``SingleFrameBN``."""
+    return build_norm_layer(norm_or_default(norm_cfg), channels)[1]

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, ModuleDict, ModuleList
 from mmseg.models.backbones import MixVisionTransformer
 from mmseg.models.utils import nlc_to_nchw
@@ -18,7 +17,7 @@ from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
 from ..backbones.joint import JOINT, check_sizes
-from ..layers import norm_or_default
+from ..layers import norm_layer
 from ..rows import Features, Rows, Stages, concatenate
 from .precision import full_precision
 
@@ -143,7 +142,6 @@ class FeatureFusion(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or _initialisation())
-        norm_cfg = norm_or_default(norm_cfg)
         self.paths = nn.ModuleDict({gas: _CrossPath(channels, heads) for gas in GASES})
         self.residual = nn.Conv2d(2 * channels, channels, kernel_size=1, bias=False)
         self.embed = nn.Sequential(
@@ -151,9 +149,9 @@ class FeatureFusion(BaseModule):
             nn.Conv2d(channels, channels, kernel_size=3, padding=1, groups=channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, kernel_size=1),
-            build_norm_layer(norm_cfg, channels)[1],
+            norm_layer(channels, norm_cfg),
         )
-        self.norm = build_norm_layer(norm_cfg, channels)[1]
+        self.norm = norm_layer(channels, norm_cfg)
 
     def forward(self, features: Features, rows: Rows) -> Tensor:
         """(N, C, h, w) from maps by gas, (·, C, h, w)."""

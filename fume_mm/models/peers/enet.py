@@ -1,18 +1,18 @@
 """ENet: bottlenecks, and unpooling to where the maxima came from."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
 
 from ..heads.mask_head import MaskHead
-from ..layers import norm_or_default
+from ..layers import norm_layer
 
 #: The encoder halves the frame three times.
 _STRIDE = 8
@@ -32,6 +32,8 @@ _CONTEXT = (
     (1, True),
     (16, False),
 )
+
+_conv = partial(nn.Conv2d, bias=False)
 
 
 def max_pool(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,35 +73,41 @@ def _initialisation() -> dict:
     return {'type': 'Kaiming', 'layer': ['Conv2d', 'ConvTranspose2d']}
 
 
-def _norm(channels: int, norm_cfg: dict | None) -> nn.Module:
-    return build_norm_layer(norm_or_default(norm_cfg), channels)[1]
+class _Unit(nn.Module):
+    """A bottleneck's branch, and the activation of its sum with what skips it.
+
+    Args:
+        convs: The branch's convolutions; a norm follows each, ``act`` stands between.
+        act: Activation: PReLU in ENet's encoder, ReLU in its decoder.
+        dropout: Dropout of whole channels at the end of the branch.
+        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+    """
+
+    def __init__(
+        self,
+        convs: Sequence[nn.Conv2d | nn.ConvTranspose2d],
+        *,
+        act: type[nn.Module] = nn.PReLU,
+        dropout: float = 0.1,
+        norm_cfg: dict | None = None,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for conv in convs:
+            layers += [conv, norm_layer(conv.out_channels, norm_cfg), act()]
+        layers[-1] = nn.Dropout2d(dropout)
+        self.branch = nn.Sequential(*layers)
+        self.act = act()
 
 
-def _branch(
-    convs: Sequence[nn.Conv2d | nn.ConvTranspose2d],
-    *,
-    act: type[nn.Module],
-    dropout: float,
-    norm_cfg: dict | None,
-) -> nn.Sequential:
-    """The convolutions, a norm after each, ``act`` between them, dropout at the end."""
-    layers: list[nn.Module] = []
-    for conv in convs:
-        layers += [conv, _norm(conv.out_channels, norm_cfg), act()]
-    layers[-1] = nn.Dropout2d(dropout)
-    return nn.Sequential(*layers)
-
-
-class Bottleneck(nn.Module):
+class Bottleneck(_Unit):
     """Narrow, convolve, widen; plus the input (section 3, figure 2b).
 
     Args:
         channels: Channels of input and output.
         dilation: Of the 3×3 convolution.
         asymmetric: A 5×1 and a 1×5 convolution in place of the 3×3 one.
-        dropout: Dropout of whole channels of the branch.
-        act: Activation: PReLU in ENet's encoder, ReLU in its decoder.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        **options: Of :class:`_Unit`.
 
     Shape: (N, channels, H, W) in and out.
     """
@@ -110,37 +118,25 @@ class Bottleneck(nn.Module):
         *,
         dilation: int = 1,
         asymmetric: bool = False,
-        dropout: float = 0.1,
-        act: type[nn.Module] = nn.PReLU,
-        norm_cfg: dict | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__()
         inner = channels // _RATIO
         if asymmetric:
             middle = [
-                nn.Conv2d(inner, inner, (5, 1), padding=(2, 0), bias=False),
-                nn.Conv2d(inner, inner, (1, 5), padding=(0, 2), bias=False),
+                _conv(inner, inner, (5, 1), padding=(2, 0)),
+                _conv(inner, inner, (1, 5), padding=(0, 2)),
             ]
         else:
-            middle = [
-                nn.Conv2d(
-                    inner, inner, 3, padding=dilation, dilation=dilation, bias=False
-                )
-            ]
-        convs = [
-            nn.Conv2d(channels, inner, 1, bias=False),
-            *middle,
-            nn.Conv2d(inner, channels, 1, bias=False),
-        ]
-        self.branch = _branch(convs, act=act, dropout=dropout, norm_cfg=norm_cfg)
-        self.act = act()
+            middle = [_conv(inner, inner, 3, padding=dilation, dilation=dilation)]
+        first, last = _conv(channels, inner, 1), _conv(inner, channels, 1)
+        super().__init__([first, *middle, last], **options)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) from ``x`` of that shape."""
         return self.act(self.branch(x) + x)
 
 
-class DownBottleneck(nn.Module):
+class DownBottleneck(_Unit):
     """A bottleneck that halves the size by max pooling, and remembers the places.
 
     The branch begins with a 2×2 convolution of stride 2. The pooled input has channels
@@ -149,31 +145,21 @@ class DownBottleneck(nn.Module):
     Args:
         in_channels: Channels of the input.
         channels: Channels of the output.
-        dropout: Dropout of whole channels of the branch.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        **options: Of :class:`_Unit`.
 
     Shape: (N, in_channels, H, W) to (N, channels, H/2, W/2) and the places
     (N, in_channels, H/2, W/2).
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        *,
-        dropout: float = 0.1,
-        norm_cfg: dict | None = None,
-    ) -> None:
-        super().__init__()
+    def __init__(self, in_channels: int, channels: int, **options: Any) -> None:
         inner = in_channels // _RATIO
-        self.added = channels - in_channels
         convs = [
-            nn.Conv2d(in_channels, inner, 2, stride=2, bias=False),
-            nn.Conv2d(inner, inner, 3, padding=1, bias=False),
-            nn.Conv2d(inner, channels, 1, bias=False),
+            _conv(in_channels, inner, 2, stride=2),
+            _conv(inner, inner, 3, padding=1),
+            _conv(inner, channels, 1),
         ]
-        self.branch = _branch(convs, act=nn.PReLU, dropout=dropout, norm_cfg=norm_cfg)
-        self.act = nn.PReLU()
+        super().__init__(convs, **options)
+        self.added = channels - in_channels
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The map and the places of ``x`` (N, in_channels, H, W)."""
@@ -182,39 +168,30 @@ class DownBottleneck(nn.Module):
         return self.act(self.branch(x) + pooled), places
 
 
-class UpBottleneck(nn.Module):
+class UpBottleneck(_Unit):
     """A bottleneck that doubles the size, its skip by max unpooling.
 
     Args:
         in_channels: Channels of the input.
         channels: Channels of the output.
-        dropout: Dropout of whole channels of the branch.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
+        **options: Of :class:`_Unit`.
 
     Shape: (N, in_channels, H, W) and places (N, channels, H, W) to
     (N, channels, 2H, 2W).
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        *,
-        dropout: float = 0.1,
-        norm_cfg: dict | None = None,
-    ) -> None:
-        super().__init__()
+    def __init__(self, in_channels: int, channels: int, **options: Any) -> None:
         inner = in_channels // _RATIO
         convs: list[nn.Conv2d | nn.ConvTranspose2d] = [
-            nn.Conv2d(in_channels, inner, 1, bias=False),
+            _conv(in_channels, inner, 1),
             nn.ConvTranspose2d(inner, inner, 2, stride=2, bias=False),
-            nn.Conv2d(inner, channels, 1, bias=False),
+            _conv(inner, channels, 1),
         ]
-        self.branch = _branch(convs, act=nn.ReLU, dropout=dropout, norm_cfg=norm_cfg)
+        super().__init__(convs, act=nn.ReLU, **options)
         self.skip = nn.Sequential(
-            nn.Conv2d(in_channels, channels, 1, bias=False), _norm(channels, norm_cfg)
+            _conv(in_channels, channels, 1),
+            norm_layer(channels, options.get('norm_cfg')),
         )
-        self.act = nn.ReLU()
 
     def forward(self, x: Tensor, places: Tensor) -> Tensor:
         """(N, channels, 2H, 2W) from ``x`` (N, in_channels, H, W) and the places."""
@@ -253,7 +230,7 @@ class ENetEncoder(BaseModule):
         self.conv = nn.Conv2d(
             in_channels, first - in_channels, 3, stride=2, padding=1, bias=False
         )
-        self.norm = nn.Sequential(_norm(first, norm_cfg), nn.PReLU())
+        self.norm = nn.Sequential(norm_layer(first, norm_cfg), nn.PReLU())
         self.down1 = DownBottleneck(first, second, dropout=0.01, norm_cfg=norm_cfg)
         self.stage1 = nn.Sequential(
             *(Bottleneck(second, dropout=0.01, norm_cfg=norm_cfg) for _ in range(4))

@@ -1,12 +1,12 @@
 """ESPNetv2: dilated depthwise convolutions that share one narrow projection."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -14,64 +14,21 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 
 from ..heads.mask_head import MaskHead
-from ..layers import norm_or_default
+from ..layers import ConvNormAct, norm_layer
+from ..rows import Stages
 
-Stages = tuple[Tensor, ...]
 #: Branches of an EESP unit, and groups of its 1×1 convolutions.
 _BRANCHES = 4
 #: Dilations of the branches; deep units may not see as far as shallow ones.
 _FAR = (1, 2, 3, 4)
 _NEAR = (1, 1, 2, 3)
+#: Convolution, norm and a PReLU with a slope per channel.
+ConvNormPReLU = partial(ConvNormAct, act=nn.PReLU)
 
 
 def _initialisation() -> dict:
     """Kaiming's normal, the authors' choice for the convolutions."""
     return {'type': 'Kaiming', 'layer': 'Conv2d'}
-
-
-def _norm(channels: int, norm_cfg: dict | None) -> nn.Module:
-    return build_norm_layer(norm_or_default(norm_cfg), channels)[1]
-
-
-class ConvNormPReLU(nn.Sequential):
-    """Convolution ("same" padding, no bias), norm and, with ``act``, a PReLU.
-
-    A PReLU here has a slope per channel.
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        kernel_size: Odd size of the kernel.
-        stride: Stride.
-        groups: Groups of the convolution.
-        act: Append the PReLU.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
-
-    Shape: (N, in_channels, H, W) to (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int = 1,
-        *,
-        stride: int = 1,
-        groups: int = 1,
-        act: bool = True,
-        norm_cfg: dict | None = None,
-    ) -> None:
-        conv = nn.Conv2d(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            padding=kernel_size // 2,
-            groups=groups,
-            bias=False,
-        )
-        norm = _norm(out_channels, norm_cfg)
-        super().__init__(conv, norm, *([nn.PReLU(out_channels)] if act else []))
 
 
 class EESP(nn.Module):
@@ -121,8 +78,8 @@ class EESP(nn.Module):
             )
             for dilation in dilations
         )
-        self.norm = nn.Sequential(_norm(channels, norm_cfg), nn.PReLU(channels))
-        self.expand = ConvNormPReLU(
+        self.norm = nn.Sequential(norm_layer(channels, norm_cfg), nn.PReLU(channels))
+        self.expand = ConvNormAct(
             channels, channels, groups=_BRANCHES, act=False, norm_cfg=norm_cfg
         )
         self.act = nn.PReLU(channels) if stride == 1 else nn.Identity()
@@ -130,9 +87,7 @@ class EESP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, h, w) from ``x`` (N, in_channels, H, W)."""
         reduced = self.reduce(x)
-        sums = [self.branches[0](reduced)]
-        for branch in list(self.branches)[1:]:
-            sums.append(sums[-1] + branch(reduced))
+        sums = list(accumulate(branch(reduced) for branch in self.branches))
         out = self.expand(self.norm(torch.cat(sums, dim=1)))
         return self.act(x + out if self.residual else out)
 
@@ -168,7 +123,7 @@ class StridedEESP(nn.Module):
         )
         self.reinforce = nn.Sequential(
             ConvNormPReLU(image_channels, image_channels, 3, norm_cfg=norm_cfg),
-            ConvNormPReLU(image_channels, channels, act=False, norm_cfg=norm_cfg),
+            ConvNormAct(image_channels, channels, act=False, norm_cfg=norm_cfg),
         )
         self.act = nn.PReLU(channels)
 
@@ -345,7 +300,7 @@ class ESPNetv2Head(MaskHead):
             DepthwisePyramid(third, norm_cfg=norm),
         )
         self.classify3 = nn.Conv2d(third, num_classes, kernel_size=1, bias=False)
-        self.norm3 = nn.Sequential(_norm(num_classes, norm), nn.PReLU(num_classes))
+        self.norm3 = nn.Sequential(norm_layer(num_classes, norm), nn.PReLU(num_classes))
         self.classify2 = ConvNormPReLU(second + num_classes, num_classes, norm_cfg=norm)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor | tuple[Tensor, Tensor]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, ModuleDict, ModuleList
 from mmseg.models.backbones.resnet import BasicBlock
 from mmseg.models.utils import resize
@@ -19,7 +18,7 @@ from fume_mm.structures import GASES
 
 from ..backbones import DualStreamBackbone
 from ..backbones.joint import check_sizes
-from ..layers import ChannelAttention, norm_or_default
+from ..layers import ChannelAttention, norm_layer, norm_or_default
 from ..rows import Features, Rows, Stages
 
 
@@ -30,7 +29,7 @@ def _block(in_channels: int, channels: int, norm_cfg: dict | None) -> BasicBlock
     if in_channels != channels:
         project = nn.Sequential(
             nn.Conv2d(in_channels, channels, kernel_size=1, bias=False),
-            build_norm_layer(norm_cfg, channels)[1],
+            norm_layer(channels, norm_cfg),
         )
     return BasicBlock(in_channels, channels, downsample=project, norm_cfg=norm_cfg)
 

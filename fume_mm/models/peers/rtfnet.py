@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, ModuleDict
 from mmseg.models.backbones import ResNet
 from torch import Tensor, nn
@@ -19,7 +18,7 @@ from fume_mm.structures import GASES
 
 from ..backbones.joint import JOINT, check_sizes
 from ..heads.mask_head import MaskHead
-from ..layers import ConvNormAct, norm_or_default
+from ..layers import ConvNormAct, norm_layer
 from ..rows import Features, Rows, Stages
 
 #: Places of fusion: after the first convolution and after each of four stages.
@@ -33,7 +32,7 @@ def _initialisation() -> dict:
 def _double(in_channels: int, channels: int, norm_cfg: dict | None) -> nn.Sequential:
     """2×2 transposed convolution of stride 2, and norm."""
     conv = nn.ConvTranspose2d(in_channels, channels, 2, stride=2, bias=False)
-    return nn.Sequential(conv, build_norm_layer(norm_or_default(norm_cfg), channels)[1])
+    return nn.Sequential(conv, norm_layer(channels, norm_cfg))
 
 
 class UpStage(nn.Module):
