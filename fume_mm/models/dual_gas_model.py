@@ -7,13 +7,13 @@ import torch
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from mmengine.structures import PixelData
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES, DualGasDataSample
 
 from .backbones.joint import JOINT
+from .layers import enlarge
 from .rows import CompactRows, DenseRows, Features, Rows, Stages
 
 Samples = list[DualGasDataSample]
@@ -277,7 +277,7 @@ class DualGasModel(BaseModel):
             own = [sample.get(gas) for sample in samples if gas in sample]
             size = frames[gas].shape[2:]
             for part, row in zip(own, seg_logits, strict=True):
-                full = resize_logits(row[None], part.get('ori_shape', tuple(size)))[0]
+                full = resize_logits(row[None], part.get('ori_shape', size))[0]
                 part.seg_logits = PixelData(data=full)
                 part.pred_sem_seg = PixelData(data=full.argmax(dim=0, keepdim=True))
         if self.health_head is not None:
@@ -334,9 +334,7 @@ def _per_gas(
 
 def resize_logits(logits: Tensor, size: Sequence[int]) -> Tensor:
     """Logits (N, C, h, w) at ``size``, float32, bilinear."""
-    return F.interpolate(
-        logits.float(), size=tuple(size), mode='bilinear', align_corners=False
-    )
+    return enlarge(logits.float(), size)
 
 
 def _blank_samples(frames: Features, rows: CompactRows) -> Samples:

@@ -29,15 +29,20 @@ class GrayPretrained:
 
     def __call__(self, module: nn.Module) -> None:
         """Load the weights into ``module``, an encoder."""
-        wanted = module.state_dict()
-        given = gray_weights(self._read(), wanted)
-        missing = [key for key in wanted if key not in given]
-        extra = [key for key in given if key not in wanted]
-        wrong = [
-            key
-            for key in wanted.keys() & given
-            if wanted[key].shape != given[key].shape
-        ]
+        encoder = module.state_dict()
+        try:
+            weights = gray_weights(
+                weights_of(read_checkpoint(self.checkpoint)), encoder
+            )
+        except UserError as error:
+            raise UserError(
+                f'{self.checkpoint}: cannot be loaded ({error}); give a file with the '
+                'weights, or train from scratch with init_cfg=None.'
+            ) from error
+        missing = [key for key in encoder if key not in weights]
+        extra = [key for key in weights if key not in encoder]
+        shared = encoder.keys() & weights
+        wrong = [key for key in shared if encoder[key].shape != weights[key].shape]
         if missing or extra or wrong:
             first = (missing + extra + sorted(wrong))[0]
             raise UserError(
@@ -45,37 +50,28 @@ class GrayPretrained:
                 f'({len(missing)} keys missing, {len(extra)} left over, {len(wrong)} '
                 f'of another shape; first: {first}); set init_cfg=None or give its own.'
             )
-        module.load_state_dict(given)
-
-    def _read(self) -> dict[str, Tensor]:
-        try:
-            return weights_of(read_checkpoint(self.checkpoint))
-        except UserError as error:
-            raise UserError(
-                f'{self.checkpoint}: cannot be loaded ({error}); give a file with the '
-                'weights, or train from scratch with init_cfg=None.'
-            ) from error
+        module.load_state_dict(weights)
 
     def _get_init_info(self) -> str:
         return f'{type(self).__name__}: load from {self.checkpoint}'
 
 
 def gray_weights(
-    given: dict[str, Tensor], wanted: dict[str, Tensor]
+    weights: dict[str, Tensor], encoder: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """``given`` without a classifier, its colour convolution made gray.
+    """``weights`` without a classifier, their colour convolution made gray.
 
     Args:
-        given: State dict of a torchvision classifier.
-        wanted: State dict that it is meant for.
+        weights: State dict of a torchvision classifier.
+        encoder: State dict that they are meant for.
     """
-    weights = {key: x for key, x in given.items() if not key.startswith('fc.')}
-    for key, x in weights.items():
-        like = wanted.get(key)
-        if like is not None and x.ndim == 4 and (x.shape[1], like.shape[1]) == (3, 1):
-            weights[key] = x.mean(dim=1, keepdim=True)
     # counters that older files lack
-    for key, x in wanted.items():
-        if key.endswith('num_batches_tracked'):
-            weights.setdefault(key, x)
-    return weights
+    gray = {key: x for key, x in encoder.items() if key.endswith('num_batches_tracked')}
+    for key, x in weights.items():
+        if key.startswith('fc.'):
+            continue
+        like = encoder.get(key)
+        if like is not None and x.ndim == 4 and (x.shape[1], like.shape[1]) == (3, 1):
+            x = x.mean(dim=1, keepdim=True)
+        gray[key] = x
+    return gray

@@ -58,7 +58,6 @@ class Rows(ABC):
                 zeros for None.
         """
 
-    @abstractmethod
     def exchange(
         self,
         function: Exchange,
@@ -76,6 +75,13 @@ class Rows(ABC):
             otherwise: By gas, what stands in the rows of samples with one gas; None is
                 ``features``.
         """
+        return self._exchange(function, features, otherwise or features)
+
+    @abstractmethod
+    def _exchange(
+        self, function: Exchange, features: Features, otherwise: Features
+    ) -> Features:
+        """:meth:`exchange`."""
 
     def spread(self, features: Features, filling: Features | None = None) -> Features:
         """For every gas a stream (N, C, h, w), also for one that is no key.
@@ -118,14 +124,10 @@ class CompactRows(Rows):
         stream = _fill(x.new_zeros(len(self.present), *x.shape[1:]), filling)
         return stream.index_copy(0, _where(self.has(gas), x), x)
 
-    def exchange(
-        self,
-        function: Exchange,
-        features: Features,
-        otherwise: Features | None = None,
+    def _exchange(
+        self, function: Exchange, features: Features, otherwise: Features
     ) -> Features:
-        """See :meth:`Rows.exchange`; ``function`` gets the rows of paired samples."""
-        otherwise = features if otherwise is None else otherwise
+        """``function`` gets the rows of paired samples."""
         if not bool(self.both.any()):
             return otherwise
         # where the paired samples' rows stand among those of each gas
@@ -149,14 +151,10 @@ class DenseRows(Rows):
         """(N, ...) from ``x`` of that shape; see :meth:`Rows.stream`."""
         return _select(self.has(gas), x, _fill(torch.zeros_like(x), filling))
 
-    def exchange(
-        self,
-        function: Exchange,
-        features: Features,
-        otherwise: Features | None = None,
+    def _exchange(
+        self, function: Exchange, features: Features, otherwise: Features
     ) -> Features:
-        """See :meth:`Rows.exchange`; ``function`` gets rows without a gas, too."""
-        otherwise = features if otherwise is None else otherwise
+        """``function`` gets rows without a gas, too."""
         if len(features) < len(GASES):
             return otherwise
         exchanged = function(*(features[gas] for gas in GASES))

@@ -12,13 +12,12 @@ N samples, N_g of them with gas g, frames of H×W.
 from collections.abc import Sequence
 from typing import Any
 
-import torch.nn.functional as F
 from mmseg.models.utils import InvertedResidual
 from torch import Tensor, nn
 
 from fume_mm.models.backbones import DualStreamBackbone, JointBackbone
 from fume_mm.models.heads.mask_head import MaskHead
-from fume_mm.models.layers import ConvNormAct, norm_or_default
+from fume_mm.models.layers import ConvNormAct, enlarge, norm_or_default
 from fume_mm.models.necks import FusionNeck
 from fume_mm.models.rows import Features, Rows, Stages, concatenate
 from fume_mm.registry import MODELS
@@ -30,11 +29,6 @@ MASK_STRIDE = 4
 def conv_init() -> dict:
     """Kaiming's initialisation of the convolutions; the rewrites' is unknown."""
     return {'type': 'Kaiming', 'layer': ['Conv2d', 'ConvTranspose2d']}
-
-
-def enlarge(x: Tensor, size: Sequence[int]) -> Tensor:
-    """``x`` (N, C, h, w) to ``size`` (height, width), bilinear."""
-    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=False)
 
 
 def twice() -> nn.Upsample:

@@ -63,9 +63,7 @@ class FastSCNNEncoder(BaseModule):
         norm_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        if init_cfg is None:
-            init_cfg = {'type': 'Kaiming', 'layer': 'Conv2d'}
-        super().__init__(init_cfg)
+        super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
         norm_cfg = norm_or_default(norm_cfg)
         first, second, low = downsample_channels
         self.downsample = nn.Sequential(
@@ -78,18 +76,11 @@ class FastSCNNEncoder(BaseModule):
         for channels, blocks, stride in zip(
             stage_channels, stage_blocks, stage_strides, strict=True
         ):
-            stage = []
-            for block in range(blocks):
-                stage.append(
-                    InvertedResidual(
-                        width,
-                        channels,
-                        stride=stride if block == 0 else 1,
-                        expand_ratio=expand_ratio,
-                        norm_cfg=norm_cfg,
-                    )
-                )
-                width = channels
+            options = {'expand_ratio': expand_ratio, 'norm_cfg': norm_cfg}
+            stage = [InvertedResidual(width, channels, stride=stride, **options)]
+            for _ in range(blocks - 1):
+                stage.append(InvertedResidual(channels, channels, stride=1, **options))
+            width = channels
             stages.append(nn.Sequential(*stage))
         self.stages = nn.Sequential(*stages)
         if channel_attention:

@@ -95,15 +95,11 @@ class RandomForestModel(BaseModel):
         Returns:
             The samples with ``health_scores`` and ``pred_health``.
         """
-        if mode == 'loss':
-            raise UserError(
-                'RandomForestModel has no losses; train it with '
-                "train_cfg=dict(type='FitLoop')."
-            )
         if mode != 'predict':
             raise UserError(
-                f'RandomForestModel has no mode {mode!r}; it reads the true masks of '
-                "samples, so only mode='predict' with data_samples can be had."
+                f'RandomForestModel has no mode {mode!r}: it reads the true masks of '
+                "samples, so give mode='predict' with data_samples; it is trained "
+                "with train_cfg=dict(type='FitLoop')."
             )
         return self.predict(inputs, data_samples or ())
 

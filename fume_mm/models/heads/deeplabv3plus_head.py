@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
 
-from ..layers import ConvNormAct
+from ..layers import ConvNormAct, enlarge
 from .mask_head import MaskHead
 
 
@@ -124,10 +123,6 @@ class DeepLabV3PlusHead(MaskHead):
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Logits (N, num_classes, h, w) from the encoder's features."""
         low, high = self._transform_inputs(inputs)
-        high = resize(
-            self.aspp(high),
-            size=low.shape[2:],
-            mode='bilinear',
-            align_corners=self.align_corners,
-        )
+        high = self.aspp(high)
+        high = enlarge(high, low.shape[2:], align_corners=self.align_corners)
         return self.cls_seg(self.decoder(torch.cat([high, self.low_conv(low)], dim=1)))

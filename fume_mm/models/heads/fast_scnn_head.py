@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch.nn.functional as F
-from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
@@ -13,6 +12,7 @@ from ..layers import (
     ChannelAttention,
     ConvNormAct,
     DepthwiseSeparableConv,
+    enlarge,
 )
 from .mask_head import MaskHead
 
@@ -64,11 +64,7 @@ class FastSCNNHead(MaskHead):
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Logits (N, num_classes, h, w) from the encoder's features."""
         low, high = self._transform_inputs(inputs)
-        high = resize(
-            self.high_conv(high),
-            size=low.shape[2:],
-            mode='bilinear',
-            align_corners=self.align_corners,
-        )
+        high = self.high_conv(high)
+        high = enlarge(high, low.shape[2:], align_corners=self.align_corners)
         fused = self.attention(F.relu(self.low_conv(low) + high))
         return self.cls_seg(self.decoder(fused))

@@ -1,7 +1,13 @@
 """Blocks that encoders, necks and heads are made of."""
 
 from .attention import ChannelAttention, CrossModalAttention, SpatialSelfAttention
-from .conv import ConvNormAct, DepthwiseSeparableConv, PyramidPooling, pool_to_bins
+from .conv import (
+    ConvNormAct,
+    DepthwiseSeparableConv,
+    PyramidPooling,
+    enlarge,
+    pool_to_bins,
+)
 from .norm import SingleFrameBN, norm_layer, norm_or_default
 
 __all__ = [
@@ -12,6 +18,7 @@ __all__ = [
     'PyramidPooling',
     'SingleFrameBN',
     'SpatialSelfAttention',
+    'enlarge',
     'norm_layer',
     'norm_or_default',
     'pool_to_bins',

@@ -132,17 +132,18 @@ class PyramidPooling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool ``x`` (N, in_channels, H, W) to (N, out_channels, H, W)."""
-        size = x.shape[2:]
         scales = [
-            F.interpolate(
-                F.relu(conv(pool_to_bins(x, bins))),
-                size=size,
-                mode='bilinear',
-                align_corners=False,
-            )
+            enlarge(F.relu(conv(pool_to_bins(x, bins))), x.shape[2:])
             for bins, conv in zip(self.bins, self.convs, strict=True)
         ]
         return self.out_conv(torch.cat([x, *scales], dim=1))
+
+
+def enlarge(x: Tensor, size: Sequence[int], *, align_corners: bool = False) -> Tensor:
+    """``x`` (N, C, h, w) to ``size`` (height, width), bilinear."""
+    return F.interpolate(
+        x, size=tuple(size), mode='bilinear', align_corners=align_corners
+    )
 
 
 def pool_to_bins(x: Tensor, bins: int) -> Tensor:

@@ -39,16 +39,10 @@ class FusionNeck(BaseModule, metaclass=ABCMeta):
         out_channels: int,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        if init_cfg is None:
-            init_cfg = {'type': 'Kaiming', 'layer': 'Conv2d'}
-        super().__init__(init_cfg)
+        super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
         self.in_channels = in_channels
-        self._out_channels = out_channels
-
-    @property
-    def out_channels(self) -> int:
-        """Channels of the fused map."""
-        return self._out_channels
+        #: Channels of the fused map.
+        self.out_channels = out_channels
 
     def forward(self, features: Features, rows: Rows) -> Tensor:
         """Fuse.

@@ -21,6 +21,9 @@ from ..layers import norm_layer
 from ..rows import Features, Rows, Stages, concatenate
 from .precision import full_precision
 
+#: λ of the rectification, the paper's λ_C = λ_S.
+_STRENGTH = 0.5
+
 
 class FeatureRectification(BaseModule):
     """Each stream corrects the other: CM-FRM (CMX, section III-B).
@@ -32,22 +35,12 @@ class FeatureRectification(BaseModule):
         channels: C of either map.
         reduction: Hidden units of the gates are 4C (per channel) and C (per position)
             divided by this.
-        strength: λ, the paper's λ_C = λ_S.
-        init_cfg: MMEngine's initialisation; None is SegFormer's.
 
     Shape: twice (N, C, h, w) in and out.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        *,
-        reduction: int = 1,
-        strength: float = 0.5,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(init_cfg or _initialisation())
-        self.strength = strength
+    def __init__(self, channels: int, *, reduction: int = 1) -> None:
+        super().__init__(_initialisation())
         self.channel_gates = nn.Sequential(
             nn.Linear(4 * channels, 4 * channels // reduction),
             nn.ReLU(inplace=True),
@@ -69,8 +62,8 @@ class FeatureRectification(BaseModule):
         channel_a, channel_b = gates.chunk(2, dim=1)
         spatial_a, spatial_b = self.spatial_gates(joined).chunk(2, dim=1)
         return (
-            a + self.strength * (channel_b + spatial_b) * b,
-            b + self.strength * (channel_a + spatial_a) * a,
+            a + _STRENGTH * (channel_b + spatial_b) * b,
+            b + _STRENGTH * (channel_a + spatial_a) * a,
         )
 
 
@@ -130,18 +123,12 @@ class FeatureFusion(BaseModule):
         channels: C of either stream and of the result.
         heads: Heads of the cross attention.
         norm_cfg: Norm of the joined map; None is ``SingleFrameBN``.
-        init_cfg: MMEngine's initialisation; None is SegFormer's.
     """
 
     def __init__(
-        self,
-        channels: int,
-        *,
-        heads: int,
-        norm_cfg: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
+        self, channels: int, *, heads: int, norm_cfg: dict | None = None
     ) -> None:
-        super().__init__(init_cfg or _initialisation())
+        super().__init__(_initialisation())
         self.paths = nn.ModuleDict({gas: _CrossPath(channels, heads) for gas in GASES})
         self.residual = nn.Conv2d(2 * channels, channels, kernel_size=1, bias=False)
         self.embed = nn.Sequential(

@@ -48,13 +48,11 @@ class DDRNetEncoder(DDRNet):
         ppm_channels: int = 128,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        if init_cfg is None:
-            init_cfg = {'type': 'Kaiming', 'layer': 'Conv2d'}
         super().__init__(
             in_channels=in_channels,
             channels=channels,
             ppm_channels=ppm_channels,
-            init_cfg=init_cfg,
+            init_cfg=init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'},
         )
         use_single_frame_norms(self)
 

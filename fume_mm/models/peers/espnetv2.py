@@ -14,7 +14,7 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 
 from ..heads.mask_head import MaskHead
-from ..layers import ConvNormAct, norm_layer
+from ..layers import ConvNormAct, enlarge, norm_layer
 from ..rows import Stages
 
 #: Branches of an EESP unit, and groups of its 1×1 convolutions.
@@ -138,8 +138,8 @@ def halve(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, kernel_size=3, stride=2, padding=1)
 
 
-def _enlarge(x: Tensor, size: Sequence[int]) -> Tensor:
-    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=True)
+#: Corners are aligned, as the authors' are.
+_enlarge = partial(enlarge, align_corners=True)
 
 
 def espnetv2_channels(scale: float) -> tuple[int, int, int, int]:

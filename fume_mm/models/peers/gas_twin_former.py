@@ -9,13 +9,12 @@ from mmcv.cnn.bricks.drop import build_dropout
 from mmengine.model import BaseModule
 from mmseg.models.backbones import MixVisionTransformer
 from mmseg.models.backbones.mit import MixFFN
-from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
 
 from ..heads.mask_head import MaskHead
-from ..layers import ConvNormAct
+from ..layers import ConvNormAct, enlarge
 
 #: LayerNorm's ε in all of the encoder.
 _EPS = 1e-6
@@ -32,18 +31,10 @@ class WindowAttention(BaseModule):
         channels: Channels C, divisible by ``heads``.
         heads: Attention heads.
         window_size: Side of the windows.
-        init_cfg: MMEngine's initialisation.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        *,
-        heads: int,
-        window_size: int,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(init_cfg)
+    def __init__(self, channels: int, *, heads: int, window_size: int) -> None:
+        super().__init__()
         self.heads = heads
         self.window_size = window_size
         self.qkv = nn.Linear(channels, 3 * channels)
@@ -101,7 +92,6 @@ class WindowLayer(BaseModule):
         drop_path_rate: Probability that a sample skips the attention, or the Mix-FFN,
             in training. The authors' code drops once more after the second sum, which
             zeroes a sample's whole map; here it does not.
-        init_cfg: MMEngine's initialisation.
     """
 
     def __init__(
@@ -112,9 +102,8 @@ class WindowLayer(BaseModule):
         window_size: int,
         mlp_ratio: int = 4,
         drop_path_rate: float = 0.0,
-        init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         drop_path = {'type': 'DropPath', 'drop_prob': drop_path_rate}
         self.norm1 = nn.LayerNorm(channels, eps=_EPS)
         self.attn = WindowAttention(channels, heads=heads, window_size=window_size)
@@ -242,11 +231,6 @@ class AdaptiveLRASPPHead(MaskHead):
         x = self.mix(self.deep_conv(deepest) * gate)
         layers = list(zip(skips, self.skip_convs, self.up_convs, strict=True))
         for skip, skip_conv, up_conv in reversed(layers):
-            x = resize(
-                x,
-                size=skip.shape[2:],
-                mode='bilinear',
-                align_corners=self.align_corners,
-            )
+            x = enlarge(x, skip.shape[2:], align_corners=self.align_corners)
             x = up_conv(torch.cat([x, skip_conv(skip)], dim=1))
         return self.cls_seg(x)

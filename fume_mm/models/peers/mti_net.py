@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from mmengine.model import BaseModule, ModuleDict, ModuleList
 from mmseg.models.backbones.resnet import BasicBlock
-from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
@@ -18,7 +17,7 @@ from fume_mm.structures import GASES
 
 from ..backbones import DualStreamBackbone
 from ..backbones.joint import check_sizes
-from ..layers import ChannelAttention, norm_layer, norm_or_default
+from ..layers import ChannelAttention, enlarge, norm_layer, norm_or_default
 from ..rows import Features, Rows, Stages
 
 
@@ -50,15 +49,12 @@ class FeaturePropagation(nn.Module):
 
     Args:
         channels: C of each task's feature.
-        reduction: Of the channel gates.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
 
     Shape: twice (N, C, h, w) in and out.
     """
 
-    def __init__(
-        self, channels: int, *, reduction: int = 16, norm_cfg: dict | None = None
-    ) -> None:
+    def __init__(self, channels: int, *, norm_cfg: dict | None = None) -> None:
         super().__init__()
         joined = len(GASES) * channels
         self.harmonise = nn.Sequential(
@@ -66,9 +62,7 @@ class FeaturePropagation(nn.Module):
             nn.Conv2d(joined // 4, joined, kernel_size=1),
         )
         self.share = _block(joined, channels, norm_cfg)
-        self.gates = nn.ModuleList(
-            ChannelAttention(channels, reduction=reduction) for _ in GASES
-        )
+        self.gates = nn.ModuleList(ChannelAttention(channels) for _ in GASES)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """What is handed on for each task; ``a`` and ``b`` are (N, C, h, w)."""
@@ -199,13 +193,7 @@ class MTINetBackbone(BaseModule):
             for gas, stages in maps.items():
                 x = stages[scale]
                 if gas in handed:
-                    coarse = resize(
-                        handed[gas],
-                        size=x.shape[2:],
-                        mode='bilinear',
-                        align_corners=False,
-                    )
-                    x = torch.cat([x, coarse], dim=1)
+                    x = torch.cat([x, enlarge(handed[gas], x.shape[2:])], dim=1)
                 features[gas] = self.refine[gas][scale](x)
             refined.insert(0, features)
             if scale > 0:
