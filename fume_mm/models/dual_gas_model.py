@@ -245,14 +245,14 @@ class DualGasModel(BaseModel):
         weight = self.seg_weight / max(len(decoded), 1)
         losses: dict[str, Tensor] = {}
         for gas, seg_logits in decoded.items():
-            own = [sample.get(gas) for sample in samples if gas in sample]
-            parts = self.decode_head[gas].loss_by_feat(seg_logits, own)
+            targets = [sample.get(gas) for sample in samples if gas in sample]
+            parts = self.decode_head[gas].loss_by_feat(seg_logits, targets)
             for name, value in parts.items():
                 losses[f'{gas}.{name}'] = value * weight if 'loss' in name else value
             if self.auxiliary_head is None:
                 continue
             for i, head in enumerate(self.auxiliary_head[gas]):
-                parts = head.loss_by_feat(head(features[gas]), own)
+                parts = head.loss_by_feat(head(features[gas]), targets)
                 for name, value in parts.items():
                     if 'loss' in name:
                         losses[f'{gas}.aux_{i}.{name}'] = value * weight
@@ -274,9 +274,9 @@ class DualGasModel(BaseModel):
         if samples is None:
             samples = _blank_samples(frames, rows)
         for gas, seg_logits in masks.items():
-            own = [sample.get(gas) for sample in samples if gas in sample]
+            parts = [sample.get(gas) for sample in samples if gas in sample]
             size = frames[gas].shape[2:]
-            for part, row in zip(own, seg_logits, strict=True):
+            for part, row in zip(parts, seg_logits, strict=True):
                 full = resize_logits(row[None], part.get('ori_shape', size))[0]
                 part.seg_logits = PixelData(data=full)
                 part.pred_sem_seg = PixelData(data=full.argmax(dim=0, keepdim=True))

@@ -127,8 +127,8 @@ def convert_original(original: StateDict, model: nn.Module) -> StateDict:
             the gases.
     """
     original = {key.removeprefix('module.'): value for key, value in original.items()}
-    shared = any(name.startswith('backbone.encoder.') for name in model.state_dict())
-    wanted = model.state_dict()
+    ours = model.state_dict()
+    shared = any(name.startswith('backbone.encoder.') for name in ours)
     state: StateDict = {}
     wrong = []
     for key, value in original.items():
@@ -142,15 +142,15 @@ def convert_original(original: StateDict, model: nn.Module) -> StateDict:
         tensor = value
         if '.feature_fusion.attention.' in key and key.endswith('weight'):
             tensor = value.flatten(1)  # a 1×1 convolution there, a linear layer here
-        if name not in wanted:
+        if name not in ours:
             wrong.append(f'{key} ({name}) is not in the model')
-        elif tensor.shape != wanted[name].shape:
-            shapes = tuple(tensor.shape), tuple(wanted[name].shape)
+        elif tensor.shape != ours[name].shape:
+            shapes = tuple(tensor.shape), tuple(ours[name].shape)
             wrong.append(f'{key} is {shapes[0]}, {name} {shapes[1]}')
         elif name in state and not torch.equal(state[name], tensor):
             wrong.append(f'{key} differs from the other gas, but the encoder is shared')
         state[name] = tensor
-    wrong += [f'{name} has no counterpart' for name in wanted if name not in state]
+    wrong += [f'{name} has no counterpart' for name in ours if name not in state]
     if wrong:
         more = f'; and {len(wrong) - _SHOWN} more' if len(wrong) > _SHOWN else ''
         raise UserError(

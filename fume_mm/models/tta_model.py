@@ -98,7 +98,7 @@ def merge_views(views: Sequence[DualGasDataSample]) -> DualGasDataSample:
 def undo_view(
     scores: Tensor, view: dict[str, Any], gas: str, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """Bring what was said of a view back to the frame.
+    """Bring the predictions of a view back to the frame.
 
     Args:
         scores: (C, h, w) of the view.

@@ -43,7 +43,7 @@ class TaskExchange(nn.Module):
         self.merge = ConvNormAct(2 * channels, channels, norm_cfg=norm_cfg)
 
     def forward(self, masks: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-        """The maps of both tasks, each with what the other says."""
+        """The maps of both tasks, each gated by the other."""
         pooled = masks.mean(dim=(2, 3), keepdim=True)
         gated_classes = classes * self.gate_of_classes(pooled)
         gated_masks = masks * self.gate_of_masks(classes)

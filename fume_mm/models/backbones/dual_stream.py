@@ -91,10 +91,10 @@ class DualStreamBackbone(BaseModule):
         }
 
     def _encode(self, encoder: nn.Module, x: Tensor) -> Stages:
-        wanted = self.recompute == 'always' or (
+        recompute = self.recompute == 'always' or (
             self.recompute == 'on_cpu' and x.device.type == 'cpu'
         )
-        if not (wanted and self.training and torch.is_grad_enabled()):
+        if not (recompute and self.training and torch.is_grad_enabled()):
             return _as_stages(encoder(x))
         stages = checkpoint(
             encoder,

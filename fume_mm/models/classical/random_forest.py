@@ -176,11 +176,11 @@ class RandomForestModel(BaseModel):
         """Features (F, len(FEATURES)) of all frames, and whose they are, (F,)."""
         rows, owners = [], []
         for gas in (gas for gas in GASES if gas in inputs):
-            own = [i for i, sample in enumerate(samples) if gas in sample]
+            having = [i for i, sample in enumerate(samples) if gas in sample]
             frames = inputs[gas].cpu().numpy()[:, 0]
-            for i, frame in zip(own, frames, strict=True):
+            for i, frame in zip(having, frames, strict=True):
                 rows.append(frame_features(frame, _mask(samples[i], gas), gas))
-            owners += own
+            owners += having
         return np.reshape(rows, (-1, len(FEATURES))), np.array(owners, np.int64)
 
     def _load_from_state_dict(

@@ -96,8 +96,8 @@ class _CrossPath(nn.Module):
 
     def answer(self, asking: Tensor, context: Tensor) -> Tensor:
         """What ``asking`` (N, h, w, C) finds in the other gas's context."""
-        found = self._by_head(asking) @ context.to(asking.dtype)
-        return found.transpose(1, 2).reshape(asking.shape)
+        answer = self._by_head(asking) @ context.to(asking.dtype)
+        return answer.transpose(1, 2).reshape(asking.shape)
 
     def _by_head(self, x: Tensor) -> Tensor:
         """(N, h, w, C) to (N, heads, h·w, C/heads)."""

@@ -54,9 +54,9 @@ class WindowAttention(BaseModule):
         # windows join the batch: ONNX has no attention in more than four dimensions
         qkv = self.qkv(windows.flatten(0, 1)).unflatten(-1, (3, self.heads, -1))
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        found = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        found = found.transpose(1, 2).flatten(2).unflatten(0, windows.shape[:2])
-        x = self._from_windows(found, height + down, width + right)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        attended = attended.transpose(1, 2).flatten(2).unflatten(0, windows.shape[:2])
+        x = self._from_windows(attended, height + down, width + right)
         return self.proj(x[:, :height, :width].flatten(1, 2))
 
     def _real_positions(self, x: Tensor, down: int, right: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""mmsegmentation's LightHam head, made to say the same twice."""
+"""mmsegmentation's LightHam head, made to give the same masks each time."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class SteadyNMF(NMF2D):
         self.register_buffer('bases', bases, persistent=False)
 
     def train(self, mode: bool = True) -> 'SteadyNMF':
-        """As in PyTorch; says with it where the bases come from."""
+        """As in PyTorch; training draws the bases, evaluation has fixed ones."""
         self.rand_init = mode
         return super().train(mode)
 

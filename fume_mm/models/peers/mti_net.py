@@ -104,7 +104,7 @@ class MultiModalDistillation(nn.Module):
         self.to_b = _Message(channels)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Both tasks' features, each with what the other says."""
+        """Both tasks' features, each with the other's message."""
         return a + self.to_a(b), b + self.to_b(a)
 
 
