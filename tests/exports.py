@@ -31,9 +31,7 @@ def small_model(*, gases: tuple[str, ...] = GASES) -> Any:
     cfg.model.backbone.encoder.stage_blocks = (1, 1, 1)
     if len(gases) == 1:
         cfg.model.gases = gases
-    for step in cfg.test_dataloader.dataset.pipeline:
-        if step['type'] == 'ResizeDualGas':
-            step['scale'] = SCALE
+    cfg.test_dataloader.dataset.scale = SCALE
     torch.manual_seed(0)
     model = init_model(cfg)
     for module in model.modules():

@@ -2,5 +2,5 @@
 # masks learn by half focal, half Dice loss. It is fume_fastscnn under the name of this
 # row.
 _base_ = '../fume/fume_fastscnn.py'
-loss = dict(type='FocalDiceLoss', focal_weight=0.5, dice_weight=0.5, gamma=2.0)
+loss = dict(focal_weight=0.5, dice_weight=0.5, gamma=2.0, smooth=1.0)
 model = dict(decode_head=dict(loss_decode=loss))

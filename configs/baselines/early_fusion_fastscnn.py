@@ -3,17 +3,16 @@
 # The original has one mask head for both gases; here each gas has one, to be scored.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
         type='EarlyFusionBackbone',
         fusion='stack',
         encoder=dict(type='FastSCNNEncoder', in_channels=2),
     ),
     decode_head=dict(type='FastSCNNHead'),
-    health_head=dict(type='HealthHead', in_channels=128, hidden_channels=(256, 128)),
+    health_head=dict(in_channels=128, hidden_channels=(256, 128)),
 )

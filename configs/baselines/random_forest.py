@@ -6,16 +6,22 @@ _base_ = [
     '../_base_/schedules/fit.py',
     '../_base_/runtime_health.py',
 ]
-model = dict(type='RandomForestModel', trees=100, max_depth=10, class_weight='balanced')
+model = dict(
+    type='RandomForestModel',
+    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=0.0, std=1.0),
+    trees=100,
+    max_depth=10,
+    class_weight='balanced',
+)
 # frames and masks at their size on disk, every frame once, as it is
 pipeline = [*_base_.load, _base_.pack]
 train_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(pipeline=pipeline),
+    dataset=dict(scale=None, pipeline=pipeline),
 )
-val_dataloader = dict(dataset=dict(pipeline=pipeline))
-test_dataloader = dict(dataset=dict(pipeline=pipeline))
+val_dataloader = dict(dataset=dict(scale=None, pipeline=pipeline))
+test_dataloader = dict(dataset=dict(scale=None, pipeline=pipeline))
 val_evaluator = dict(metrics=_base_.health_metrics)
 test_evaluator = val_evaluator
 tta_model = None  # its masks are the true ones, of the frame as it is

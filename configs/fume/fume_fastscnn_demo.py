@@ -8,8 +8,6 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(
-    decode_head=dict(loss_decode=dict(type='FocalDiceLoss', gamma=1.0)),
-    health_head=dict(
-        type='PlumeHealthHead', loss=dict(type='SoftmaxFocalLoss', gamma=0.0)
-    ),
+    decode_head=dict(loss_decode=dict(gamma=1.0)),
+    health_head=dict(type='PlumeHealthHead', loss=dict(gamma=0.0, class_weight=None)),
 )

@@ -3,6 +3,7 @@
 # the semantic branch. Added: a health head on both gases' pooled aggregated maps.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
@@ -12,13 +13,12 @@ boosters = [(1, 16, 16), (2, 32, 64), (3, 64, 256), (4, 128, 1024)]
 head = dict(
     type='mmseg.FCNHead',
     concat_input=False,
+    dropout_ratio=0.1,
     num_classes=3,
     norm_cfg=dict(type='SingleFrameBN', requires_grad=True),
-    loss_decode=dict(type='FocalDiceLoss'),
+    loss_decode=_base_.model.decode_head.loss_decode,
 )
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
         type='DualStreamBackbone',
         shared=True,
@@ -37,7 +37,6 @@ model = dict(
         for index, width, inner in boosters
     ],
     health_head=dict(
-        type='HealthHead',
         in_channels=2 * channels,  # both gases
         hidden_channels=(256,),
     ),

@@ -13,6 +13,7 @@ model = dict(
         concat_input=False,
         num_classes=3,
         norm_cfg=dict(type='SingleFrameBN', requires_grad=True),
-        loss_decode=dict(type='FocalDiceLoss', loss_weight=0.4),
+        dropout_ratio=0.1,
+        loss_decode=dict(_base_.model.decode_head.loss_decode, loss_weight=0.4),
     ),
 )

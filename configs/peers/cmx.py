@@ -3,6 +3,7 @@
 # per gas, both on the fused maps; one gas alone is neither rectified nor attended to.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
@@ -12,12 +13,12 @@ mit_b0 = dict(
     embed_dims=32,
     num_layers=[2, 2, 2, 2],
     num_heads=[1, 2, 5, 8],
+    drop_rate=0.0,
+    attn_drop_rate=0.0,
     drop_path_rate=0.1,
 )
 channels = [mit_b0['embed_dims'] * heads for heads in mit_b0['num_heads']]
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(type='CMXBackbone', encoder=mit_b0),
     decode_head=dict(
         type='mmseg.SegformerHead',
@@ -26,9 +27,6 @@ model = dict(
         channels=512,
         num_classes=3,
         norm_cfg=dict(type='SingleFrameBN', requires_grad=True),
-        loss_decode=dict(type='FocalDiceLoss'),
     ),
-    health_head=dict(
-        type='HealthHead', in_channels=channels[-1], hidden_channels=(256,)
-    ),
+    health_head=dict(in_channels=channels[-1], hidden_channels=(256,)),
 )

@@ -3,14 +3,13 @@
 # paper has a ResNet-50 or -101 at stride 8; here stride 32. Added: a health head.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
 norm_cfg = dict(type='SingleFrameBN', requires_grad=True)
 channels = 512  # of the deepest features
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
         type='DualStreamBackbone',
         shared=True,
@@ -31,10 +30,8 @@ model = dict(
         pam_channels=64,
         num_classes=3,
         norm_cfg=norm_cfg,
-        loss_decode=dict(type='FocalDiceLoss'),
     ),
     health_head=dict(
-        type='HealthHead',
         in_channels=2 * channels,  # both gases
         hidden_channels=(256,),
     ),

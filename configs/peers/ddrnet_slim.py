@@ -3,20 +3,23 @@
 # Added: a health head on both gases' pooled maps.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
 channels = 128  # of the encoder's map
+loss = _base_.model.decode_head.loss_decode
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
         type='DualStreamBackbone', shared=True, encoder=dict(type='DDRNetEncoder')
     ),
     neck=dict(type='StackFusion', in_channels=channels),
-    decode_head=dict(type='DDRNetHead', in_channels=channels),
+    decode_head=dict(
+        type='DDRNetHead',
+        in_channels=channels,
+        loss_decode=[loss, dict(loss, loss_weight=0.4)],  # auxiliary as in the paper
+    ),
     health_head=dict(
-        type='HealthHead',
         in_channels=2 * channels,  # both gases
         hidden_channels=(256,),
     ),

@@ -3,20 +3,20 @@
 # paper one per channel. Added: a health head on both gases' pooled encoder maps.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
 channels = 128  # of the encoder's map
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
-        type='DualStreamBackbone', shared=True, encoder=dict(type='ENetEncoder')
+        type='DualStreamBackbone',
+        shared=True,
+        encoder=dict(type='ENetEncoder', dropout=(0.01, 0.1)),
     ),
     neck=dict(type='StackFusion', in_channels=channels),
-    decode_head=dict(type='ENetHead'),
+    decode_head=dict(type='ENetHead', dropout=0.1, dropout_ratio=0.0),
     health_head=dict(
-        type='HealthHead',
         in_channels=2 * channels,  # both gases
         hidden_channels=(256,),
     ),

@@ -3,22 +3,20 @@
 # project's losses; the paper's is Dice weighted by a Gaussian plume map.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
 channels = 256  # of the deepest features
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
         type='DualStreamBackbone',
         shared=True,
-        encoder=dict(type='GasTwinFormerEncoder'),
+        encoder=dict(type='GasTwinFormerEncoder', drop_path_rate=0.1),
     ),
     neck=dict(type='StackFusion', in_channels=channels),
     decode_head=dict(type='AdaptiveLRASPPHead'),
     health_head=dict(
-        type='HealthHead',
         in_channels=2 * channels,  # both gases
         hidden_channels=(256,),
         dropout=0.5,

@@ -3,13 +3,12 @@
 # pooled features; fixed bases in evaluation, so that a frame has one answer.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
 channels = [32, 64, 160, 256]
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
         type='DualStreamBackbone',
         shared=True,
@@ -19,6 +18,8 @@ model = dict(
             embed_dims=channels[0],
             num_layers=[2, 2, 2, 2],
             num_heads=[width // channels[0] for width in channels],
+            drop_rate=0.0,
+            attn_drop_rate=0.0,
             drop_path_rate=0.1,
         ),
     ),
@@ -32,10 +33,8 @@ model = dict(
         ham_kwargs=dict(MD_S=1, MD_R=16, train_steps=6, eval_steps=7, inv_t=100),
         num_classes=3,
         norm_cfg=dict(type='GN', num_groups=32, requires_grad=True),
-        loss_decode=dict(type='FocalDiceLoss'),
     ),
     health_head=dict(
-        type='HealthHead',
         in_channels=2 * channels[-1],  # both gases
         hidden_channels=(256,),
     ),

@@ -3,6 +3,7 @@
 # UPerNet's head (Xiao et al., ECCV 2018, arXiv:1807.10221) per gas, 128 channels wide.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
@@ -10,8 +11,6 @@ _base_ = [
 norm_cfg = dict(type='SingleFrameBN', requires_grad=True)
 channels = [32, 64, 160, 256]  # of the encoder's maps, strides 4 to 32
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
         type='DualStreamBackbone',  # runs any encoder on the frames that exist
         shared=True,  # False: an encoder per gas
@@ -21,6 +20,7 @@ model = dict(
             embed_dims=channels,
             mlp_ratios=[8, 8, 4, 4],
             depths=[3, 3, 5, 2],
+            drop_rate=0.0,
             drop_path_rate=0.1,
             norm_cfg=norm_cfg,
         ),
@@ -34,10 +34,9 @@ model = dict(
         channels=128,
         num_classes=3,  # background, tube, gas
         norm_cfg=norm_cfg,
-        loss_decode=dict(type='FocalDiceLoss'),  # or any loss of mmseg's
+        # its loss and dropout stand in dual_gas.py; a list of losses would replace it
     ),
     health_head=dict(
-        type='HealthHead',
         in_channels=2 * channels[-1],  # what the neck gives
         hidden_channels=(256,),
     ),

@@ -3,6 +3,7 @@
 # with one gas exchanges nothing. Added: a health head on the encoder's coarsest maps.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
@@ -30,11 +31,9 @@ head = dict(
     dropout_ratio=0,
     num_classes=3,
     norm_cfg=norm_cfg,
-    loss_decode=dict(type='FocalDiceLoss'),
+    loss_decode=_base_.model.decode_head.loss_decode,
 )
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
         type='MTINetBackbone',
         channels=channels,
@@ -66,7 +65,6 @@ model = dict(
         for scale, width in enumerate(channels)
     ],
     health_head=dict(
-        type='HealthHead',
         in_channels=2 * channels[-1],  # both gases
         hidden_channels=(256,),
     ),

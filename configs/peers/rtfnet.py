@@ -3,13 +3,12 @@
 # last stage per gas. Added: a health head on the deepest sum.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
+    '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
     '../_base_/default_runtime.py',
 ]
 channels = 512  # of the encoders' deepest maps
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(
         type='RTFNetBackbone',
         encoder=dict(
@@ -22,6 +21,8 @@ model = dict(
     ),
     fuse_stage=0,
     # four of the decoder's five stages halve the channels before
-    decode_head=dict(type='RTFNetHead', in_channels=channels // 2**4),
-    health_head=dict(type='HealthHead', in_channels=channels, hidden_channels=(256,)),
+    decode_head=dict(
+        type='RTFNetHead', in_channels=channels // 2**4, dropout_ratio=0.0
+    ),
+    health_head=dict(in_channels=channels, hidden_channels=(256,)),
 )

@@ -22,6 +22,7 @@ from fume_mm.structures import (
 from .annotations import existing_root, is_simulated
 from .pairing import read_paired
 from .splitting import check_leaks, find_leaks
+from .transforms.loading import checked_scale
 
 #: Columns of a gas that make a sample.
 _PARTS = ('frame', 'mask', 'group')
@@ -48,6 +49,8 @@ class DualGasDataset(BaseDataset):
         ann_file: Paired CSV, relative to ``data_root``.
         data_root: The campaign's folder.
         pipeline: Transforms; see :mod:`fume_mm.datasets.transforms` for the keys.
+        scale: (width, height) that frames are brought to by ``ResizeDualGas`` without a
+            scale of its own; every item holds it. None for frames as they are.
         gases: Keep the frames of these gases only, for a model of one gas; the others
             are absent, as if they had not been recorded. Samples left without a frame
             are left out; ``metainfo`` says how many as ``left_out``, and ``gases``.
@@ -80,6 +83,7 @@ class DualGasDataset(BaseDataset):
         *,
         data_root: str,
         pipeline: Sequence[Any] = (),
+        scale: Sequence[int] | None = None,
         gases: Sequence[str] = GASES,
         per_frame: bool = False,
         allow_leakage: bool = False,
@@ -89,6 +93,7 @@ class DualGasDataset(BaseDataset):
         test_mode: bool = False,
     ) -> None:
         self.gases = _known_gases(gases)
+        self.scale = checked_scale(scale)
         self.per_frame = per_frame
         self.allow_leakage = allow_leakage
         self.check_files = check_files
@@ -220,7 +225,7 @@ class DualGasDataset(BaseDataset):
 
     def prepare_data(self, idx: int) -> Any:
         """The item ``idx``; whatever is wrong with it is raised, never skipped."""
-        return self.pipeline(self.get_data_info(idx))
+        return self.pipeline({**self.get_data_info(idx), 'scale': self.scale})
 
 
 def _known_gases(gases: Sequence[str]) -> tuple[str, ...]:

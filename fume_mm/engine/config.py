@@ -18,7 +18,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 OTHER_KEYS = (
     'activation_checkpointing',
     'compile',
-    'data_root',
+    'custom_imports',
     'efficient_conv_bn_eval',
     'find_unused_parameters',
     'model_wrapper_cfg',
@@ -26,23 +26,22 @@ OTHER_KEYS = (
     'tta_model',
     'tta_pipeline',
 )
-#: Variables of a config that options may set: they reach what was made of them.
-VARIABLES = {'data_root', 'max_epochs', 'scale'}
 _KEYS_NAMED = 3
-_NAMED = ('POSITIONAL_OR_KEYWORD', 'KEYWORD_ONLY')
 
 
 def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     """The resolved config of ``path`` with ``--cfg-options`` merged.
 
     The variables ``data_root``, ``scale`` and ``max_epochs`` given as options reach
-    every dataset, every ``ResizeDualGas``, or the training and its cosine schedules,
-    although the file has already written its own values into them.
+    every dataset, or the training and its cosine schedules. Other variables, with which
+    a file is written and which nothing reads, are left out of the result.
 
     Raises:
         UserError: If the file is not there or is not a config, or an option names a
             key that nothing reads.
     """
+    from mmengine.runner import Runner
+
     if not Path(path).is_file():
         raise UserError(
             f'{path}: there is no such config; the ones of this project are listed by '
@@ -56,14 +55,37 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
             f'{path}: cannot be read as a config: {type(error).__name__}: '
             f'{first_line(error)}; correct the file.'
         ) from error
-    if options:
-        for variable in VARIABLES & set(options):
-            spread = dict.fromkeys(_places(cfg, variable), options[variable])
-            options = {**spread, **options}  # what is said of a place itself goes first
-        _check_options(cfg, options)
-        with config_errors(cfg):
-            cfg.merge_from_dict(options)
+    options = dict(options or {})
+    read = {*inspect.signature(Runner).parameters, *OTHER_KEYS} - {'cfg'}
+    for option in list(options):
+        places = _places(cfg, option)
+        if places:
+            value = options.pop(option)
+            # an option that names a place itself goes first
+            options = {**dict.fromkeys(places, value), **options}
+        else:
+            _check_option(cfg, option, read)
+    with config_errors(cfg):
+        cfg.merge_from_dict(options)
+    for key in set(cfg) - read:
+        cfg.pop(key)
     return cfg
+
+
+def frame_scale(cfg: Config) -> tuple[int, int]:
+    """(width, height) in pixels that the config's test dataset brings frames to.
+
+    Raises:
+        UserError: If it leaves frames as they are.
+    """
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    if dataset.get('scale') is None:
+        raise UserError(
+            f'{cfg.filename}: test_dataloader.dataset has no scale, so frames have no '
+            'size of their own; set scale=(width, height), or give a size.'
+        )
+    width, height = dataset['scale']
+    return int(width), int(height)
 
 
 def _find_projects() -> None:
@@ -74,66 +96,65 @@ def _find_projects() -> None:
 
 
 def _places(cfg: Config, variable: str) -> list[str]:
-    """Dotted keys that hold a variable's value; none if it is of more than them."""
-    loaders = [loader for loader in LOADERS if cfg.get(loader)]
-    if variable == 'data_root':
-        return [f'{loader}.dataset.data_root' for loader in loaders]
-    if variable not in cfg:
+    """Dotted keys that hold the value of a variable that options may set."""
+    if variable in ('data_root', 'scale'):
+        return [
+            f'{loader}.dataset.{variable}'
+            for loader in LOADERS
+            if cfg.get(loader) and cfg[loader].dataset.get(variable) is not None
+        ]
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
+    if variable != 'max_epochs' or epochs is None:
         return []
-    if variable == 'scale':
-        found = [
-            [
-                f'{loader}.dataset.pipeline.{i}.scale'
-                for i, step in enumerate(cfg[loader].dataset.pipeline)
-                if step['type'] == 'ResizeDualGas'
-            ]
-            for loader in loaders
-        ]
-        return [key for keys in found for key in keys] if all(found) else []
-    return [
-        'train_cfg.max_epochs',
-        *(
-            f'param_scheduler.{i}.T_max'
-            for i, step in enumerate(cfg.get('param_scheduler', []))
-            if step.get('T_max') == cfg.max_epochs
-        ),
-    ]
+    steps = enumerate(cfg.get('param_scheduler') or [])
+    ends = [f'param_scheduler.{i}.T_max' for i, x in steps if x.get('T_max') == epochs]
+    return ['train_cfg.max_epochs', *ends]
 
 
-def _check_options(cfg: Config, options: dict[str, Any]) -> None:
-    """Refuse top-level keys that nothing reads: setting them would do nothing."""
-    from mmengine.runner import Runner
-
-    read = {*inspect.signature(Runner.__init__).parameters, *OTHER_KEYS}
-    for option in options:
-        key = option.split('.')[0]
-        if key in read or (option in VARIABLES and _places(cfg, option)):
-            continue
-        if key not in cfg:
-            known = sorted(read & set(cfg))
+def _check_option(cfg: Config, option: str, read: set[str]) -> None:
+    """Refuse an option that would do nothing, or set a key of what is not there."""
+    key, *rest = option.split('.')
+    if key in read:
+        part, place = cfg.get(key), key
+        while rest and hasattr(part, 'get'):
+            word = rest.pop(0)
+            part, place = part.get(word, {}), f'{place}.{word}'
+        if part is None and rest:
             raise UserError(
-                f'--cfg-options {option}: {cfg.filename} has no {key}; '
-                f'{did_you_mean(key, known)}its keys are {", ".join(known)}.'
+                f'--cfg-options {option}: {place} is None in {cfg.filename}, so there '
+                'is nothing to set; leave the option out, or write a config with it.'
             )
-        holders = [
-            name for name in keys_holding(cfg, cfg[key]) if name.split('.')[0] in read
-        ]
-        named = ', '.join(holders[:_KEYS_NAMED]) or 'the keys made of it'
-        more = ', ...' * (len(holders) > _KEYS_NAMED)
+        return
+    if key not in cfg:
+        known = sorted(read & set(cfg))
         raise UserError(
-            f'--cfg-options {option}: {key} is a variable that {cfg.filename} has '
-            f'already used, so it would do nothing; set {named}{more} instead.'
+            f'--cfg-options {option}: {cfg.filename} has no {key}; '
+            f'{did_you_mean(key, known)}its keys are {", ".join(known)}.'
         )
+    holders = [k for k in _holding(cfg, cfg[key]) if k.split('.')[0] in read]
+    named = _listed(holders) or 'the keys made of it'
+    raise UserError(
+        f'--cfg-options {option}: {key} is a variable that {cfg.filename} has '
+        f'already used, so it would do nothing; set {named} instead.'
+    )
 
 
-def keys_holding(part: Any, value: Any, prefix: str = '') -> Iterator[str]:
-    """Dotted keys within the config ``part`` whose value is ``value``."""
+def _items(part: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """Every value within the config ``part`` with its dotted key."""
     items = enumerate(part) if isinstance(part, (list, tuple)) else part.items()
     for key, item in items:
-        if type(item) is type(value) and item == value:
-            yield f'{prefix}{key}'
-        elif isinstance(item, (dict, list, tuple)):
-            yield from keys_holding(item, value, f'{prefix}{key}.')
+        yield f'{prefix}{key}', item
+        if isinstance(item, (dict, list, tuple)):
+            yield from _items(item, f'{prefix}{key}.')
+
+
+def _holding(cfg: Config, value: Any) -> list[str]:
+    """Dotted keys of ``cfg`` whose value is ``value``."""
+    return [k for k, x in _items(cfg) if type(x) is type(value) and x == value]
+
+
+def _listed(keys: list[str]) -> str:
+    return ', '.join([*keys[:_KEYS_NAMED], *['...'] * (len(keys) > _KEYS_NAMED)])
 
 
 @contextmanager
@@ -145,13 +166,11 @@ def config_errors(cfg: Config) -> Iterator[None]:
         raise
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         text = first_line(error).partition(' More details')[0]
-        keys = []
-        if ' is not in the ' in text:  # the registry's way to say it knows no such type
-            keys = list(keys_holding(cfg, text.partition(' ')[0]))[:_KEYS_NAMED]
-        where = f' ({", ".join(keys)})' if keys else ''
+        keys, near = _culprit(text, cfg)
+        where = f' ({_listed(keys)})' if keys else ''
         raise UserError(
             f'{cfg.filename}: cannot be built{where}: {text}; '
-            f'{_nearest(text, cfg)}correct the key in the config or in --cfg-options.'
+            f'{near}correct the key in the config or in --cfg-options.'
         ) from error
 
 
@@ -161,56 +180,53 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f'did you mean {near[0]}? ' if near else ''
 
 
-def _nearest(text: str, cfg: Config) -> str:
-    """For a part or an argument that is not known, the nearest that is."""
-    match = re.match(
-        r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text
-    )
+def _culprit(text: str, cfg: Config) -> tuple[list[str], str]:
+    """Keys of the part or argument that is missing or not known, and the nearest."""
+    match = re.match(r"(\w+)\.__init__\(\) (missing|got an unexpected) .*'(\w+)'", text)
     if match:
-        parts = [registry.get(match[1]) for registry in _registries()]
-        names = {name for part in parts if part for name in _arguments(part)}
+        kind, fault, word = match.groups()
+        types = [k for k, x in _items(cfg) if str(x).rpartition('.')[2] == kind]
+        parts = [key.rpartition('.')[0] for key in types]
+        if fault == 'missing':
+            return parts, ''
+        places = [key for key, _ in _items(cfg) if key.rpartition('.')[2] == word]
+        keys = [key for key in places if key.rpartition('.')[0] in parts] or places
+        known = {name for part in _registered(kind) for name in _arguments(part)}
         # what no registry knows (a DataLoader) has the keys that stand beside it
-        return did_you_mean(match[2], names or _beside(cfg, match[2]))
+        parts = [key.rpartition('.')[0] for key in keys]
+        beside = (key.rpartition('.') for key, _ in _items(cfg))
+        known = known or {name for part, _, name in beside if part in parts} - {word}
+        return keys, did_you_mean(word, known)
     match = re.match(r'([\w.]+) is not in the (?:\w+::)?([\w ]+) registry', text)
-    if match:
-        names = set()
-        for registry in _registries():
-            while registry is not None and registry.name == match[2]:
-                names |= set(registry.module_dict)
-                registry = registry.parent
-        return did_you_mean(match[1], names)
-    return ''
-
-
-def _beside(part: Any, key: str) -> set[str]:
-    """The other keys of every dict within ``part`` that holds ``key``."""
-    if isinstance(part, (list, tuple)):
-        return {name for item in part for name in _beside(item, key)}
-    if not hasattr(part, 'keys'):
-        return set()
-    own = set(part) - {key} if key in part else set()
-    return own.union(*(_beside(part[name], key) for name in part))
+    if not match:
+        return [], ''
+    names = {
+        name for x in _registries() if x.name == match[2] for name in x.module_dict
+    }
+    return _holding(cfg, match[1]), did_you_mean(match[1], names)
 
 
 def _registries() -> list[Any]:
+    """The project's registries and those that they look further in."""
     from mmengine.registry import Registry
 
     from fume_mm import registry
 
-    return [x for x in vars(registry).values() if isinstance(x, Registry)]
+    own = [x for x in vars(registry).values() if isinstance(x, Registry)]
+    return [*own, *(x.parent for x in own if x.parent is not None)]
+
+
+def _registered(name: str) -> list[Any]:
+    parts = [registry.get(name) for registry in _registries()]
+    return [part for part in parts if part is not None]
 
 
 def _arguments(part: Any) -> set[str]:
-    """Names of the arguments of a class, those that it hands on to its bases too."""
-    names: set[str] = set()
-    for base in part.__mro__ if isinstance(part, type) else [part]:
-        own = inspect.signature(base).parameters if base is part else {}
-        if isinstance(part, type) and '__init__' in vars(base):
-            own = inspect.signature(vars(base)['__init__']).parameters
-        names |= {n for n, p in own.items() if p.kind.name in _NAMED and n != 'self'}
-        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in own.values()):
-            break
-    return names
+    """Names of the arguments of a class and of its bases."""
+    bases = part.__mro__ if isinstance(part, type) else []
+    makers = [vars(x)['__init__'] for x in bases if '__init__' in vars(x)] or [part]
+    names = {name for make in makers for name in inspect.signature(make).parameters}
+    return names - {'self', 'args', 'kwargs'}
 
 
 def first_line(error: BaseException) -> str:

@@ -149,18 +149,6 @@ def require_exportable(cfg: Config, form: str) -> None:
         )
 
 
-def pipeline_scale(cfg: Config) -> tuple[int, int]:
-    """(width, height) that the config's test pipeline resizes frames to."""
-    for step in cfg.test_dataloader.dataset.pipeline:
-        if step['type'] == 'ResizeDualGas':
-            width, height = step['scale']
-            return int(width), int(height)
-    raise UserError(
-        f'{cfg.filename}: its test pipeline has no ResizeDualGas, so frames have no '
-        'size of their own; name one with --size.'
-    )
-
-
 def export_model(
     model: Any,
     path: str | Path,

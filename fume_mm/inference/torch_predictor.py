@@ -104,6 +104,7 @@ class TorchPredictor:
         with config_errors(model.cfg):
             dataset = model.cfg.test_dataloader.dataset
             steps = [TRANSFORMS.build(step) for step in dataset.pipeline]
+        self.scale = dataset.get('scale')
         #: What the config tests with; there are no masks to load.
         self.pipeline = [x for x in steps if not isinstance(x, LoadDualGasMasks)]
         #: What the model looks at.
@@ -147,7 +148,7 @@ class TorchPredictor:
             An item as the dataset gives it; and ``frames``, by gas (H, W) uint8 before
             resizing, and ``read_as``, by gas what was done to read it.
         """
-        results: Any = {'frame_paths': dict(frames)}
+        results: Any = {'frame_paths': dict(frames), 'scale': self.scale}
         if name is not None:
             results['sample_id'] = name
         source: dict[str, Any] = {}

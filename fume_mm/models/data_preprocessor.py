@@ -21,9 +21,7 @@ class DualGasDataPreprocessor(BaseDataPreprocessor):
         non_blocking: Copy to the device asynchronously (with pinned memory).
     """
 
-    def __init__(
-        self, mean: float = 127.5, *, std: float = 127.5, non_blocking: bool = False
-    ) -> None:
+    def __init__(self, *, mean: float, std: float, non_blocking: bool = False) -> None:
         super().__init__(non_blocking=non_blocking)
         if std <= 0:
             raise UserError(f'data_preprocessor.std must be positive, not {std}.')
@@ -58,7 +56,7 @@ class DualGasDataPreprocessor(BaseDataPreprocessor):
             if len(sizes) > 1:
                 raise UserError(
                     f'{gas} frames of one batch differ in size: {sorted(sizes)}; put '
-                    "dict(type='ResizeDualGas', scale=(width, height)) in the pipeline."
+                    "dict(type='ResizeDualGas') in the pipeline."
                 )
             batch = torch.stack(stack).to(self.device, non_blocking=self._non_blocking)
             inputs[gas] = (batch.float() - self.mean) / self.std

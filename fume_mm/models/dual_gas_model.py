@@ -35,6 +35,7 @@ class DualGasModel(BaseModel):
 
     Args:
         backbone: Config of the backbone: frames by gas to features by gas.
+        data_preprocessor: Config of the preprocessor.
         neck: Config of the fusion; None without a health head, or where the backbone
             joins the gases.
         decode_head: Config of a decode head (ours or mmsegmentation's), built once per
@@ -49,7 +50,6 @@ class DualGasModel(BaseModel):
         share_decode_head: One set of weights decodes all gases.
         seg_weight: λ_seg.
         health_weight: λ_cls.
-        data_preprocessor: Config of the preprocessor.
         init_cfg: MMEngine's initialisation.
     """
 
@@ -57,6 +57,7 @@ class DualGasModel(BaseModel):
         self,
         backbone: dict[str, Any],
         *,
+        data_preprocessor: dict[str, Any],
         neck: dict[str, Any] | None = None,
         decode_head: dict[str, Any] | None = None,
         health_head: dict[str, Any] | None = None,
@@ -67,13 +68,9 @@ class DualGasModel(BaseModel):
         share_decode_head: bool = False,
         seg_weight: float = 1.0,
         health_weight: float = 1.0,
-        data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(
-            data_preprocessor=data_preprocessor or {'type': 'DualGasDataPreprocessor'},
-            init_cfg=init_cfg,
-        )
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         if decode_head is None and health_head is None:
             raise UserError('model: give a decode_head, a health_head or both.')
         if decode_head is None and auxiliary_head:

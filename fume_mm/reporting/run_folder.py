@@ -19,7 +19,12 @@ from mmengine.config import Config
 
 from fume_mm.datasets.annotations import is_simulated
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
+<<<<<<< HEAD
 from fume_mm.engine.config import config_errors, load_config
+=======
+from fume_mm.datasets.transforms import LoadDualGasFrames
+from fume_mm.engine.config import config_errors, frame_scale, load_config
+>>>>>>> 3ad9a53 (Objective in the config: losses, dropout, weights and preprocessor stand in the resolved config; scale belongs to the dataset)
 from fume_mm.errors import UserError
 from fume_mm.evaluation.predictions import marks_of, read_predictions
 from fume_mm.io.files import file_name
@@ -234,13 +239,11 @@ class RunFolder:
 
     def size(self) -> tuple[int, int]:
         """(height, width) of the frames that the model sees, 480x640 if not resized."""
-        loader = self.config.get('test_dataloader') or {}
-        steps = (loader.get('dataset') or {}).get('pipeline', [])
-        for step in steps:
-            if str(step.get('type', '')).endswith('ResizeDualGas'):
-                width, height = step['scale']
-                return int(height), int(width)
-        return 480, 640
+        try:
+            width, height = frame_scale(self.config)
+        except UserError:
+            return 480, 640
+        return height, width
 
     def checkpoint(self) -> Path | None:
         """The checkpoint to test: the best, else the last; None without any."""

@@ -144,6 +144,7 @@ class CMXT1(BaseModule):
 
     Args:
         num_blocks: Blocks of cross attention.
+        dropout: Dropout of the attention's weights.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
         init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
 
@@ -158,6 +159,7 @@ class CMXT1(BaseModule):
         self,
         *,
         num_blocks: int = 2,
+        dropout: float = 0.1,
         norm_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -166,7 +168,8 @@ class CMXT1(BaseModule):
             {'type': CMXT1Encoder, 'norm_cfg': norm_cfg}, shared=False
         )
         self.blocks = nn.ModuleList(
-            CrossBlock(256, norm_cfg=norm_cfg) for _ in range(num_blocks)
+            CrossBlock(256, dropout=dropout, norm_cfg=norm_cfg)
+            for _ in range(num_blocks)
         )
         self.decoder = nn.Sequential(
             ConvNormAct(256, 128, 3, bias=True, norm_cfg=norm_cfg),

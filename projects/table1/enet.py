@@ -1,5 +1,6 @@
 """ENet-T1: an early mean of the gases, an encoder and a decoder of bottlenecks."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -146,6 +147,8 @@ class ENetT1(BaseModule):
 
     Args:
         in_channels: Channels of a frame.
+        dropout: Dropout of whole channels of a bottleneck's branch, in stage 1 and from
+            there on.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
         init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
 
@@ -157,18 +160,21 @@ class ENetT1(BaseModule):
         self,
         in_channels: int = 1,
         *,
+        dropout: Sequence[float] = (0.01, 0.1),
         norm_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or conv_init())
+        early, late = dropout
         self.first_conv = nn.Conv2d(
             in_channels, 16 - in_channels, 3, stride=2, padding=1, bias=False
         )
         self.first_norm = nn.Sequential(norm_layer(16, norm_cfg), nn.PReLU())
-        block = partial(Bottleneck, norm_cfg=norm_cfg)
+        block = partial(Bottleneck, dropout=late, norm_cfg=norm_cfg)
+        up = partial(UpBottleneck, dropout=late, norm_cfg=norm_cfg)
         self.stage_1 = nn.Sequential(
-            block(16, 64, halve=True, dropout=0.01),
-            *(block(64, 64, dropout=0.01) for _ in range(4)),
+            block(16, 64, halve=True, dropout=early),
+            *(block(64, 64, dropout=early) for _ in range(4)),
         )
         self.stage_2 = nn.Sequential(
             block(64, 128, halve=True),
@@ -182,10 +188,10 @@ class ENetT1(BaseModule):
             block(128, 128, dilation=16),
         )
         self.decoder = nn.Sequential(
-            UpBottleneck(128, 64, norm_cfg=norm_cfg),
+            up(128, 64),
             block(64, 64),
             block(64, 64),
-            UpBottleneck(64, 16, norm_cfg=norm_cfg),
+            up(64, 16),
             block(16, 16),
             nn.ConvTranspose2d(16, 16, 2, stride=2),
         )

@@ -13,6 +13,7 @@ from fume_mm.models.heads import GasAwareHealthHead
 from fume_mm.models.rows import CompactRows
 from fume_mm.registry import EVALUATOR, MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES
+from tests.objective import HEALTH
 
 ROOT = Path(__file__).parents[2] / 'configs'
 SPLITS = ('train', 'val', 'test')
@@ -275,7 +276,9 @@ def test_what_is_best_is_something_that_is_scored(
 
 def test_the_gas_aware_head_tells_the_gases_apart() -> None:
     torch.manual_seed(0)
-    head = GasAwareHealthHead(8, embedding_channels=4, hidden_channels=(6,)).eval()
+    head = GasAwareHealthHead(
+        8, embedding_channels=4, hidden_channels=(6,), **HEALTH
+    ).eval()
     assert sum(p.numel() for p in head.parameters()) == 2 * 4 + mlp(12, 6, 3)
     fused = torch.randn(1, 8, 5, 7).expand(3, -1, -1, -1)
     present = torch.tensor([[True, False], [False, True], [True, True]])

@@ -15,11 +15,16 @@ from fume_mm.models.heads import FastSCNNHead
 from fume_mm.models.losses import DiceLoss, FocalDiceLoss, SoftmaxFocalLoss
 from fume_mm.registry import register_all_modules
 from tests.campaigns import annotations, make_campaign, read_rows
+from tests.objective import FOCAL_DICE, MASKS, WEIGHTS
 
 LOAD = [{'type': 'LoadDualGasFrames'}, {'type': 'LoadDualGasMasks'}]
 PACK = {'type': 'PackDualGasInputs'}
 HUD = np.s_[:10]  # ignored rows
-LOSSES = [SoftmaxFocalLoss(), DiceLoss(), FocalDiceLoss()]
+LOSSES = [
+    SoftmaxFocalLoss(gamma=2.0, **WEIGHTS),
+    DiceLoss(smooth=1.0, **WEIGHTS),
+    FocalDiceLoss(**FOCAL_DICE, **WEIGHTS),
+]
 
 
 @pytest.fixture
@@ -81,7 +86,7 @@ def test_losses_do_not_see_what_is_predicted_there(root, loss):
 
 def test_the_decode_head_does_not_see_it(root):
     sample = item(root).co2
-    head = FastSCNNHead()
+    head = FastSCNNHead(**MASKS)
     logits = torch.randn(1, 3, 12, 16, generator=torch.manual_seed(0))
     ignored = head.loss_by_feat(logits, [sample])
     sample.gt_sem_seg.data[:] = 255

@@ -19,6 +19,7 @@ from fume_mm.io.tables import NO_CLASS
 from fume_mm.models.heads.health_head import HealthHead
 from fume_mm.registry import register_all_modules
 from tests.campaigns import annotations, make_campaign, read_rows, write_rows
+from tests.objective import HEALTH
 
 LOAD = [
     {'type': kind}
@@ -96,6 +97,6 @@ def test_balanced_sampling_refuses_them(dataset):
 def test_a_health_head_refuses_them_by_name(dataset):
     sample = dataset[0]['data_samples']
     with pytest.raises(UserError) as error:
-        HealthHead(4).loss(torch.zeros(1, 4, 2, 2), [sample])
+        HealthHead(4, **HEALTH).loss(torch.zeros(1, 4, 2, 2), [sample])
     assert f"'{sample.sample_id}' has no health class" in str(error.value)
     assert 'health_head=None' in str(error.value)

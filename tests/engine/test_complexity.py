@@ -10,6 +10,7 @@ from fume_mm.engine.config import load_config
 from fume_mm.engine.fitting import check_parts
 from fume_mm.errors import UserError
 from fume_mm.registry import register_all_modules
+from tests.objective import HEALTH, MASKS, PREPROCESSOR
 
 ROOT = Path(__file__).parents[2]
 register_all_modules()
@@ -18,6 +19,7 @@ register_all_modules()
 def config(**parts: object) -> Config:
     model = {
         'type': 'DualGasModel',
+        'data_preprocessor': PREPROCESSOR,
         'backbone': {
             'type': 'DualStreamBackbone',
             'shared': True,
@@ -28,6 +30,7 @@ def config(**parts: object) -> Config:
             'type': 'HealthHead',
             'in_channels': 128,
             'hidden_channels': (),
+            **HEALTH,
         },
     }
     return Config({'model': model | parts})
@@ -66,7 +69,7 @@ def test_macs_of_each_layer_by_hand() -> None:
 
 
 def test_what_only_training_has_is_counted_apart() -> None:
-    head = {'type': 'FastSCNNHead'}
+    head = {'type': 'FastSCNNHead', **MASKS}
     plain = complexity(config(decode_head=head), size=(64, 96))
     helped = complexity(config(decode_head=head, auxiliary_head=head), size=(64, 96))
     assert plain.parameters == helped.parameters
@@ -88,11 +91,11 @@ def test_no_network_has_no_macs() -> None:
             r'model\.neck \(Concat',
         ),
         (
-            {'decode_head': {'type': 'DeepLabV3PlusHead'}},
+            {'decode_head': {'type': 'DeepLabV3PlusHead', **MASKS}},
             r'model\.decode_head \(DeepLab',
         ),
         (
-            {'health_head': {'type': 'HealthHead', 'in_channels': 256}},
+            {'health_head': {'type': 'HealthHead', 'in_channels': 256, **HEALTH}},
             r'model\.health_head \(HealthHead\) cannot take what it is given',
         ),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fume_mm.engine.config import load_config
+from fume_mm.engine.config import frame_scale, load_config
 from fume_mm.errors import UserError
 from fume_mm.inference.export import (
     CANNOT,
@@ -16,7 +16,6 @@ from fume_mm.inference.export import (
     ExportGraph,
     HalfStored,
     export_model,
-    pipeline_scale,
     require_exportable,
     with_half_weights,
 )
@@ -232,7 +231,7 @@ def test_what_has_no_graph_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(NEEDS, 'onnx', ('onnx', 'not_a_package'))
     with pytest.raises(UserError, match=r"needs not_a_package; .*'fume_mm\[export\]'"):
         require_exportable(cfg, 'onnx')
-    assert pipeline_scale(cfg) == (640, 480)
+    assert frame_scale(cfg) == (640, 480)
 
 
 def test_what_torch_refuses_is_one_error(tmp_path: Path) -> None:

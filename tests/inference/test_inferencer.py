@@ -25,7 +25,7 @@ def frame(size=(64, 48), seed=0):
 
 @pytest.fixture(scope='module')
 def model(tmp_path_factory):
-    options = {'test_dataloader.dataset.pipeline.1.scale': (64, 64)}
+    options = {'scale': (64, 64)}
     path = make_checkpoint(tmp_path_factory.mktemp('checkpoint') / 'model.pth')
     return init_model(load_config(str(CONFIG), options), path)
 

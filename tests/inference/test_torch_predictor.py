@@ -21,7 +21,7 @@ from tests.checkpoints import CONFIG, make_checkpoint
 
 
 def small_config() -> Config:
-    options = {'test_dataloader.dataset.pipeline.1.scale': (64, 64)}
+    options = {'scale': (64, 64)}
     return load_config(str(CONFIG), options)
 
 

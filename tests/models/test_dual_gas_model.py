@@ -9,19 +9,27 @@ import torch
 from fume_mm.errors import UserError
 from fume_mm.models import DualGasModel
 from fume_mm.registry import register_all_modules
+from tests import objective
 from tests.batches import batch
+from tests.objective import MASKS, PREPROCESSOR
 
 register_all_modules()
 ENCODER = {'type': 'FastSCNNEncoder'}
 DUAL = {'type': 'DualStreamBackbone', 'shared': True, 'encoder': ENCODER}
 EARLY = {'type': 'EarlyFusionBackbone', 'encoder': ENCODER | {'in_channels': 2}}
 NECK = {'type': 'ConcatFusion', 'in_channels': 128}
-HEAD = {'type': 'FastSCNNHead'}
-HEALTH = {'type': 'HealthHead', 'in_channels': 128}
+HEAD = {'type': 'FastSCNNHead', **MASKS}
+HEALTH = {'type': 'HealthHead', 'in_channels': 128, **objective.HEALTH}
 
 
 def model(**parts: Any) -> DualGasModel:
-    given = {'backbone': DUAL, 'neck': NECK, 'decode_head': HEAD, 'health_head': HEALTH}
+    given = {
+        'data_preprocessor': PREPROCESSOR,
+        'backbone': DUAL,
+        'neck': NECK,
+        'decode_head': HEAD,
+        'health_head': HEALTH,
+    }
     return DualGasModel(**copy.deepcopy(given | parts))
 
 

@@ -15,6 +15,7 @@ from fume_mm.models.rows import CompactRows
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 from tests.models import golden
+from tests.objective import HEALTH, MASKS
 
 
 def test_shapes_of_each_stage():
@@ -137,8 +138,8 @@ def fast_scnn(neck, hidden, shared=True):
     return Parts(
         FastSCNNEncoder,
         lambda: neck(128),
-        FastSCNNHead,
-        lambda: HealthHead(128, hidden_channels=hidden),
+        lambda: FastSCNNHead(**MASKS),
+        lambda: HealthHead(128, hidden_channels=hidden, **HEALTH),
         shared,
     )
 
@@ -147,8 +148,8 @@ def resnet(neck, shared=False):
     return Parts(
         lambda: ResNet(depth=50, in_channels=1),
         neck,
-        DeepLabV3PlusHead,
-        lambda: HealthHead(2048),
+        lambda: DeepLabV3PlusHead(**MASKS),
+        lambda: HealthHead(2048, **HEALTH),
         shared,
     )
 

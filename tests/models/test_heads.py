@@ -12,14 +12,15 @@ from fume_mm.models.losses import FocalDiceLoss, softmax_focal_loss
 from fume_mm.registry import MODELS
 from fume_mm.structures import DualGasDataSample
 from tests.models import golden
+from tests.objective import FOCAL_DICE, HEALTH, MASKS, WEIGHTS
 
 
 def deeplab(**options):
-    return DeepLabV3PlusHead((8, 12), in_index=(0, 1), channels=16, **options)
+    return DeepLabV3PlusHead((8, 12), in_index=(0, 1), channels=16, **MASKS | options)
 
 
 def fast_scnn(**options):
-    return FastSCNNHead((8, 12), channels=16, **options)
+    return FastSCNNHead((8, 12), channels=16, **MASKS | options)
 
 
 @pytest.fixture(params=[deeplab, fast_scnn])
@@ -72,8 +73,8 @@ def test_default_norm_and_its_replacement(build):
 def test_features_are_selected_by_index():
     low, high = features()
     junk = torch.zeros(1)
-    head = FastSCNNHead((8, 12), in_index=(0, 3), channels=16).eval()
-    same = FastSCNNHead((8, 12), channels=16).eval()
+    head = FastSCNNHead((8, 12), in_index=(0, 3), channels=16, **MASKS).eval()
+    same = FastSCNNHead((8, 12), channels=16, **MASKS).eval()
     same.load_state_dict(head.state_dict())
     assert torch.equal(head((low, junk, junk, high)), same((low, high)))
 
@@ -85,14 +86,20 @@ def test_loss_through_mmseg(build):
     assert set(losses) == {'loss_focal_dice', 'acc_seg'}
     logits = F.interpolate(head(features()), size=(24, 32), mode='bilinear')
     mask = torch.cat([sample.gt_sem_seg.data for sample in samples])
-    torch.testing.assert_close(losses['loss_focal_dice'], FocalDiceLoss()(logits, mask))
+    loss = FocalDiceLoss(**FOCAL_DICE, **WEIGHTS)
+    torch.testing.assert_close(losses['loss_focal_dice'], loss(logits, mask))
 
 
 def test_losses_by_name_and_from_mmseg(build):
     head = build(
         loss_decode=[
             {'type': 'mmseg.CrossEntropyLoss', 'loss_weight': 0.4},
-            {'type': 'fume_mm.DiceLoss', 'loss_weight': 0.6},
+            {
+                'type': 'fume_mm.DiceLoss',
+                'smooth': 1.0,
+                **WEIGHTS,
+                'loss_weight': 0.6,
+            },
         ]
     )
     losses = head.loss(features(), seg_samples(), train_cfg={})
@@ -160,7 +167,7 @@ def test_initialisation(build):
 )
 def test_heads_by_name_with_published_sizes(name, count):
     with torch.device('meta'):
-        head = MODELS.build({'type': name})
+        head = MODELS.build({'type': name, **MASKS})
     assert sum(p.numel() for p in head.parameters()) == count
 
 
@@ -169,7 +176,7 @@ def health_samples(*classes):
 
 
 def test_health_logits_are_of_the_mean():
-    head = HealthHead(2, hidden_channels=()).eval()
+    head = HealthHead(2, hidden_channels=(), **HEALTH).eval()
     with torch.no_grad():
         head.mlp[0].weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
         head.mlp[0].bias.copy_(torch.tensor([0.0, 0.0, 0.5]))
@@ -179,7 +186,7 @@ def test_health_logits_are_of_the_mean():
 
 @pytest.mark.parametrize('n', [1, 3])
 def test_health_head_trains(n):
-    head = HealthHead(8, hidden_channels=(6, 5)).train()
+    head = HealthHead(8, hidden_channels=(6, 5), **HEALTH).train()
     logits = head(torch.randn(n, 8, 3, 4))
     assert logits.shape == (n, 3)
     losses = head.loss_by_feat(logits, health_samples(*[1] * n))
@@ -191,7 +198,8 @@ def test_health_head_trains(n):
 
 def test_health_loss_is_weighted_focal():
     logits = torch.tensor([[0.2, -0.1, 0.4], [1.0, 0.0, -1.0]])
-    value = HealthHead(8).loss_by_feat(logits, health_samples(1, 0))['loss_health']
+    head = HealthHead(8, **HEALTH)
+    value = head.loss_by_feat(logits, health_samples(1, 0))['loss_health']
     expected = softmax_focal_loss(
         logits, torch.tensor([1, 0]), gamma=2.0, class_weight=(1.0, 8.0, 1.2)
     )
@@ -199,7 +207,9 @@ def test_health_loss_is_weighted_focal():
 
 
 def test_health_loss_by_name():
-    head = HealthHead(8, loss={'type': 'SoftmaxFocalLoss', 'gamma': 0.0})
+    head = HealthHead(
+        8, dropout=0.3, loss={'type': 'SoftmaxFocalLoss', 'gamma': 0.0, **WEIGHTS}
+    )
     logits = torch.zeros(1, 3)
     value = head.loss_by_feat(logits, health_samples(2))['loss_health'].item()
     assert value == pytest.approx(torch.tensor(3.0).log().item())
@@ -208,12 +218,12 @@ def test_health_loss_by_name():
 def test_health_loss_needs_a_class():
     sample = DualGasDataSample(metainfo={'sample_id': 'vessel-7'})
     with pytest.raises(UserError, match="'vessel-7' has no health class"):
-        HealthHead(8).loss_by_feat(torch.zeros(1, 3), [sample])
+        HealthHead(8, **HEALTH).loss_by_feat(torch.zeros(1, 3), [sample])
 
 
 def test_health_probabilities():
     logits = torch.tensor([[0.0, 0.0, torch.log(torch.tensor(2.0))]]).half()
-    scores = HealthHead(8).predict(logits)
+    scores = HealthHead(8, **HEALTH).predict(logits)
     assert scores.dtype == torch.float32
     assert scores.flatten().tolist() == pytest.approx([1 / 4, 1 / 4, 1 / 2], rel=1e-3)
 
@@ -233,6 +243,7 @@ def test_health_parameter_counts(hidden, in_channels, count):
             'type': 'HealthHead',
             'in_channels': in_channels,
             'hidden_channels': hidden,
+            **HEALTH,
         }
     )
     assert sum(p.numel() for p in head.parameters()) == count
@@ -240,8 +251,15 @@ def test_health_parameter_counts(hidden, in_channels, count):
 
 def test_deeplab_parity_with_the_original():
     outputs, inputs = golden.Outputs('blocks'), golden.block_inputs()
+<<<<<<< HEAD
     head = DeepLabV3PlusHead((32, 64), in_index=(0, 1)).eval()
     head.load_state_dict(golden.block_state('deeplabv3plus_head', 'decode_head'))
+=======
+    head = DeepLabV3PlusHead((32, 64), in_index=(0, 1), **MASKS).eval()
+    head.load_state_dict(
+        golden.block_state('deeplabv3plus_head', original.decode_head_key)
+    )
+>>>>>>> 3ad9a53 (Objective in the config: losses, dropout, weights and preprocessor stand in the resolved config; scale belongs to the dataset)
     with torch.no_grad():
         logits = head((inputs['low'], inputs['a']))
     logits = F.interpolate(logits, size=(48, 64), mode='bilinear')
@@ -250,8 +268,13 @@ def test_deeplab_parity_with_the_original():
 
 def test_health_parity_with_the_original():
     outputs, inputs = golden.Outputs('blocks'), golden.block_inputs()
+<<<<<<< HEAD
     head = HealthHead(64).eval()
     head.load_state_dict(golden.block_state('classification_head', 'health'))
+=======
+    head = HealthHead(64, **HEALTH).eval()
+    head.load_state_dict(golden.block_state('classification_head', original.health_key))
+>>>>>>> 3ad9a53 (Objective in the config: losses, dropout, weights and preprocessor stand in the resolved config; scale belongs to the dataset)
     with torch.no_grad():
         logits = head(inputs['a'])
     outputs.hold('out.classification_head', logits)

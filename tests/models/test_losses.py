@@ -14,6 +14,7 @@ from fume_mm.models.losses import (
 )
 from fume_mm.registry import MODELS
 from tests.models import golden
+from tests.objective import FOCAL_DICE, WEIGHTS
 
 # Two pixels, two classes; probabilities (1/4, 3/4) and (1/2, 1/2).
 LOGITS = torch.tensor([[[[0.0, 0.0]], [[log(3), 0.0]]]])
@@ -22,9 +23,16 @@ TARGET = torch.tensor([[[1, 0]]])
 FOCAL = [(1 / 4) ** 2 * log(4 / 3), (1 / 2) ** 2 * log(2)]
 
 
-@pytest.fixture(params=[SoftmaxFocalLoss, DiceLoss, FocalDiceLoss])
+NUMBERS = {
+    'SoftmaxFocalLoss': {'gamma': 2.0, **WEIGHTS},
+    'DiceLoss': {'smooth': 1.0, **WEIGHTS},
+    'FocalDiceLoss': {**FOCAL_DICE, **WEIGHTS},
+}
+
+
+@pytest.fixture(params=NUMBERS)
 def loss(request):
-    return request.param()
+    return MODELS.build({'type': request.param, **NUMBERS[request.param]})
 
 
 def random_case(n=3, classes=3, size=(4, 5), dtype=torch.float32):
@@ -196,11 +204,16 @@ def test_modules_agree_with_the_functions():
     focal = softmax_focal_loss(logits, target, gamma=1.5, **options)
     dice = dice_loss(logits, target, smooth=0.5, **options)
     pairs = [
-        (SoftmaxFocalLoss(1.5, class_weight=alpha, loss_weight=3.0), 3 * focal),
-        (DiceLoss(0.5, class_weight=alpha, loss_weight=3.0), 3 * dice),
+        (SoftmaxFocalLoss(gamma=1.5, class_weight=alpha, loss_weight=3.0), 3 * focal),
+        (DiceLoss(smooth=0.5, class_weight=alpha, loss_weight=3.0), 3 * dice),
         (
             FocalDiceLoss(
-                0.2, dice_weight=0.7, gamma=1.5, smooth=0.5, class_weight=alpha
+                focal_weight=0.2,
+                dice_weight=0.7,
+                gamma=1.5,
+                smooth=0.5,
+                class_weight=alpha,
+                loss_weight=1.0,
             ),
             0.2 * focal + 0.7 * dice,
         ),
@@ -219,10 +232,11 @@ def test_modules_agree_with_the_functions():
     ],
 )
 def test_modules_by_name(name, key):
-    module = MODELS.build({'type': name, 'class_weight': (1, 2, 3)})
+    given = {'type': name, **NUMBERS[name], 'class_weight': (1, 2, 3)}
+    module = MODELS.build(dict(given))
     assert module.loss_name == key
     assert module.state_dict() == {}
-    assert MODELS.build({'type': name, 'loss_name': 'loss_x'}).loss_name == 'loss_x'
+    assert MODELS.build(given | {'loss_name': 'loss_x'}).loss_name == 'loss_x'
 
 
 @pytest.mark.parametrize('function', [softmax_focal_loss, dice_loss])
@@ -238,13 +252,21 @@ def test_setting_errors_name_the_field():
     with pytest.raises(UserError, match="reduction='avg'"):
         softmax_focal_loss(LOGITS, TARGET, reduction='avg')
     with pytest.raises(UserError, match='gamma=-1'):
-        SoftmaxFocalLoss(-1)
+        SoftmaxFocalLoss(gamma=-1, **WEIGHTS)
     with pytest.raises(UserError, match='smooth=0'):
-        DiceLoss(0)
+        DiceLoss(smooth=0, **WEIGHTS)
     with pytest.raises(UserError, match=r'dice_weight=-0\.5'):
-        FocalDiceLoss(dice_weight=-0.5)
+        FocalDiceLoss(**FOCAL_DICE | {'dice_weight': -0.5}, **WEIGHTS)
     with pytest.raises(TypeError, match='gama'):
-        SoftmaxFocalLoss(gama=2.0)
+        SoftmaxFocalLoss(gamma=2.0, gama=2.0, **WEIGHTS)
+
+
+@pytest.mark.parametrize('name', NUMBERS)
+def test_no_number_of_a_loss_has_a_default(name):
+    for number in NUMBERS[name]:
+        given = {key: x for key, x in NUMBERS[name].items() if key != number}
+        with pytest.raises(TypeError, match=f"missing .*'{number}'"):
+            MODELS.build({'type': name, **given})
 
 
 def test_parity_with_the_original():
@@ -252,19 +274,21 @@ def test_parity_with_the_original():
     alpha = (1.0, 8.0, 1.2)
     case = data['cls_logits'], data['labels']
     masks = data['co2_seg_logits'], data['co2_mask']
+    focal_dice = FocalDiceLoss(**FOCAL_DICE, **WEIGHTS)
+    health = SoftmaxFocalLoss(gamma=2.0, **WEIGHTS | {'class_weight': alpha})
     pairs = [
         (softmax_focal_loss(*case, class_weight=alpha), 'focal.mean'),
         (softmax_focal_loss(*case, class_weight=alpha, reduction='none'), 'focal.none'),
         (softmax_focal_loss(*case), 'focal.no_alpha'),
         (dice_loss(*masks), 'dice'),
-        (FocalDiceLoss()(*masks), 'focal_dice'),
-        (SoftmaxFocalLoss(class_weight=alpha)(*case), 'multi_task.cls_loss'),
+        (focal_dice(*masks), 'focal_dice'),
+        (health(*case), 'multi_task.cls_loss'),
     ]
     per_gas = []
     for index, gas in enumerate(('co2', 'ch4')):
         rows = data['present'][:, index].bool()
         logits, mask = data[f'{gas}_seg_logits'], data[f'{gas}_mask']
-        per_gas.append(FocalDiceLoss()(logits[rows], mask[rows]))
+        per_gas.append(focal_dice(logits[rows], mask[rows]))
         pairs.append((per_gas[-1], f'multi_task.{gas}_seg_loss'))
     pairs.append((sum(per_gas) / 2, 'multi_task.seg_loss'))
     for actual, name in pairs:

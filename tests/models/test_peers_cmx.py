@@ -4,11 +4,11 @@ from mmseg.models.decode_heads import SegformerHead
 
 from fume_mm.errors import UserError
 from fume_mm.models.backbones import JOINT
-from fume_mm.models.losses import FocalDiceLoss
 from fume_mm.models.peers import cmx
 from fume_mm.models.rows import CompactRows, DenseRows
 from fume_mm.registry import register_all_modules
 from fume_mm.structures import GASES
+from tests.objective import LOSS_DECODE
 
 register_all_modules()
 WIDTHS = (32, 64, 160, 256)
@@ -74,7 +74,7 @@ def test_parameters_of_the_parts_and_of_the_single_net():
         channels=512,
         num_classes=3,
         norm_cfg={'type': 'SingleFrameBN'},
-        loss_decode={'type': FocalDiceLoss},
+        loss_decode=LOSS_DECODE,
     )
     assert count(head) == 1_317_379
     assert round((count(net) + count(head)) / 1e6, 2) == 12.11

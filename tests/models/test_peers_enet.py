@@ -22,6 +22,7 @@ from fume_mm.models.rows import CompactRows, DenseRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
+from tests.objective import LOSS_DECODE
 
 register_all_modules()
 CONFIG = Path(__file__).parents[2] / 'configs/peers/enet.py'
@@ -34,7 +35,7 @@ def count(module):
 @pytest.fixture(scope='module')
 def net():
     torch.manual_seed(0)
-    return ENetEncoder(), ENetHead()
+    return ENetEncoder(), ENetHead(loss_decode=LOSS_DECODE)
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +46,7 @@ def model():
 
 def test_cost_of_the_net_for_one_colour_image():
     with torch.device('meta'):
-        encoder, head = ENetEncoder(3).eval(), ENetHead().eval()
+        encoder, head = ENetEncoder(3).eval(), ENetHead(loss_decode=LOSS_DECODE).eval()
     assert count(encoder) + count(head) == 349_337
     assert round((count(encoder) + count(head)) / 1e6, 3) == 0.349
     counter = FlopCounterMode(display=False)
@@ -158,7 +159,7 @@ def test_prelu_in_the_encoder_relu_in_the_decoder():
         return {type(m) for m in module.modules() if isinstance(m, (nn.PReLU, nn.ReLU))}
 
     assert activations(ENetEncoder()) == {nn.PReLU}
-    assert activations(ENetHead()) == {nn.ReLU}
+    assert activations(ENetHead(loss_decode=LOSS_DECODE)) == {nn.ReLU}
 
 
 def test_skips_by_hand():

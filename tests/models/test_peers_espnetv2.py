@@ -22,6 +22,7 @@ from fume_mm.models.rows import DenseRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
+from tests.objective import LOSS_DECODE
 
 register_all_modules()
 CONFIG = Path(__file__).parents[2] / 'configs/peers/espnetv2.py'
@@ -35,7 +36,7 @@ def small():
     """The narrowest net, with norms that do something in evaluation."""
     torch.manual_seed(0)
     encoder = ESPNetv2Encoder(scale=0.5)
-    head = ESPNetv2Head(espnetv2_channels(0.5))
+    head = ESPNetv2Head(espnetv2_channels(0.5), loss_decode=LOSS_DECODE)
     for module in (encoder, head):
         module.init_weights()
         for norm in module.modules():
@@ -58,7 +59,7 @@ def test_cost_of_the_net_for_one_colour_image(scale, exact, millions, giga):
     channels = espnetv2_channels(scale)
     with torch.device('meta'):
         encoder = ESPNetv2Encoder(3, scale=scale).eval()
-        head = ESPNetv2Head(channels).eval()
+        head = ESPNetv2Head(channels, loss_decode=LOSS_DECODE).eval()
     total = count(encoder) + count(head)
     assert total == exact
     # the authors' strided units hold slopes that nothing calls, one per channel they
@@ -216,7 +217,9 @@ def test_training_gives_level_3_s_logits_too_and_their_loss():
     for logits, prefix in zip(pair, ('', 'level3.'), strict=True):
         alone = head.loss_by_feat(logits, samples)
         assert losses[f'{prefix}loss_focal_dice'] == alone['loss_focal_dice']
-    halved = ESPNetv2Head(espnetv2_channels(0.5), auxiliary_weight=0.5)
+    halved = ESPNetv2Head(
+        espnetv2_channels(0.5), auxiliary_weight=0.5, loss_decode=LOSS_DECODE
+    )
     weighted = halved.loss_by_feat(pair, samples)
     torch.testing.assert_close(
         weighted['level3.loss_focal_dice'], losses['level3.loss_focal_dice'] / 2
@@ -245,7 +248,7 @@ def test_every_parameter_gets_a_gradient():
 
 
 def test_norm_and_loss_are_the_project_s_unless_given():
-    head = ESPNetv2Head()
+    head = ESPNetv2Head(loss_decode=LOSS_DECODE)
     assert type(head.loss_decode) is FocalDiceLoss
     norms = [m for m in head.modules() if isinstance(m, nn.BatchNorm2d)]
     norms += [m for m in ESPNetv2Encoder().modules() if isinstance(m, nn.BatchNorm2d)]

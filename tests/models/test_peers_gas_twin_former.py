@@ -13,6 +13,7 @@ from fume_mm.models.peers.gas_twin_former import (
     WindowLayer,
 )
 from fume_mm.registry import register_all_modules
+from tests.objective import HEALTH, MASKS
 
 register_all_modules()
 WIDTHS = (32, 64, 160, 256)
@@ -26,8 +27,8 @@ def count(module):
     ('in_channels', 'exact', 'millions'), [(1, 3_344_678, 3.345), (3, 3_347_814, 3.348)]
 )
 def test_parameters_of_the_net_for_one_image(in_channels, exact, millions):
-    health = HealthHead(WIDTHS[-1], hidden_channels=(256,), dropout=0.5)
-    parts = (GasTwinFormerEncoder(in_channels), AdaptiveLRASPPHead(), health)
+    health = HealthHead(WIDTHS[-1], hidden_channels=(256,), **HEALTH)
+    parts = (GasTwinFormerEncoder(in_channels), AdaptiveLRASPPHead(**MASKS), health)
     total = sum(map(count, parts))
     assert total == exact
     assert round(total / 1e6, 3) == millions
@@ -35,7 +36,7 @@ def test_parameters_of_the_net_for_one_image(in_channels, exact, millions):
 
 @pytest.mark.parametrize('size', [(64, 96), (79, 107)])
 def test_shapes_of_every_stage_and_of_the_masks(size):
-    encoder, head = GasTwinFormerEncoder().eval(), AdaptiveLRASPPHead().eval()
+    encoder, head = GasTwinFormerEncoder().eval(), AdaptiveLRASPPHead(**MASKS).eval()
     with torch.no_grad():
         maps = encoder(torch.randn(2, 1, *size))
         logits = head(maps)
@@ -115,7 +116,7 @@ def test_window_layer_drops_no_sample_as_a_whole():
 
 def test_the_gate_scales_the_deepest_map():
     torch.manual_seed(0)
-    head = AdaptiveLRASPPHead((2, 4), in_index=(0, 1), channels=8).eval()
+    head = AdaptiveLRASPPHead((2, 4), in_index=(0, 1), channels=8, **MASKS).eval()
     shallow, deep = torch.randn(1, 2, 6, 8), torch.rand(1, 4, 3, 4) + 1
     with torch.no_grad():
         head.gate.weight.zero_()  # a gate of sigmoid(0) = 1/2
@@ -129,7 +130,7 @@ def test_the_gate_scales_the_deepest_map():
 
 def test_a_gate_is_a_sample_s_own_global_mean():
     torch.manual_seed(0)
-    head = AdaptiveLRASPPHead((2, 4), in_index=(0, 1), channels=8).eval()
+    head = AdaptiveLRASPPHead((2, 4), in_index=(0, 1), channels=8, **MASKS).eval()
     seen = []
     head.gate.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     deep = torch.arange(24.0).reshape(2, 4, 1, 3)
@@ -138,7 +139,7 @@ def test_a_gate_is_a_sample_s_own_global_mean():
 
 
 def test_every_parameter_gets_a_gradient():
-    encoder, head = GasTwinFormerEncoder().train(), AdaptiveLRASPPHead().train()
+    encoder, head = GasTwinFormerEncoder().train(), AdaptiveLRASPPHead(**MASKS).train()
     head(encoder(torch.randn(2, 1, 64, 96))).square().mean().backward()
     for module in (encoder, head):
         assert [n for n, p in module.named_parameters() if p.grad is None] == []

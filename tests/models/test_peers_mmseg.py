@@ -19,6 +19,7 @@ from fume_mm.models.peers.single_frame_norms import use_single_frame_norms
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
+from tests.objective import LOSS_DECODE
 
 register_all_modules()
 PEERS = Path(__file__).parents[2] / 'configs/peers'
@@ -112,7 +113,7 @@ def test_auxiliary_losses_are_weighted_as_published() -> None:
         for name in ('bisenetv2', 'carboformer')
     }
     assert weights == {'bisenetv2': [[1.0]] * 4, 'carboformer': [[0.4]]}
-    head = DDRNetHead()
+    head = MODELS.build(config('ddrnet_slim')).decode_head['ch4']
     assert [loss.loss_weight for loss in head.loss_decode] == [1.0, 0.4]
 
 
@@ -181,12 +182,12 @@ def test_ddrnet_gives_mmseg_s_map_last_and_takes_any_size() -> None:
 
 
 def test_ddrnet_head_gives_a_pair_in_training_only() -> None:
-    head = DDRNetHead().train()
+    head = DDRNetHead(loss_decode=[LOSS_DECODE] * 2).train()
     maps = (torch.randn(2, 64, 8, 12), torch.randn(2, 128, 8, 12))
     assert [x.shape for x in head(maps)] == [(2, 3, 8, 12)] * 2
     assert head.eval()(maps[1:]).shape == (2, 3, 8, 12)
     with pytest.raises(UserError, match='give a list of two losses'):
-        DDRNetHead(loss_decode={'type': FocalDiceLoss})
+        DDRNetHead(loss_decode=LOSS_DECODE)
 
 
 def ham(head_class: type, **options: Any) -> Any:
@@ -199,7 +200,7 @@ def ham(head_class: type, **options: Any) -> Any:
         ham_kwargs={'MD_R': 4, **options},
         num_classes=3,
         norm_cfg={'type': 'GN', 'num_groups': 2},
-        loss_decode={'type': FocalDiceLoss},
+        loss_decode=LOSS_DECODE,
     )
 
 

@@ -15,6 +15,7 @@ from fume_mm.models.rows import CompactRows, DenseRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
+from tests.objective import LOSS_DECODE
 
 register_all_modules()
 CONFIG = Path(__file__).parents[2] / 'configs/peers/rtfnet.py'
@@ -153,7 +154,7 @@ def test_a_model_of_one_gas(gas):
 
 @pytest.mark.parametrize('size', [(64, 96), (61, 89), (237, 315)])
 def test_shapes(size):
-    backbone, head = small().eval(), RTFNetHead(4).eval()
+    backbone, head = small().eval(), RTFNetHead(4, loss_decode=LOSS_DECODE).eval()
     present = torch.ones(1, 2, dtype=torch.bool)
     frames, _ = frames_of(present, size)
     with torch.no_grad():
@@ -190,7 +191,7 @@ def test_an_up_stage_by_hand():
 
 
 def test_every_parameter_gets_a_gradient():
-    backbone, head = small().train(), RTFNetHead(4).train()
+    backbone, head = small().train(), RTFNetHead(4, loss_decode=LOSS_DECODE).train()
     _, compact = frames_of(PRESENT)
     deep, trunk = backbone(compact, CompactRows(PRESENT))[JOINT]
     (head((deep, trunk)).square().mean() + deep.mean()).backward()
@@ -223,8 +224,9 @@ def test_a_lone_frame_trains(model):
 
 
 def test_norm_and_loss_are_the_project_s_unless_given():
-    assert type(RTFNetHead().loss_decode) is FocalDiceLoss
-    norms = [m for m in RTFNetHead().modules() if isinstance(m, nn.BatchNorm2d)]
+    head = RTFNetHead(loss_decode=LOSS_DECODE)
+    assert type(head.loss_decode) is FocalDiceLoss
+    norms = [m for m in head.modules() if isinstance(m, nn.BatchNorm2d)]
     norms += [m for m in small().modules() if isinstance(m, nn.BatchNorm2d)]
     assert {type(norm) for norm in norms} == {SingleFrameBN}
 

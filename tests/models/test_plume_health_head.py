@@ -11,6 +11,7 @@ from fume_mm.models.heads.plume_health_head import plume_sizes
 from fume_mm.models.rows import CompactRows
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import DualGasDataSample
+from tests.objective import HEALTH, PREPROCESSOR
 
 register_all_modules()
 BOTH = CompactRows(torch.tensor([[True, True]]))
@@ -27,7 +28,7 @@ def masks_as_logits(*areas: int) -> torch.Tensor:
 
 def head() -> PlumeHealthHead:
     torch.manual_seed(0)
-    return PlumeHealthHead(4, hidden_channels=(5,), dropout=0.0)
+    return PlumeHealthHead(4, hidden_channels=(5,), **HEALTH | {'dropout': 0.0})
 
 
 def samples(*classes: int) -> list[DualGasDataSample]:
@@ -99,12 +100,13 @@ def test_the_sum_does_not_bend_the_fused_classifier() -> None:
 def test_without_a_decode_head_it_is_refused() -> None:
     cfg = {
         'type': 'DualGasModel',
+        'data_preprocessor': PREPROCESSOR,
         'backbone': {
             'type': 'DualStreamBackbone',
             'encoder': {'type': 'FastSCNNEncoder'},
         },
         'neck': {'type': 'ConcatFusion', 'in_channels': 128},
-        'health_head': {'type': 'PlumeHealthHead', 'in_channels': 128},
+        'health_head': {'type': 'PlumeHealthHead', 'in_channels': 128, **HEALTH},
     }
     with pytest.raises(UserError, match='PlumeHealthHead reads the masks'):
         MODELS.build(cfg)

@@ -20,6 +20,7 @@ from fume_mm.models.data_preprocessor import DualGasDataPreprocessor
 from fume_mm.models.tta_model import merge_views
 from fume_mm.registry import MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES, DualGasDataSample
+from tests.objective import HEALTH, LOSS_DECODE, PREPROCESSOR
 
 CONFIGS = sorted(
     path
@@ -177,14 +178,14 @@ def pointwise_model() -> DualGasModel:
         'dropout_ratio': 0,
         'num_classes': 3,
         'in_index': 0,
-        'loss_decode': {'type': 'FocalDiceLoss'},
+        'loss_decode': LOSS_DECODE,
     }
     model = DualGasModel(
         {'type': 'DualStreamBackbone', 'encoder': {'type': Pointwise}, 'shared': True},
         neck={'type': 'AddFusion', 'in_channels': 4},
         decode_head=head,
-        health_head={'type': 'HealthHead', 'in_channels': 4},
-        data_preprocessor={'type': 'DualGasDataPreprocessor', 'std': 10},
+        health_head={'type': 'HealthHead', 'in_channels': 4, **HEALTH},
+        data_preprocessor=PREPROCESSOR | {'std': 10},
     )
     for part in model.decode_head.values():
         nn.init.normal_(part.conv_seg.weight, std=3)

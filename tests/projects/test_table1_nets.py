@@ -29,6 +29,7 @@ from projects.table1.danet import ChannelSelfAttention
 from projects.table1.espnetv2 import EESP
 from projects.table1.mti_net import TaskExchange
 from tests.batches import batch
+from tests.objective import LOSS_DECODE
 
 register_all_modules()
 FOLDER = Path(__file__).parents[2] / 'projects/table1/configs'
@@ -412,7 +413,7 @@ def test_cmx_trains_where_no_sample_has_both(cmx: CMXT1) -> None:
 
 @pytest.mark.parametrize(('scale', 'channels'), [(1, None), (4, None), (1, 6), (4, 6)])
 def test_mask_head(scale: int, channels: int | None) -> None:
-    head = T1MaskHead(8, scale=scale, channels=channels)
+    head = T1MaskHead(8, scale=scale, channels=channels, loss_decode=LOSS_DECODE)
     maps = (torch.randn(2, 5, 1, 1), torch.randn(2, 8, 3, 4))
     assert head(maps).shape == (2, 3, 3 * scale, 4 * scale)
     count = 8 * 3 + 3 if channels is None else 8 * 6 * 9 + 2 * 6 + 6 * 3 + 3

@@ -134,20 +134,19 @@ def main() -> None:
     frames = {
         gas: read_gray(path, what=f'the {gas} frame') for gas, path in paths.items()
     }
-    from fume_mm.engine.config import load_config
+    from fume_mm.engine.config import frame_scale, load_config
 
     cfg = load_config(args.config)
     from fume_mm.apis import init_model
     from fume_mm.inference.export import (
         export_model,
-        pipeline_scale,
         require_exportable,
         with_half_weights,
     )
     from fume_mm.inference.export_check import check_export
 
     require_exportable(cfg, args.format)
-    scale = (args.size[0], args.size[1]) if args.size else pipeline_scale(cfg)
+    scale = (args.size[0], args.size[1]) if args.size else frame_scale(cfg)
     model = init_model(cfg, args.checkpoint)
     samples = samples_of(model, frames, scale, dynamic_size=args.dynamic_size)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,10 @@
-# Paired CO2 and CH4 frames; the owners' campaign is one override away:
-# --cfg-options data_root=data/fume
+# Paired CO2 and CH4 frames of the simulated campaign; real ones have fume.py.
 data_root = 'data/ogi_sim'
-scale = (640, 480)  # (width, height)
+scale = (640, 480)  # (width, height) that the model sees
 # The steps have names so that a config can leave one out: a list is replaced whole.
 modality_dropout = dict(type='ModalityDropout', prob=0.2)
 load = [dict(type='LoadDualGasFrames'), dict(type='LoadDualGasMasks')]
-load_resized = [*load, dict(type='ResizeDualGas', scale=scale)]
+load_resized = [*load, dict(type='ResizeDualGas')]
 augment = dict(
     type='DualGasAugment',
     geometric=[
@@ -42,7 +41,7 @@ pack = dict(type='PackDualGasInputs')
 train_pipeline = [modality_dropout, *load_resized, augment, pack]
 test_pipeline = [
     dict(type='LoadDualGasFrames'),
-    dict(type='ResizeDualGas', scale=scale),
+    dict(type='ResizeDualGas'),  # to the dataset's scale
     dict(type='LoadDualGasMasks'),  # at the size on disk, where they are scored
     pack,
 ]
@@ -67,6 +66,7 @@ train_dataloader = dict(
     dataset=dict(
         type='DualGasDataset',
         data_root=data_root,
+        scale=scale,
         ann_file='paired_train_annotations.csv',
         pipeline=train_pipeline,
     ),
@@ -80,6 +80,7 @@ val_dataloader = dict(
     dataset=dict(
         type='DualGasDataset',
         data_root=data_root,
+        scale=scale,
         ann_file='paired_val_annotations.csv',
         pipeline=test_pipeline,
         test_mode=True,
@@ -94,6 +95,7 @@ test_dataloader = dict(
     dataset=dict(
         type='DualGasDataset',
         data_root=data_root,
+        scale=scale,
         ann_file='paired_test_annotations.csv',
         pipeline=test_pipeline,
         test_mode=True,

@@ -8,10 +8,10 @@ _base_ = './ogi_sim.py'
 data_root = 'data/ogi_benchmark'
 scale = (560, 420)  # (width, height)
 size = scale[::-1]  # (height, width)
+invert = dict(type='InvertImg', p=0.5)
 train_pipeline = [
     dict(type='ModalityDropout', prob=0.1),
-    dict(type='LoadDualGasFrames'),
-    dict(type='LoadDualGasMasks'),
+    *_base_.load,
     dict(
         type='DualGasAugment',
         geometric=[
@@ -32,7 +32,7 @@ train_pipeline = [
             dict(type='Rotate', limit=12, p=0.3),
         ],
         photometric=[
-            dict(type='InvertImg', p=0.5),
+            invert,
             dict(
                 type='RandomBrightnessContrast',
                 brightness_limit=0.2,
@@ -43,23 +43,31 @@ train_pipeline = [
             dict(type='GaussianBlur', blur_limit=(3, 5), p=0.1),
         ],
     ),
-    dict(type='PackDualGasInputs'),
+    dict(type='ResizeDualGas'),  # nothing to do, unless another scale is given
+    _base_.pack,
 ]
-test_pipeline = [
-    dict(type='LoadDualGasFrames'),
-    dict(type='ResizeDualGas', scale=scale),
-    dict(type='LoadDualGasMasks'),
-    dict(type='PackDualGasInputs'),
+# Whole frames, for what learns the plume's share of the frame: a crop would change it.
+whole_frames = [
+    _base_.modality_dropout,
+    *_base_.load_resized,
+    dict(
+        type='DualGasAugment',
+        geometric=[dict(type='HorizontalFlip', p=0.5)],
+        photometric=[
+            invert,
+            dict(
+                type='RandomBrightnessContrast',
+                brightness_limit=0.1,
+                contrast_limit=0.15,
+                p=0.5,
+            ),
+        ],
+    ),
+    _base_.pack,
 ]
-tta_pipeline = [*test_pipeline[:-1], _base_.tta_views]
+dataset = dict(data_root=data_root, scale=scale)
 train_dataloader = dict(
-    batch_size=4,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline),
-    num_workers=1,
+    batch_size=4, num_workers=1, dataset=dict(dataset, pipeline=train_pipeline)
 )
-val_dataloader = dict(
-    dataset=dict(data_root=data_root, pipeline=test_pipeline), num_workers=1
-)
-test_dataloader = dict(
-    dataset=dict(data_root=data_root, pipeline=test_pipeline), num_workers=1
-)
+val_dataloader = dict(num_workers=1, dataset=dataset)
+test_dataloader = dict(num_workers=1, dataset=dataset)

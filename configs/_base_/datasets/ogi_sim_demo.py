@@ -5,9 +5,7 @@ _base_ = './ogi_sim.py'
 scale = (256, 192)  # (width, height)
 train_pipeline = [
     dict(type='ModalityDropout', prob=0.1),
-    dict(type='LoadDualGasFrames'),
-    dict(type='LoadDualGasMasks'),
-    dict(type='ResizeDualGas', scale=scale),
+    *_base_.load_resized,
     dict(
         type='DualGasAugment',
         geometric=[
@@ -25,15 +23,10 @@ train_pipeline = [
             ),
         ],
     ),
-    dict(type='PackDualGasInputs'),
+    _base_.pack,
 ]
-test_pipeline = [
-    dict(type='LoadDualGasFrames'),
-    dict(type='ResizeDualGas', scale=scale),
-    dict(type='LoadDualGasMasks'),
-    dict(type='PackDualGasInputs'),
-]
-tta_pipeline = [*test_pipeline[:-1], _base_.tta_views]
-train_dataloader = dict(num_workers=0, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(num_workers=0, dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(num_workers=0, dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(
+    num_workers=0, dataset=dict(scale=scale, pipeline=train_pipeline)
+)
+val_dataloader = dict(num_workers=0, dataset=dict(scale=scale))
+test_dataloader = dict(num_workers=0, dataset=dict(scale=scale))

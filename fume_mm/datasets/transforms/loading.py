@@ -1,5 +1,6 @@
 """Reading frames and masks, and deciding which gas to leave out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -22,7 +23,7 @@ class ModalityDropout(BaseTransform):
         prob: Probability that a gas is left out.
     """
 
-    def __init__(self, prob: float = 0.2) -> None:
+    def __init__(self, prob: float) -> None:
         if not 0 <= prob <= 1:
             raise UserError(f'ModalityDropout.prob must lie in 0..1, not {prob}.')
         self.prob = prob
@@ -83,31 +84,48 @@ class LoadDualGasMasks(BaseTransform):
         return results
 
 
+def checked_scale(scale: Sequence[int] | None) -> tuple[int, int] | None:
+    """A ``scale`` of a config as (width, height) in pixels; None if there is none.
+
+    Raises:
+        UserError: If it is anything but two whole numbers of at least 32.
+    """
+    if scale is None:
+        return None
+    sides = scale if isinstance(scale, (list, tuple)) else (scale,)
+    if len(sides) != 2 or not all(isinstance(x, int) and x >= 32 for x in sides):
+        raise UserError(
+            f'scale must be (width, height), each at least 32 pixels, not {scale}.'
+        )
+    return sides[0], sides[1]
+
+
 @TRANSFORMS.register_module()
 class ResizeDualGas(BaseTransform):
     """Resize what has been loaded: frames bilinearly, masks to the nearest pixel.
 
     Args:
-        scale: (width, height) in pixels.
+        scale: (width, height) in pixels; None is the ``scale`` of the dataset.
+
+    Raises:
+        UserError: If ``scale`` is no size, or neither it nor the dataset has one.
     """
 
-    def __init__(self, scale: tuple[int, int]) -> None:
-        if len(scale) != 2 or min(scale) < 32:
-            raise UserError(
-                f'ResizeDualGas.scale must be (width, height), each at least 32, not '
-                f'{scale}.'
-            )
-        self.scale = tuple(scale)
-
-    def _resize(self, image: np.ndarray, interpolation: int) -> np.ndarray:
-        if image.shape[::-1] == self.scale:
-            return image
-        return cv2.resize(image, self.scale, interpolation=interpolation)
+    def __init__(self, scale: Sequence[int] | None = None) -> None:
+        self.scale = checked_scale(scale)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resize ``frames``, and ``masks`` where they are loaded."""
+        scale = self.scale or results.get('scale')
+        if scale is None:
+            raise UserError(
+                'ResizeDualGas: neither it nor the dataset has a scale; set '
+                'dataset.scale=(width, height) in the config.'
+            )
         ways = {'frames': cv2.INTER_LINEAR, 'masks': cv2.INTER_NEAREST}
         for key, interpolation in ways.items():
             for gas, image in results.get(key, {}).items():
-                results[key][gas] = self._resize(image, interpolation)
+                if image.shape[::-1] != scale:
+                    image = cv2.resize(image, scale, interpolation=interpolation)
+                results[key][gas] = image
         return results

@@ -57,7 +57,8 @@ class RandomForestModel(BaseModel):
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(
-            data_preprocessor=data_preprocessor or DualGasDataPreprocessor(0.0, std=1.0)
+            data_preprocessor=data_preprocessor
+            or DualGasDataPreprocessor(mean=0.0, std=1.0)
         )
         if trees < 1 or (max_depth is not None and max_depth < 1):
             raise UserError(

@@ -89,11 +89,11 @@ class DeepLabV3PlusHead(MaskHead):
         self,
         in_channels: Sequence[int] = (256, 2048),
         *,
+        dropout_ratio: float,
         in_index: Sequence[int] = (0, 3),
         channels: int = 256,
         low_channels: int = 48,
         dilations: Sequence[int] = (6, 12, 18),
-        dropout_ratio: float = 0.1,
         **kwargs: Any,
     ) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The head that says how the rumen is."""
+"""The head that classifies the health of the rumen."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import HEALTH_CLASSES, DualGasDataSample
 
+
 from ..rows import Rows
-from .defaults import health_loss
 
 
 @MODELS.register_module()
@@ -22,10 +22,9 @@ class HealthHead(BaseModule):
         in_channels: Channels of the fused map.
         hidden_channels: Units of each hidden layer; FUME's are (512, 256) on ResNet-50,
             (256, 128) on Fast-SCNN and (256,) on Fast-SCNN without attention.
-        num_classes: Classes.
+        loss: Config of the loss on (logits, class ids).
         dropout: Dropout after each hidden layer.
-        loss: Loss on (logits, class ids); None is ``SoftmaxFocalLoss`` with γ 2 and
-            α (1, 8, 1.2).
+        num_classes: Classes.
         init_cfg: MMEngine's initialisation; None is PyTorch's.
     """
 
@@ -36,10 +35,10 @@ class HealthHead(BaseModule):
         self,
         in_channels: int,
         *,
+        loss: dict,
+        dropout: float,
         hidden_channels: Sequence[int] = (512, 256),
         num_classes: int = len(HEALTH_CLASSES),
-        dropout: float = 0.3,
-        loss: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -54,7 +53,7 @@ class HealthHead(BaseModule):
             ]
             width = hidden
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_classes))
-        self.loss_health = MODELS.build(loss or health_loss())
+        self.loss_health = MODELS.build(loss)
 
     def forward(
         self,
@@ -78,7 +77,7 @@ class HealthHead(BaseModule):
         logits: dict[str, Tensor] | None = None,
         rows: Rows | None = None,
     ) -> dict[str, Tensor]:
-        """The losses of what :meth:`forward` says against ``samples``."""
+        """The losses of :meth:`forward`'s logits against ``samples``."""
         return self.loss_by_feat(self(fused, logits, rows), samples)
 
     def loss_by_feat(

@@ -1,4 +1,4 @@
-"""The base of the decode heads: mmsegmentation's, with this project's defaults."""
+"""The base of the decode heads: mmsegmentation's for masks of tube and gas."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,6 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from fume_mm.structures import SEG_CLASSES
 
 from ..layers import norm_or_default
-from .defaults import segmentation_loss
 
 
 class MaskHead(BaseDecodeHead):
@@ -17,9 +16,10 @@ class MaskHead(BaseDecodeHead):
     Args:
         in_channels: Channels of the map or maps that it reads.
         channels: Channels that its last layer sees.
+        loss_decode: Config of the loss, or a list of them.
+        dropout_ratio: Dropout of whole channels before the classes.
         num_classes: Classes.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        loss_decode: Loss or list of losses; None is ``FocalDiceLoss``.
         init_cfg: MMEngine's initialisation; None is PyTorch's, as in FUME's code, not
             mmsegmentation's narrow normal, which is slow to leave where it starts.
         **kwargs: Of ``BaseDecodeHead``.
@@ -30,18 +30,20 @@ class MaskHead(BaseDecodeHead):
         in_channels: int | Sequence[int],
         channels: int,
         *,
+        loss_decode: dict | Sequence[dict],
+        dropout_ratio: float,
         num_classes: int = len(SEG_CLASSES),
         norm_cfg: dict | None = None,
-        loss_decode: dict | Sequence[dict] | None = None,
         init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             in_channels,
             channels,
+            loss_decode=loss_decode,
+            dropout_ratio=dropout_ratio,
             num_classes=num_classes,
             norm_cfg=norm_or_default(norm_cfg),
-            loss_decode=loss_decode or segmentation_loss(),
             init_cfg=init_cfg,
             **kwargs,
         )

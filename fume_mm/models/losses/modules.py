@@ -1,7 +1,7 @@
 """Losses as registered modules, with mmsegmentation's signature.
 
 N batch, C classes, ``...`` any further axes: none for a class per sample, (H, W) for a
-mask.
+mask. No number of theirs has a default: the config that is saved states them all.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,18 @@ from fume_mm.registry import MODELS
 from .functional import dice_loss, softmax_focal_loss
 
 
-class _Loss(nn.Module):
-    """A loss with a weight and the name under which logs show it."""
+class WeightedLoss(nn.Module):
+    """A loss with weights and the name under which logs show it.
+
+    Args:
+        class_weight: One number per class; None is 1 for each.
+        loss_weight: Factor of the loss.
+        loss_name: Key of the loss; only keys that hold ``loss`` take part in the total.
+    """
 
     def __init__(
         self,
+        *,
         class_weight: Sequence[float] | None,
         loss_weight: float,
         loss_name: str,
@@ -35,12 +42,7 @@ class _Loss(nn.Module):
             persistent=False,
         )
         self.loss_weight = loss_weight
-        self._loss_name = loss_name
-
-    @property
-    def loss_name(self) -> str:
-        """Key of this loss; only keys that hold ``loss`` take part in the total."""
-        return self._loss_name
+        self.loss_name = loss_name
 
     def forward(
         self,
@@ -70,61 +72,50 @@ class _Loss(nn.Module):
 
 
 @MODELS.register_module()
-class SoftmaxFocalLoss(_Loss):
+class SoftmaxFocalLoss(WeightedLoss):
     """Mean of :func:`~fume_mm.models.losses.softmax_focal_loss`.
 
     Args:
         gamma: Focusing parameter γ ≥ 0.
-        class_weight: α, one number per class.
-        loss_weight: Factor of the loss.
         loss_name: Key of the loss.
+        **weights: Of :class:`WeightedLoss`; ``class_weight`` is α.
     """
 
     def __init__(
-        self,
-        gamma: float = 2.0,
-        *,
-        class_weight: Sequence[float] | None = None,
-        loss_weight: float = 1.0,
-        loss_name: str = 'loss_focal',
+        self, *, gamma: float, loss_name: str = 'loss_focal', **weights: Any
     ) -> None:
-        super().__init__(class_weight, loss_weight, loss_name)
+        super().__init__(loss_name=loss_name, **weights)
         self.gamma = _not_negative('gamma', gamma)
 
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
-        """See :func:`~fume_mm.models.losses.softmax_focal_loss`."""
+        """The mean focal loss of logits (N, C, ...)."""
         return softmax_focal_loss(pred, target, gamma=self.gamma, **options)
 
 
 @MODELS.register_module()
-class DiceLoss(_Loss):
+class DiceLoss(WeightedLoss):
     """:func:`~fume_mm.models.losses.dice_loss`.
 
     Args:
         smooth: Added to numerator and denominator; positive.
-        class_weight: Weights of the mean over classes.
-        loss_weight: Factor of the loss.
         loss_name: Key of the loss.
+        **weights: Of :class:`WeightedLoss`; ``class_weight`` weighs the mean over
+            classes.
     """
 
     def __init__(
-        self,
-        smooth: float = 1.0,
-        *,
-        class_weight: Sequence[float] | None = None,
-        loss_weight: float = 1.0,
-        loss_name: str = 'loss_dice',
+        self, *, smooth: float, loss_name: str = 'loss_dice', **weights: Any
     ) -> None:
-        super().__init__(class_weight, loss_weight, loss_name)
+        super().__init__(loss_name=loss_name, **weights)
         self.smooth = _positive('smooth', smooth)
 
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
-        """See :func:`~fume_mm.models.losses.dice_loss`."""
+        """The Dice loss of logits (N, C, ...)."""
         return dice_loss(pred, target, smooth=self.smooth, **options)
 
 
 @MODELS.register_module()
-class FocalDiceLoss(_Loss):
+class FocalDiceLoss(WeightedLoss):
     """FUME's segmentation loss: a weighted sum of focal and Dice loss.
 
     Args:
@@ -132,30 +123,28 @@ class FocalDiceLoss(_Loss):
         dice_weight: Factor of the Dice part.
         gamma: See :class:`SoftmaxFocalLoss`.
         smooth: See :class:`DiceLoss`.
-        class_weight: Of both parts.
-        loss_weight: Factor of the sum.
         loss_name: Key of the loss.
+        **weights: Of :class:`WeightedLoss`; ``class_weight`` is of both parts.
     """
 
     def __init__(
         self,
-        focal_weight: float = 0.5,
         *,
-        dice_weight: float = 0.5,
-        gamma: float = 2.0,
-        smooth: float = 1.0,
-        class_weight: Sequence[float] | None = None,
-        loss_weight: float = 1.0,
+        focal_weight: float,
+        dice_weight: float,
+        gamma: float,
+        smooth: float,
         loss_name: str = 'loss_focal_dice',
+        **weights: Any,
     ) -> None:
-        super().__init__(class_weight, loss_weight, loss_name)
+        super().__init__(loss_name=loss_name, **weights)
         self.focal_weight = _not_negative('focal_weight', focal_weight)
         self.dice_weight = _not_negative('dice_weight', dice_weight)
         self.gamma = _not_negative('gamma', gamma)
         self.smooth = _positive('smooth', smooth)
 
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
-        """The sum of both parts."""
+        """The weighted sum of both parts for logits (N, C, ...)."""
         focal = softmax_focal_loss(pred, target, gamma=self.gamma, **options)
         dice = dice_loss(pred, target, smooth=self.smooth, **options)
         return self.focal_weight * focal + self.dice_weight * dice

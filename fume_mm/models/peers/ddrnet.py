@@ -11,14 +11,11 @@ from torch import Tensor
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 
-from ..heads.defaults import segmentation_loss
 from ..layers import norm_or_default
 from .single_frame_norms import use_single_frame_norms
 
 #: mmseg.DDRNet takes its high branch to be the frame's size divided by this.
 _STRIDE = 8
-#: The paper's weight of the auxiliary loss.
-_AUXILIARY = 0.4
 
 
 @MODELS.register_module()
@@ -71,11 +68,11 @@ class DDRNetHead(DDRHead):
 
     Args:
         in_channels: Channels of the encoder's map; its auxiliary map has half.
+        loss_decode: Two losses, of the map and of the auxiliary map, the latter
+            weighted 0.4 in the paper.
         channels: Channels within the heads.
         num_classes: Classes.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        loss_decode: Two losses, of the map and of the auxiliary map; None is
-            ``FocalDiceLoss``, the auxiliary one weighted 0.4 as in the paper.
         **kwargs: Of ``mmseg.DDRHead``.
 
     Shape: in training a pair of logits (N, num_classes, h, w), the first of which
@@ -86,15 +83,12 @@ class DDRNetHead(DDRHead):
         self,
         in_channels: int = 128,
         *,
+        loss_decode: Sequence[dict],
         channels: int = 64,
         num_classes: int = 3,
         norm_cfg: dict | None = None,
-        loss_decode: Sequence[dict] | None = None,
         **kwargs: Any,
     ) -> None:
-        if loss_decode is None:
-            auxiliary = {**segmentation_loss(), 'loss_weight': _AUXILIARY}
-            loss_decode = [segmentation_loss(), auxiliary]
         if isinstance(loss_decode, dict) or len(loss_decode) != 2:
             raise UserError(
                 'decode_head.loss_decode of DDRNetHead: give a list of two losses, of '

@@ -210,6 +210,8 @@ class ENetEncoder(BaseModule):
     Args:
         in_channels: Channels of a frame; the convolution at the start gives 16 less
             these.
+        dropout: Dropout of whole channels of a bottleneck's branch, up to stage 1 and
+            from there on.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
         init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
 
@@ -222,20 +224,27 @@ class ENetEncoder(BaseModule):
         self,
         in_channels: int = 1,
         *,
+        dropout: Sequence[float] = (0.01, 0.1),
         norm_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or _initialisation())
         first, second, third = _WIDTHS
+        early, late = dropout
         self.conv = nn.Conv2d(
             in_channels, first - in_channels, 3, stride=2, padding=1, bias=False
         )
+<<<<<<< HEAD
         self.norm = nn.Sequential(norm_layer(first, norm_cfg), nn.PReLU())
         self.down1 = DownBottleneck(first, second, dropout=0.01, norm_cfg=norm_cfg)
+=======
+        self.norm = nn.Sequential(_norm(first, norm_cfg), nn.PReLU())
+        self.down1 = DownBottleneck(first, second, dropout=early, norm_cfg=norm_cfg)
+>>>>>>> 3ad9a53 (Objective in the config: losses, dropout, weights and preprocessor stand in the resolved config; scale belongs to the dataset)
         self.stage1 = nn.Sequential(
-            *(Bottleneck(second, dropout=0.01, norm_cfg=norm_cfg) for _ in range(4))
+            *(Bottleneck(second, dropout=early, norm_cfg=norm_cfg) for _ in range(4))
         )
-        self.down2 = DownBottleneck(second, third, norm_cfg=norm_cfg)
+        self.down2 = DownBottleneck(second, third, dropout=late, norm_cfg=norm_cfg)
         self.stage2, self.stage3 = (
             nn.Sequential(
                 *(
@@ -243,6 +252,7 @@ class ENetEncoder(BaseModule):
                         third,
                         dilation=dilation,
                         asymmetric=asymmetric,
+                        dropout=late,
                         norm_cfg=norm_cfg,
                     )
                     for dilation, asymmetric in _CONTEXT
@@ -271,13 +281,13 @@ class ENetHead(MaskHead):
 
     An unpooling and two bottlenecks, an unpooling and one bottleneck, then a 3×3
     transposed convolution to the classes at the size of the frame. ENet trains with
-    cross entropy, classes weighted by how rare they are; here the loss is the project's
-    unless another is given.
+    cross entropy, classes weighted by how rare they are; here with the config's loss.
 
     Args:
         in_channels: Channels of the blank frame, of the places and of the map that
             :class:`ENetEncoder` gives.
         in_index: Which of the encoder's maps these are.
+        dropout: Dropout of whole channels of a bottleneck's branch.
         dropout_ratio: Dropout of whole channels before the classes; ENet has none.
         **kwargs: Of :class:`MaskHead`.
 
@@ -289,6 +299,7 @@ class ENetHead(MaskHead):
         in_channels: Sequence[int] = (1, *_WIDTHS),
         *,
         in_index: Sequence[int] = (0, 1, 2, 3),
+        dropout: float = 0.1,
         dropout_ratio: float = 0.0,
         **kwargs: Any,
     ) -> None:
@@ -301,13 +312,13 @@ class ENetHead(MaskHead):
             input_transform='multiple_select',
             **kwargs,
         )
-        norm = self.norm_cfg
-        self.up1 = UpBottleneck(third, second, norm_cfg=norm)
+        options: dict[str, Any] = {'dropout': dropout, 'norm_cfg': self.norm_cfg}
+        self.up1 = UpBottleneck(third, second, **options)
         self.stage1 = nn.Sequential(
-            *(Bottleneck(second, act=nn.ReLU, norm_cfg=norm) for _ in range(2))
+            *(Bottleneck(second, act=nn.ReLU, **options) for _ in range(2))
         )
-        self.up2 = UpBottleneck(second, first, norm_cfg=norm)
-        self.stage2 = Bottleneck(first, act=nn.ReLU, norm_cfg=norm)
+        self.up2 = UpBottleneck(second, first, **options)
+        self.stage2 = Bottleneck(first, act=nn.ReLU, **options)
         self.conv_seg = nn.ConvTranspose2d(
             first, self.num_classes, 3, stride=2, padding=1, output_padding=1
         )

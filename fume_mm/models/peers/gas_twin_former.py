@@ -185,8 +185,7 @@ class AdaptiveLRASPPHead(MaskHead):
     deepest map, gated by its global mean, then joined with the others from deep to
     shallow. mmseg's ``LRASPPHead`` pools 49×49 positions, more than a 480×640 frame has
     at stride 32. GasTwinFormer trains with a Dice loss that a Gaussian map of the plume
-    weights, and half a cross entropy; here the loss is the project's unless another is
-    given.
+    weights, and half a cross entropy; here with the config's loss.
 
     Args:
         in_channels: Channels of the encoder's maps, shallow to deep.

@@ -1,19 +1,10 @@
 # DANet as Table 1 of FUME (arXiv 2601.08205) has it: 1,432,971 parameters. After Fu et
 # al., CVPR 2019, arXiv:1809.02983: an encoder like MobileNetV2, attended maps joined by
 # one convolution; both masks from one joint map. A missing gas is not encoded.
-_base_ = [
-    '../../../configs/_base_/datasets/ogi_sim.py',
-    '../../../configs/_base_/schedules/fume.py',
-    '../../../configs/_base_/default_runtime.py',
-]
-custom_imports = dict(imports=['projects.table1'])
+_base_ = './_base_/table1.py'
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(type='DANetT1'),
     fuse_stage=0,
-    decode_head=dict(type='T1MaskHead', in_channels=32, channels=16, scale=4),
-    health_head=dict(
-        type='HealthHead', in_channels=128, hidden_channels=(256,), dropout=0.5
-    ),
+    decode_head=dict(in_channels=32, channels=16, scale=4),
+    health_head=dict(in_channels=128, hidden_channels=(256,)),
 )

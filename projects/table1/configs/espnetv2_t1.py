@@ -1,19 +1,10 @@
 # ESPNetV2 as Table 1 of FUME (arXiv 2601.08205) has it: 2,216,569 parameters. After
 # Mehta et al., CVPR 2019, arXiv:1811.11431: no groups, no skips, no reinforcement from
 # the image; both masks from one joint map. A missing gas is not encoded.
-_base_ = [
-    '../../../configs/_base_/datasets/ogi_sim.py',
-    '../../../configs/_base_/schedules/fume.py',
-    '../../../configs/_base_/default_runtime.py',
-]
-custom_imports = dict(imports=['projects.table1'])
+_base_ = './_base_/table1.py'
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(type='ESPNetV2T1'),
     fuse_stage=0,
-    decode_head=dict(type='T1MaskHead', in_channels=64, channels=32, scale=4),
-    health_head=dict(
-        type='HealthHead', in_channels=256, hidden_channels=(128,), dropout=0.5
-    ),
+    decode_head=dict(in_channels=64, channels=32, scale=4),
+    health_head=dict(in_channels=256, hidden_channels=(128,)),
 )

@@ -1,19 +1,10 @@
 # RTFNet as Table 1 of FUME (arXiv 2601.08205) has it: 35,012,297 parameters. After Sun
 # et al., RA-L 2019, doi:10.1109/LRA.2019.2904733: two ResNet-18 joined by convolutions
 # where RTFNet adds, a U-Net decoder. A missing gas is not encoded.
-_base_ = [
-    '../../../configs/_base_/datasets/ogi_sim.py',
-    '../../../configs/_base_/schedules/fume.py',
-    '../../../configs/_base_/default_runtime.py',
-]
-custom_imports = dict(imports=['projects.table1'])
+_base_ = './_base_/table1.py'
 model = dict(
-    type='DualGasModel',
-    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
     backbone=dict(type='RTFNetT1'),
     fuse_stage=0,
-    decode_head=dict(type='T1MaskHead', in_channels=64, channels=32, scale=4),
-    health_head=dict(
-        type='HealthHead', in_channels=512, hidden_channels=(256,), dropout=0.5
-    ),
+    decode_head=dict(in_channels=64, channels=32, scale=4),
+    health_head=dict(in_channels=512, hidden_channels=(256,)),
 )

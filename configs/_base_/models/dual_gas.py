@@ -1,0 +1,32 @@
+# What every model of two gases has beside its nets: FUME's preprocessing and objective
+# (arXiv 2601.08205). Loss = seg_weight x (mean over the gases of the masks' losses)
+# + health_weight x health loss. Class weights of health (Healthy, Transitional,
+# Acidotic) counter the class frequencies of the owners' campaign.
+model = dict(
+    type='DualGasModel',
+    data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
+    decode_head=dict(
+        dropout_ratio=0.1,
+        loss_decode=dict(
+            type='FocalDiceLoss',
+            focal_weight=0.5,
+            dice_weight=0.5,
+            gamma=2.0,
+            smooth=1.0,
+            class_weight=None,
+            loss_weight=1.0,
+        ),
+    ),
+    health_head=dict(
+        type='HealthHead',
+        dropout=0.3,
+        loss=dict(
+            type='SoftmaxFocalLoss',
+            gamma=2.0,
+            class_weight=[1.0, 8.0, 1.2],
+            loss_weight=1.0,
+        ),
+    ),
+    seg_weight=1.0,
+    health_weight=1.0,
+)
