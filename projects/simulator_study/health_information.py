@@ -196,16 +196,18 @@ def network_says(model: Any, frames: list[dict[str, str]]) -> list[int]:
     from fume_mm.datasets.transforms import LoadDualGasMasks
     from fume_mm.registry import TRANSFORMS
 
-    steps = [
-        TRANSFORMS.build(step) for step in model.cfg.test_dataloader.dataset.pipeline
-    ]
+    dataset = model.cfg.test_dataloader.dataset
+    steps = [TRANSFORMS.build(step) for step in dataset.pipeline]
     pipeline = Compose(
         [step for step in steps if not isinstance(step, LoadDualGasMasks)]
     )
     said: list[int] = []
     for start in tqdm(range(0, len(frames), BATCH), desc='network', disable=None):
         batch = frames[start : start + BATCH]
-        loaded = [pipeline({'frame_paths': paths}) for paths in batch]
+        loaded = [
+            pipeline({'frame_paths': paths, 'scale': dataset.get('scale')})
+            for paths in batch
+        ]
         with torch.no_grad():
             samples = model.test_step(collate_samples(loaded))
         said += [int(sample.pred_health) for sample in samples]

@@ -12,6 +12,7 @@ from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.datasets.pairing import pair_gases, read_paired, write_paired
 from fume_mm.datasets.samplers import ClassBalancedSampler
 from fume_mm.errors import UserError
+from fume_mm.registry import register_all_modules
 from fume_mm.structures import GASES
 from tests.campaigns import BREAKS, annotations, make_campaign
 
@@ -115,6 +116,30 @@ def test_a_frame_keeps_its_own_group(root: Path) -> None:
     assert groups['co2'] == set(paired['co2_group']) - {''}
     assert groups['ch4'] == set(paired['ch4_group']) - {''}
     assert all(len(item['groups']) == 1 for item in items(dataset))
+
+
+def test_every_item_holds_the_scale_that_frames_are_brought_to(root: Path) -> None:
+    register_all_modules()
+    steps: list[dict[str, Any]] = [
+        {'type': name}
+        for name in ('LoadDualGasFrames', 'ResizeDualGas', 'LoadDualGasMasks')
+    ]
+    item = load(root, scale=[48, 32], pipeline=steps)[0]
+    assert item['scale'] == (48, 32)
+    for gas, frame in item['frames'].items():
+        assert frame.shape == (32, 48)
+        assert item['masks'][gas].shape == (12, 16)  # scored at the size on disk
+    steps[1]['scale'] = (64, 40)  # the step's own goes first
+    (frame, *_) = load(root, scale=[48, 32], pipeline=steps)[0]['frames'].values()
+    assert frame.shape == (40, 64)
+    with pytest.raises(UserError, match=r'set dataset\.scale=\(width, height\)'):
+        load(root, pipeline=[steps[0], {'type': 'ResizeDualGas'}])[0]
+
+
+@pytest.mark.parametrize('scale', [(48,), (48, 31), 48, (48.0, 64), 'ab'])
+def test_a_scale_that_is_none_is_refused(root: Path, scale: Any) -> None:
+    with pytest.raises(UserError, match=r'scale must be \(width, height\), each at'):
+        load(root, scale=scale)
 
 
 def test_both_options_together(root: Path) -> None:

@@ -258,7 +258,7 @@ def test_the_config_of_the_docs_trains_on_imported_masks(
     register_all_modules()
     (text,) = re.findall(r'```python\n(.*?)```', DOCS, re.DOTALL)
     path = tmp_path / 'my_segmentation.py'
-    path.write_text(text.replace("'./fume", f"'{ROOT}/configs/fume/fume"))
+    path.write_text(text.replace("'../_base_", f"'{ROOT}/configs/_base_"))
     config = Config.fromfile(path)
     assert config.custom_hooks[-1].monitor == 'seg/mIoU'
     dataset_config = {**config.train_dataloader.dataset, 'data_root': str(root)}

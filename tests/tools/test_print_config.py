@@ -35,6 +35,14 @@ def test_what_is_written_inherits_nothing_and_is_the_same(tmp_path: Path) -> Non
     assert done.stdout.count("data_root='elsewhere'") == 3
 
 
+def test_all_numbers_of_the_objective_are_shown() -> None:
+    shown = print_config('--key', 'model').stdout
+    for number in ('focal_weight', 'dice_weight', 'gamma', 'smooth', 'class_weight'):
+        assert f'{number}=' in shown
+    for number in ('dropout', 'dropout_ratio', 'seg_weight', 'health_weight', 'mean'):
+        assert f'{number}=' in shown
+
+
 def test_a_part_and_a_part_that_is_not_there() -> None:
     done = print_config('--key', 'model.neck')
     assert done.stdout == "neck = dict(in_channels=128, type='ConcatFusion')\n"
