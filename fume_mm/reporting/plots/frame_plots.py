@@ -78,6 +78,9 @@ def draw_grid(
         options: See the module.
     """
     names = list(dict.fromkeys(row for of in examples.values() for row in of))
+    # a class that the first gas lacks a choice of keeps its rows together
+    classes = list(dict.fromkeys(name for name, _ in names))
+    names.sort(key=lambda row: classes.index(row[0]))
     first = next(of for by_row in examples.values() for of in by_row.values())
     sheet = _Sheet(
         'Examples by gas and health class',

@@ -60,6 +60,14 @@ def test_rows_of_both_gases_are_level():
     assert figure.axes[-1].get_position().x1 < 1
 
 
+def test_rows_of_a_class_stay_together_whichever_gas_has_them():
+    co2 = {('Healthy', 'best'): example(1), ('Acidotic', 'median'): example(2)}
+    ch4 = {('Healthy', 'median'): example(3), ('Acidotic', 'median'): example(4)}
+    said = texts(draw_grid({'co2': co2, 'ch4': ch4}))
+    assert said.count('Healthy') == said.count('Acidotic') == 1
+    assert said.count('no such frame') == 2
+
+
 def test_gallery_keeps_the_order_and_says_the_words():
     words = ['gas missed (9 px)', 'Healthy taken for Acidotic ' + 'x ' * 60]
     figure = draw_gallery([example(10, words=words), example(20)], note='simulated')
