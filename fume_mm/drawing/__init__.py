@@ -6,7 +6,7 @@ and Matplotlib, sheets and timelines need Matplotlib, the visualizer MMEngine.
 
 from typing import TYPE_CHECKING, Any
 
-from .overlay import overlay, write_png
+from .overlay import overlay
 from .panel import draw_panel, draw_result
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ __all__ = [
     'draw_panel',
     'draw_result',
     'overlay',
-    'write_png',
 ]
 
 

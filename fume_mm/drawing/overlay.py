@@ -1,12 +1,10 @@
-"""Masks over frames, and writing pictures: OpenCV and NumPy only."""
+"""Masks over frames: OpenCV and NumPy only."""
 
 from functools import cache
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from fume_mm.io import images
 from fume_mm.structures import BACKGROUND, IGNORE, SEG_PALETTE
 
 #: Stripes over unlabelled pixels: gray level and period in pixels.
@@ -74,9 +72,3 @@ def stripes(shape: tuple[int, ...]) -> np.ndarray:
     """Slanted stripes over half of the pixels, (H, W) bool."""
     rows, columns = np.indices(shape, sparse=True)
     return (rows + columns) % STRIPE_PERIOD < STRIPE_PERIOD // 2
-
-
-def write_png(path: str | Path, image: np.ndarray) -> None:
-    """Write (h, w, 3) uint8 RGB as PNG; makes the folder it goes to."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    images.write_png(path, image)

@@ -6,11 +6,11 @@ import numpy as np
 from mmengine.dist import master_only
 from mmengine.visualization import LocalVisBackend, Visualizer
 
+from fume_mm.io.images import write_png
 from fume_mm.registry import VISUALIZERS
 from fume_mm.structures import DualGasDataSample
 from fume_mm.structures.marks import dataset_note
 
-from .overlay import write_png
 from .panel import draw_panel
 
 
@@ -65,4 +65,5 @@ class DualGasVisualizer(Visualizer):
         panel = draw_panel(frames, data_sample, note=note)
         self.add_image(name, panel, step)
         if out_file is not None:
+            Path(out_file).parent.mkdir(parents=True, exist_ok=True)
             write_png(out_file, panel)

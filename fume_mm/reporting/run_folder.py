@@ -19,12 +19,7 @@ from mmengine.config import Config
 
 from fume_mm.datasets.annotations import is_simulated
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-<<<<<<< HEAD
-from fume_mm.engine.config import config_errors, load_config
-=======
-from fume_mm.datasets.transforms import LoadDualGasFrames
 from fume_mm.engine.config import config_errors, frame_scale, load_config
->>>>>>> 3ad9a53 (Objective in the config: losses, dropout, weights and preprocessor stand in the resolved config; scale belongs to the dataset)
 from fume_mm.errors import UserError
 from fume_mm.evaluation.predictions import marks_of, read_predictions
 from fume_mm.io.files import file_name

@@ -19,7 +19,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -27,6 +26,7 @@ from fume_mm.errors import UserError, run_cli
 from fume_mm.io.images import check_same_size, read_gray, read_mask_values
 from fume_mm.structures import GAS, GASES
 
+TILE = (320, 240)
 COLUMNS = ('IoU', 'inverted', 'threshold', 'edge_gray', 'area_%', 'found_%')
 
 
@@ -73,19 +73,11 @@ def read_folder(folder: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def picture(frame: np.ndarray, masks: list[np.ndarray], title: str) -> np.ndarray:
-    """Frame, truth and predictions side by side, (240, n * 320, 3) RGB."""
-    from fume_mm.drawing import overlay
+    """Frame, truth and predictions side by side, a title below, (h, w, 3) RGB."""
+    from fume_mm.drawing.tiles import caption_tile, draw_tile, lay_out
 
-    size = (320, 240)
-    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    tiles = [np.repeat(small[..., None], 3, axis=2)]
-    for mask in masks:
-        scaled = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-        tiles.append(overlay(small, scaled, alpha=0.25))
-    row = np.ascontiguousarray(np.hstack(tiles))
-    return cv2.putText(
-        row, title, (8, 230), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 0), 1
-    )
+    tiles = [draw_tile(frame, mask, size=TILE, alpha=0.25) for mask in (None, *masks)]
+    return caption_tile(lay_out(tiles, columns=len(tiles)), title)
 
 
 def score_folder(
@@ -143,7 +135,8 @@ def main() -> None:
         if not folder.is_dir():
             raise UserError(f'{folder} is not a folder; name one with frames.')
     from fume_mm.apis import init_model
-    from fume_mm.drawing import write_png
+    from fume_mm.io.files import make_folder
+    from fume_mm.io.images import write_png
 
     model = init_model(args.config, args.checkpoint, args.device)
     if model.decode_head is None:
@@ -156,7 +149,7 @@ def main() -> None:
         content[folder.name] = scores
         print(table(folder.name, scores))
         if args.out:
-            write_png(args.out / f'{folder.name}.png', drawn)
+            write_png(make_folder(args.out) / f'{folder.name}.png', drawn)
     if args.out:
         text = json.dumps(content, indent=2) + '\n'
         (args.out / 'scores.json').write_text(text, encoding='utf-8')

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fume_mm.drawing.tiles import caption_tile, draw_tile, lay_out
 from fume_mm.errors import UserError, run_cli
 from fume_mm.simulation import (
     PRESETS,
@@ -21,10 +22,10 @@ from fume_mm.simulation import (
     render_clip,
     render_vessel,
 )
-from fume_mm.structures import GAS, GASES, SEG_PALETTE, TUBE
+from fume_mm.structures import GAS, GASES
 
 TILE = (240, 180)
-CAPTION = 18
+GAP = 4
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,35 +36,17 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def tile(image: np.ndarray, caption: str) -> np.ndarray:
-    """A picture of TILE with a caption below, uint8 (H, W, 3) BGR."""
-    if image.ndim == 2:
-        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    image = cv2.resize(image, TILE, interpolation=cv2.INTER_AREA)
-    image = cv2.copyMakeBorder(
-        image, 2, CAPTION, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255)
-    )
-    place = (4, image.shape[0] - 5)
-    font, ink = cv2.FONT_HERSHEY_SIMPLEX, (40, 40, 40)
-    return cv2.putText(image, caption, place, font, 0.38, ink, 1, cv2.LINE_AA)
-
-
-def outlined(frame: Rendered) -> np.ndarray:
-    """The frame with the outlines of its mask, BGR."""
-    image = cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR)
-    for class_id in (TUBE, GAS):
-        region = (frame.mask == class_id).astype(np.uint8)
-        contours, _ = cv2.findContours(
-            region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-        )
-        cv2.drawContours(image, contours, -1, SEG_PALETTE[class_id][::-1], 2)
-    return image
+def tile(frame: Rendered, caption: str) -> np.ndarray:
+    """A frame with the outlines of its mask, and a caption below."""
+    drawn = draw_tile(frame.image, frame.mask, size=TILE, alpha=0)
+    return caption_tile(drawn, caption)
 
 
 def column_picture(frame: Rendered) -> np.ndarray:
-    """Column density in false colours, BGR."""
+    """Column density in false colours, RGB."""
     scaled = np.sqrt(frame.column / max(float(frame.column.max()), 1e-6))
-    return cv2.applyColorMap(np.uint8(255 * scaled), cv2.COLORMAP_VIRIDIS)
+    colours = cv2.applyColorMap(np.uint8(255 * scaled), cv2.COLORMAP_VIRIDIS)
+    return cv2.cvtColor(colours, cv2.COLOR_BGR2RGB)
 
 
 def render(preset: CampaignParameters, seed: int, vessels: int) -> list[Rendered]:
@@ -79,7 +62,7 @@ def stages(seed: int) -> np.ndarray:
     """From the column density to the labelled frame, a row for each gas."""
     plain = dataclasses.replace(PRESETS['standard'], vessels=6)
     bare = dataclasses.replace(plain, gas_free=True)
-    rows = []
+    tiles = []
     for frame, empty in zip(render(plain, seed, 1), render(bare, seed, 1), strict=True):
         change = frame.image.astype(np.int16) - empty.image
         pictures = [
@@ -87,22 +70,20 @@ def stages(seed: int) -> np.ndarray:
             (column_picture(frame), f'column, max {frame.column.max():.0f} ppm m'),
             (np.uint8(np.clip(128 + 2 * change, 0, 255)), 'change of gray level x2'),
             (frame.image, f'{frame.gas} frame'),
-            (outlined(frame), 'mask: tube, gas'),
         ]
-        rows.append(np.hstack([tile(*picture) for picture in pictures]))
-    return np.vstack(rows)
+        for picture, caption in pictures:
+            tiles.append(caption_tile(draw_tile(picture, size=TILE), caption))
+        tiles.append(tile(frame, 'mask: tube, gas'))
+    return lay_out(tiles, columns=5, gap=GAP)
 
 
 def contact_sheet(name: str, seed: int) -> np.ndarray:
     """Ten vessels of a preset, CO2 above CH4."""
     frames = render(PRESETS[name], seed, 10)
-    tiles = [
-        tile(outlined(frame), f'{frame.gas} {frame.truth["mode"]}') for frame in frames
-    ]
+    tiles = [tile(frame, f'{frame.gas} {frame.truth["mode"]}') for frame in frames]
     rows = [tiles[start : start + 10] for start in (0, 10)]
-    return np.vstack(
-        [np.hstack(row[gas::2]) for row in rows for gas in range(len(GASES))]
-    )
+    stacked = [one for row in rows for gas in range(len(GASES)) for one in row[gas::2]]
+    return lay_out(stacked, columns=5, gap=GAP)
 
 
 def strip(seed: int, mode: str) -> np.ndarray:
@@ -119,10 +100,9 @@ def strip(seed: int, mode: str) -> np.ndarray:
             frames += list(clip)
             first = next((f.time for f in frames if (f.mask == GAS).any()), 0) or 0
             shown = frames[max(first - 1, 0) :: step][:6]
-            tiles = [tile(outlined(f), f'{gas} frame {f.time}') for f in shown]
-            rows.append(np.hstack(tiles))
-        if len(rows) == len(GASES) and rows[0].shape == rows[1].shape:
-            return np.vstack(rows)
+            rows.append([tile(f, f'{gas} frame {f.time}') for f in shown])
+        if len(rows) == len(GASES) and len(rows[0]) == len(rows[1]):
+            return lay_out([*rows[0], *rows[1]], columns=len(rows[0]), gap=GAP)
     raise UserError(f'no vessel of seed {seed} has a {mode}; choose another --seed.')
 
 
@@ -139,7 +119,8 @@ def main() -> None:
     }
     for name, picture in pictures.items():
         path = args.out / f'{name}.jpg'
-        if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 82]):
+        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, 82]):
             raise UserError(f'{path} cannot be written; name another folder.')
         print(f'{path} {path.stat().st_size // 1000} kB')
 

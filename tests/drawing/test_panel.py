@@ -1,8 +1,7 @@
-import cv2
 import numpy as np
 import pytest
 
-from fume_mm.drawing import draw_panel, draw_result, overlay, write_png
+from fume_mm.drawing import draw_panel, draw_result, overlay
 from fume_mm.errors import UserError
 from fume_mm.structures import HEALTH_PALETTE
 
@@ -171,14 +170,6 @@ def test_frames_must_be_those_of_the_sample(make_frames, make_sample, gases):
 def test_masks_must_have_the_size_of_the_frames(make_frames, make_sample):
     with pytest.raises(UserError, match=r"'s1': its CO2 frame .* truth \(240, 320\)"):
         draw_panel(make_frames(), make_sample(size=(240, 320)))
-
-
-def test_written_png_is_the_panel(tmp_path, make_frames, make_sample):
-    panel = draw_panel(make_frames(), make_sample())
-    path = tmp_path / 'new' / 'größe.png'
-    write_png(path, panel)
-    read = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    assert (cv2.cvtColor(read, cv2.COLOR_BGR2RGB) == panel).all()
 
 
 @pytest.mark.parametrize('gases', [('co2', 'ch4'), ('ch4',)])

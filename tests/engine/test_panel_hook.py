@@ -14,12 +14,14 @@ from mmengine.visualization import Visualizer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import Dataset
 
+from fume_mm.datasets.transforms import LoadDualGasFrames
 from fume_mm.drawing import DualGasVisualizer, draw_panel
-from fume_mm.engine.hooks import panel_hook
+from fume_mm.engine.hooks import panel_hook, sample_files
 from fume_mm.engine.hooks.panel_hook import PanelHook, evenly_spaced, read_frames
 from fume_mm.errors import UserError
 from fume_mm.evaluation import DualGasEvaluator, HealthMetric, SegmentationMetric
 from fume_mm.registry import HOOKS
+from fume_mm.structures import GASES
 
 SIZE = (24, 32)
 
@@ -206,6 +208,19 @@ def test_frame_that_is_no_image_is_named(samples, tmp_path):
         read_frames(samples[0])
 
 
+def test_frames_of_16_bits_are_what_training_sees(samples, tmp_path):
+    """OpenCV's own gray would keep the high bytes, black for a camera of 14 bits."""
+    path = tmp_path / 'radiometric.png'
+    levels = np.linspace(7000, 7200, 24 * 32).reshape(SIZE).astype(np.uint16)
+    cv2.imwrite(str(path), levels)
+    samples[0].set_metainfo({'frame_paths': {gas: str(path) for gas in GASES}})
+    load = LoadDualGasFrames()
+    seen = load({'frame_paths': {'co2': str(path)}})['frames']['co2']
+    frame = read_frames(samples[0])['co2']
+    assert (frame == seen).all()
+    assert np.ptp(frame) == 255
+
+
 def test_sample_without_paths_is_named(make_sample):
     with pytest.raises(UserError, match="sample 's1' does not say where its co2 frame"):
         read_frames(make_sample())
@@ -227,9 +242,9 @@ def test_processes_share_the_test_panels(samples, tmp_path, monkeypatch):
     runner = SimpleNamespace(
         test_dataloader=SimpleNamespace(dataset=Samples(samples)), log_dir=tmp_path
     )
-    monkeypatch.setattr(panel_hook, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(sample_files, 'get_world_size', lambda: 2)
     for rank, names in ((0, ['s%2F0', 's%2F2', 's%2F4']), (1, ['s%2F1', 's%2F3'])):
-        monkeypatch.setattr(panel_hook, 'get_rank', lambda rank=rank: rank)
+        monkeypatch.setattr(sample_files, 'get_rank', lambda rank=rank: rank)
         hook = PanelHook(out_dir=str(tmp_path / f'rank_{rank}'))
         share = [*samples, samples[0]][rank::2]
         hook.before_test_epoch(runner)

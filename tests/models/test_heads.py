@@ -251,15 +251,8 @@ def test_health_parameter_counts(hidden, in_channels, count):
 
 def test_deeplab_parity_with_the_original():
     outputs, inputs = golden.Outputs('blocks'), golden.block_inputs()
-<<<<<<< HEAD
-    head = DeepLabV3PlusHead((32, 64), in_index=(0, 1)).eval()
-    head.load_state_dict(golden.block_state('deeplabv3plus_head', 'decode_head'))
-=======
     head = DeepLabV3PlusHead((32, 64), in_index=(0, 1), **MASKS).eval()
-    head.load_state_dict(
-        golden.block_state('deeplabv3plus_head', original.decode_head_key)
-    )
->>>>>>> 3ad9a53 (Objective in the config: losses, dropout, weights and preprocessor stand in the resolved config; scale belongs to the dataset)
+    head.load_state_dict(golden.block_state('deeplabv3plus_head', 'decode_head'))
     with torch.no_grad():
         logits = head((inputs['low'], inputs['a']))
     logits = F.interpolate(logits, size=(48, 64), mode='bilinear')
@@ -268,13 +261,8 @@ def test_deeplab_parity_with_the_original():
 
 def test_health_parity_with_the_original():
     outputs, inputs = golden.Outputs('blocks'), golden.block_inputs()
-<<<<<<< HEAD
-    head = HealthHead(64).eval()
-    head.load_state_dict(golden.block_state('classification_head', 'health'))
-=======
     head = HealthHead(64, **HEALTH).eval()
-    head.load_state_dict(golden.block_state('classification_head', original.health_key))
->>>>>>> 3ad9a53 (Objective in the config: losses, dropout, weights and preprocessor stand in the resolved config; scale belongs to the dataset)
+    head.load_state_dict(golden.block_state('classification_head', 'health'))
     with torch.no_grad():
         logits = head(inputs['a'])
     outputs.hold('out.classification_head', logits)

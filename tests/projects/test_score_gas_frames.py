@@ -70,7 +70,8 @@ def test_scores_are_those_of_the_model_and_of_the_best_gray_level(
         assert scores['mean'][key] == pytest.approx(mean)
     assert f'{rows["a"]["IoU"]:.3f}' in output
     picture = cv2.imread(str(tmp_path / 'out/vent.png'))
-    assert picture.shape == (480, 4 * 320, 3)
+    # two frames, each with truth and two predictions, under a line of text
+    assert picture.shape == (2 * (240 + 18), 4 * 320, 3)
 
 
 def test_what_is_missing_is_named(score: Tool, tmp_path: Path) -> None:

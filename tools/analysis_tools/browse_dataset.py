@@ -149,22 +149,6 @@ def fit_masks(sample: 'DualGasDataSample', frames: dict[str, np.ndarray]) -> Non
             part.gt_sem_seg = PixelData(data=torch.from_numpy(fitted)[None].long())
 
 
-def contact_sheet(panels: list[np.ndarray]) -> np.ndarray:
-    """Panels in rows on white, (h, w, 3) uint8; each row is as high as its highest."""
-    width = max(panel.shape[1] for panel in panels)
-    columns = min(SHEET_COLUMNS, len(panels))
-    rows = []
-    for start in range(0, len(panels), columns):
-        part = panels[start : start + columns]
-        height = max(panel.shape[0] for panel in part)
-        row = np.full((height, columns * width, 3), 255, np.uint8)
-        for place, panel in enumerate(part):
-            left = place * width
-            row[: panel.shape[0], left : left + panel.shape[1]] = panel
-        rows.append(row)
-    return np.vstack(rows)
-
-
 def main() -> None:
     """Draw the panels and the contact sheet."""
     args = parse_args()
@@ -172,21 +156,17 @@ def main() -> None:
         raise UserError(f'--number {args.number} is too few; choose 1 or more.')
     if args.seed < 0:
         raise UserError(f'--seed {args.seed} is negative; choose 0 or more.')
-    from fume_mm.drawing import write_png
+    from fume_mm.drawing.tiles import lay_out
     from fume_mm.engine.config import load_config
-    from fume_mm.io.files import file_name
+    from fume_mm.io.files import file_name, make_folder
+    from fume_mm.io.images import write_png
     from fume_mm.structures.marks import dataset_note
 
     cfg = load_config(args.config, args.cfg_options)
     dataset = build_dataset(cfg, args.split)
     note = dataset_note(dataset.metainfo)
     out = args.out or Path(f'work_dirs/{Path(args.config).stem}/browse_{args.split}')
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f'--out: {out} cannot be made ({error.strerror}); name another folder.'
-        ) from error
+    make_folder(out)
 
     order = np.random.default_rng(args.seed).permutation(len(dataset))
     chosen = order[: args.number].tolist()
@@ -201,7 +181,7 @@ def main() -> None:
         write_png(out / f'{number:03}_{name}.png', panel)
         if len(panels) < SHEET:
             panels.append(panel)
-    write_png(out / SHEET_NAME, contact_sheet(panels))
+    write_png(out / SHEET_NAME, lay_out(panels, columns=SHEET_COLUMNS))
     print(
         f'wrote {len(chosen)} of {len(dataset)} samples of {args.split} and '
         f'{SHEET_NAME} to {out}'

@@ -1,12 +1,8 @@
 """Predicted masks of the test samples to files."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from mmengine.dist import get_rank, get_world_size
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from fume_mm.errors import UserError
@@ -14,11 +10,11 @@ from fume_mm.io.images import write_png
 from fume_mm.registry import HOOKS
 from fume_mm.structures import GASES, DualGasDataSample
 
-from .panel_hook import sample_file_name
+from .sample_files import SampleFilesHook, sample_file_name
 
 
 @HOOKS.register_module()
-class MaskHook(Hook):
+class MaskHook(SampleFilesHook):
     """Write each test sample's predicted masks, batch by batch.
 
     A mask is ``<sample_id>_<gas>.png`` in ``out_dir``, one channel, 0 background, 1
@@ -32,35 +28,20 @@ class MaskHook(Hook):
         UserError: In the test, if the model predicts no masks.
     """
 
-    priority = 'NORMAL'
-
     def __init__(self, *, out_dir: str) -> None:
         self.out_dir = Path(out_dir)
-        self._position = 0
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Make the folder, and start counting the samples."""
+        """Make the folder."""
+        super().before_test_epoch(runner)
         self.out_dir.mkdir(parents=True, exist_ok=True)
-        self._position = 0
 
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Sequence[DualGasDataSample] | None = None,
+    def write_sample(
+        self, runner: Runner, position: int, sample: DualGasDataSample
     ) -> None:
-        """Write the masks of this batch."""
-        outputs = outputs or []
-        total = len(runner.test_dataloader.dataset)
-        for position, sample in enumerate(outputs, start=self._position):
-            # Samples that fill up the last round are another process's.
-            if position * get_world_size() + get_rank() < total:
-                for gas, mask in predicted_masks(sample).items():
-                    write_png(
-                        self.out_dir / f'{sample_file_name(sample)}_{gas}.png', mask
-                    )
-        self._position += len(outputs)
+        """Write the masks of a sample."""
+        for gas, mask in predicted_masks(sample).items():
+            write_png(self.out_dir / f'{sample_file_name(sample)}_{gas}.png', mask)
 
 
 def predicted_masks(sample: DualGasDataSample) -> dict[str, np.ndarray]:

@@ -5,21 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.dist import get_rank, get_world_size, is_main_process
-from mmengine.hooks import Hook
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.runner import Runner
 
-from fume_mm.drawing import draw_panel, write_png
+from fume_mm.drawing import draw_panel
 from fume_mm.errors import UserError
-from fume_mm.io.files import file_name
-from fume_mm.io.images import read_gray
+from fume_mm.io.images import read_gray, write_png
 from fume_mm.registry import HOOKS
 from fume_mm.structures import DualGasDataSample
 from fume_mm.structures.marks import dataset_note
 
+from .sample_files import SampleFilesHook, sample_file_name
+
 
 @HOOKS.register_module()
-class PanelHook(Hook):
+class PanelHook(SampleFilesHook):
     """Show what the model does with a few samples.
 
     Validation: the same ``num_val`` samples each time, evenly spaced over the dataset
@@ -41,8 +41,6 @@ class PanelHook(Hook):
     Raises:
         UserError: If a count is negative.
     """
-
-    priority = 'NORMAL'
 
     def __init__(
         self,
@@ -91,29 +89,21 @@ class PanelHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Choose the samples to draw, by their position in the dataset."""
+        super().before_test_epoch(runner)
         total = len(runner.test_dataloader.dataset)
-        self._position = 0
         count = total if self.num_test is None else self.num_test
         self._chosen = evenly_spaced(count, total)
 
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Sequence[DualGasDataSample] | None = None,
+    def write_sample(
+        self, runner: Runner, position: int, sample: DualGasDataSample
     ) -> None:
-        """Write the chosen ones of this batch to files."""
-        outputs = outputs or []
-        folder = Path(self.out_dir or Path(runner.log_dir) / 'panels')
-        note = _note(runner.test_dataloader)
-        chosen = set(self._chosen)
-        for position, sample in enumerate(outputs, start=self._position):
-            # MMEngine's sampler deals the dataset out to the processes like cards.
-            if position * get_world_size() + get_rank() in chosen:
-                panel = draw_panel(read_frames(sample), sample, note=note)
-                write_png(folder / f'{sample_file_name(sample)}.png', panel)
-        self._position += len(outputs)
+        """Draw a sample to a file, if it is a chosen one."""
+        if position in self._chosen:
+            folder = Path(self.out_dir or Path(runner.log_dir) / 'panels')
+            folder.mkdir(parents=True, exist_ok=True)
+            note = _note(runner.test_dataloader)
+            panel = draw_panel(read_frames(sample), sample, note=note)
+            write_png(folder / f'{sample_file_name(sample)}.png', panel)
 
 
 def evenly_spaced(count: int, total: int) -> list[int]:
@@ -132,7 +122,7 @@ def read_frames(sample: DualGasDataSample) -> dict[str, np.ndarray]:
         (H, W) uint8 by gas, at the files' own size.
 
     Raises:
-        UserError: If the sample names no file, or it is not an image.
+        UserError: If the sample names no file, or the file cannot be read.
     """
     name = f"sample '{sample.get('sample_id')}'"
     paths = sample.get('frame_paths', {})
@@ -148,11 +138,6 @@ def read_frames(sample: DualGasDataSample) -> dict[str, np.ndarray]:
         except UserError as error:
             raise UserError(f'{name}: {error}') from None
     return frames
-
-
-def sample_file_name(sample: DualGasDataSample) -> str:
-    """What a sample's files are called."""
-    return file_name(str(sample.get('sample_id')))
 
 
 def _note(dataloader: Any) -> str | None:

@@ -10,7 +10,6 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import HEALTH_CLASSES, DualGasDataSample
 
-
 from ..rows import Rows
 
 

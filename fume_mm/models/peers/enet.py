@@ -234,13 +234,8 @@ class ENetEncoder(BaseModule):
         self.conv = nn.Conv2d(
             in_channels, first - in_channels, 3, stride=2, padding=1, bias=False
         )
-<<<<<<< HEAD
         self.norm = nn.Sequential(norm_layer(first, norm_cfg), nn.PReLU())
-        self.down1 = DownBottleneck(first, second, dropout=0.01, norm_cfg=norm_cfg)
-=======
-        self.norm = nn.Sequential(_norm(first, norm_cfg), nn.PReLU())
         self.down1 = DownBottleneck(first, second, dropout=early, norm_cfg=norm_cfg)
->>>>>>> 3ad9a53 (Objective in the config: losses, dropout, weights and preprocessor stand in the resolved config; scale belongs to the dataset)
         self.stage1 = nn.Sequential(
             *(Bottleneck(second, dropout=early, norm_cfg=norm_cfg) for _ in range(4))
         )
