@@ -101,9 +101,9 @@ def main() -> None:
     args = parse_args()
     from fume_mm.inference.inferencer import choose_model, load_predictor
     from fume_mm.inference.video.annotate import annotate
-    from fume_mm.inference.video.cameras import open_pairs, parse_source
+    from fume_mm.inference.video.cameras import Source, open_pairs, parse_source
 
-    sources = {
+    sources: dict[str, Source] = {
         gas: parse_source(getattr(args, gas)) for gas in GASES if getattr(args, gas)
     }
     model, weights = choose_model(args.model, args.checkpoint)

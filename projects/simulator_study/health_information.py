@@ -29,10 +29,10 @@ from fume_mm.datasets.pairing import read_paired
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.images import read_gray, read_mask
 from fume_mm.io.progress import ordered_map
-from fume_mm.structures import GAS, GASES, SPLITS, TUBE
+from fume_mm.structures import GAS, GASES, SPLITS, TUBE, Gas
 
 #: Which gases a column reads.
-COLUMNS = {**{gas: (gas,) for gas in GASES}, 'both': GASES}
+COLUMNS: dict[str, tuple[Gas, ...]] = {**{gas: (gas,) for gas in GASES}, 'both': GASES}
 THUMBNAIL = (24, 18)
 SEED = 0
 #: Samples that a network is shown at once.
@@ -187,7 +187,7 @@ def image_scores(
     return score_columns(samples, by_sample(samples, column, values))
 
 
-def network_says(model: Any, frames: list[dict[str, str]]) -> list[int]:
+def network_says(model: Any, frames: list[dict[Gas, str]]) -> list[int]:
     """The health class that a network gives each sample, from its frames' paths."""
     import torch
     from mmcv.transforms import Compose

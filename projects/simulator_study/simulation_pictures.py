@@ -68,7 +68,10 @@ def stages(seed: int) -> np.ndarray:
         pictures = [
             (empty.image, 'scene through the camera'),
             (column_picture(frame), f'column, max {frame.column.max():.0f} ppm m'),
-            (np.uint8(np.clip(128 + 2 * change, 0, 255)), 'change of gray level x2'),
+            (
+                np.clip(128 + 2 * change, 0, 255).astype(np.uint8),
+                'change of gray level x2',
+            ),
             (frame.image, f'{frame.gas} frame'),
         ]
         for picture, caption in pictures:

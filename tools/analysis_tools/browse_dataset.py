@@ -170,7 +170,7 @@ def main() -> None:
 
     order = np.random.default_rng(args.seed).permutation(len(dataset))
     chosen = order[: args.number].tolist()
-    panels = []
+    panels: list[np.ndarray] = []
     for number, index in enumerate(
         tqdm(chosen, unit='sample', disable=None, file=sys.stderr)
     ):

@@ -126,7 +126,7 @@ def main() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     splits = args.splits and [split for split in SPLITS if split in args.splits]
     frames = read_frames(args.root, splits)
-    samples = read_samples(args.root, frames['split'].unique())
+    samples = read_samples(args.root, frames['split'].unique().tolist())
     simulated = is_simulated(args.root)
     if args.out is not None:
         try:

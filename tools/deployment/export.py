@@ -131,7 +131,7 @@ def main() -> None:
             f'--size {args.size[0]} {args.size[1]}: give {_SMALLEST} pixels or more.'
         )
     paths = {gas: getattr(args, gas) for gas in GASES if getattr(args, gas)}
-    frames = {
+    frames: dict[str, Any] = {
         gas: read_gray(path, what=f'the {gas} frame') for gas, path in paths.items()
     }
     from fume_mm.engine.config import frame_scale, load_config

@@ -7,6 +7,7 @@ links between these pages, or plain text where there is none.
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import mkdocs_gen_files
@@ -22,7 +23,7 @@ def files(pattern: str) -> list[str]:
     return sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern))
 
 
-def link(match: re.Match[str], source: str) -> str:
+def link(source: str, match: re.Match[str]) -> str:
     """A link of the file ``source`` as one of its page."""
     picture, words, target, anchor = match.groups()
     page = PAGES.get(os.path.normpath(Path(source).parent / target))
@@ -42,7 +43,7 @@ for source, page in PAGES.items():
     if page.endswith('.md'):
         text = COMMENT.sub('', (ROOT / source).read_text(encoding='utf-8'))
         with mkdocs_gen_files.open(page, 'w') as file:
-            file.write(LINK.sub(lambda match, at=source: link(match, at), text))
+            file.write(LINK.sub(partial(link, source), text))
 for path in files('fume_mm/*/__init__.py'):
     name = path.split('/')[1]
     with mkdocs_gen_files.open(f'api/{name}.md', 'w') as file:
