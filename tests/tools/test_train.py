@@ -135,10 +135,10 @@ def test_a_run_that_diverges_stops_and_keeps_no_best(
     )
     assert done.returncode == 2, done.stderr[-2000:]
     (line,) = [x for x in done.stderr.splitlines() if x.startswith('error: ')]
-    said = (
+    pattern = (
         r'error: (\S*loss_\S*) is (nan|inf|\S+e\+\d+) at iteration (\d+): training has '
     )
     assert re.match(
-        said + r'diverged \(a loss is NaN, infinite or above 1e\+06\)', line
+        pattern + r'diverged \(a loss is NaN, infinite or above 1e\+06\)', line
     )
     assert list(tmp_path.glob('best*')) == []

@@ -104,7 +104,7 @@ def shares_groups(root: Path, ann: str) -> bool:
     return bool(find_leaks(found, column='groups'))
 
 
-def with_masks(row: dict[str, Any], folder: Path, root: Path) -> dict[str, Any]:
+def with_masks(row: dict[Any, Any], folder: Path, root: Path) -> dict[str, Any]:
     """A sample as the evaluator wants it, of a row of the paired annotations."""
     from fume_mm.io.files import file_name
     from fume_mm.structures import GASES

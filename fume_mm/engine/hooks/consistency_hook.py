@@ -63,26 +63,21 @@ def disagreement(model: nn.Module, metainfo: dict[str, Any]) -> str | None:
             f'{len(palette)} colours in palette; give a colour for each class'
         )
     heads = getattr(model, 'decode_head', None)
-    if isinstance(heads, nn.ModuleDict):
-        gases = metainfo.get('gases')
-        if gases and set(gases) != set(heads):
-            return (
-                f'the dataset has the gases {", ".join(gases)}, the model a '
-                f'decode_head for {", ".join(heads)}; make them the same'
-            )
-        for gas, head in heads.items():
-            found = getattr(head, 'num_classes', None)
-            if classes and found and found != len(classes):
-                return (
-                    f'the dataset has {len(classes)} classes ({", ".join(classes)}), '
-                    f'the {gas} decode_head {found}; set '
-                    f'model.decode_head.num_classes={len(classes)}'
-                )
-    health = metainfo.get('health_classes')
-    found = getattr(getattr(model, 'health_head', None), 'num_classes', None)
-    if health and found and found != len(health):
+    heads = heads if isinstance(heads, nn.ModuleDict) else {}
+    gases = metainfo.get('gases')
+    if gases and heads and set(gases) != set(heads):
         return (
-            f'the dataset has {len(health)} health_classes ({", ".join(health)}), the '
-            f'health_head {found}; set model.health_head.num_classes={len(health)}'
+            f'the dataset has the gases {", ".join(gases)}, the model a decode_head '
+            f'for {", ".join(heads)}; make them the same'
         )
+    parts = [('classes', f'{gas} decode_head', head) for gas, head in heads.items()]
+    parts.append(('health_classes', 'health_head', getattr(model, 'health_head', None)))
+    for key, name, part in parts:
+        classes, number = metainfo.get(key), getattr(part, 'num_classes', None)
+        if classes and number and number != len(classes):
+            return (
+                f'the dataset has {len(classes)} {key} ({", ".join(classes)}), the '
+                f'{name} {number}; set model.{name.split()[-1]}.num_classes='
+                f'{len(classes)}'
+            )
     return None

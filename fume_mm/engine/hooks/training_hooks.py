@@ -1,7 +1,6 @@
 """Hooks that keep a training run honest, resumable, fast, or partial."""
 
 import math
-import os
 import random
 import shutil
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from mmengine.hooks import EarlyStoppingHook, Hook
 from torch import nn
 
 from fume_mm.errors import UserError
+from fume_mm.io.files import write_whole
 from fume_mm.registry import HOOKS
 
 from ..fitting import bare_model
@@ -63,22 +63,18 @@ class RollingCheckpointHook(Hook):
             self._save(runner, epoch=runner.epoch)
             periodic = Path(runner.work_dir) / f'epoch_{runner.epoch}.pth'
             if is_main_process() and periodic.exists():
-                temporary = periodic.with_name(f'{self.NAME}.writing')
-                shutil.copyfile(periodic.with_name(self.NAME), temporary)
-                os.replace(temporary, periodic)  # noqa: PTH105
+                with write_whole(periodic) as part:
+                    shutil.copyfile(periodic.with_name(self.NAME), part)
 
     def _save(self, runner: Any, *, epoch: int) -> None:
-        temporary = f'{self.NAME}.writing'
         path = Path(runner.work_dir) / self.NAME
         runner.message_hub.update_info('last_ckpt', str(path))
-        runner.save_checkpoint(
-            runner.work_dir,
-            temporary,
-            meta={'epoch': epoch, 'iter': runner.iter},
-            by_epoch=True,
-        )
         if is_main_process():
-            os.replace(path.with_name(temporary), path)  # noqa: PTH105
+            meta = {'epoch': epoch, 'iter': runner.iter}
+            with write_whole(path) as part:
+                runner.save_checkpoint(
+                    runner.work_dir, part.name, meta=meta, by_epoch=True
+                )
             (path.parent / 'last_checkpoint').write_text(str(path), encoding='utf-8')
 
 
