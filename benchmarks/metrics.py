@@ -1,4 +1,4 @@
-"""Measure what scoring a sample costs, and MONAI's boundary metrics beside ours.
+"""What scoring a sample costs, and MONAI's boundary metrics beside ours.
 
 Simulated masks of both gases, 640x480 unless asked otherwise; the prediction is the
 truth, ragged at its edges. One thread. Measured are the whole set of metrics (masks,
@@ -7,55 +7,35 @@ HD95 and ASD by MONAI, if it is installed.
 """
 
 import argparse
-import json
-import statistics
-import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 
-from fume_mm.errors import UserError, run_cli
+from benchmarks.common import Measured, add_numbers, add_size, clock, spread
+from fume_mm.errors import UserError
 from fume_mm.structures import GASES
 
 SEED = 0
 VESSELS = 6
+#: True and predicted mask, (H, W) uint8 each, by gas.
+Masks = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add this benchmark's options."""
+    add_numbers(
+        parser,
+        samples=(24, 1, 'samples of a repeat'),
+        repeats=(5, 1, 'repeats of each case'),
     )
-    parser.add_argument(
-        '--samples', type=int, default=24, help='samples of a repeat (%(default)s)'
-    )
-    parser.add_argument(
-        '--repeats', type=int, default=5, help='repeats of each case (%(default)s)'
-    )
-    parser.add_argument(
-        '--size',
-        type=int,
-        nargs=2,
-        default=(640, 480),
-        metavar=('W', 'H'),
-        help='pixels of a frame (640 480)',
-    )
-    parser.add_argument(
-        '--json', type=Path, help='where to write the result, if wanted'
-    )
-    args = parser.parse_args()
-    if min(args.samples, args.repeats, *args.size) < 1:
-        parser.error('--samples, --repeats and --size are 1 or more')
-    return args
+    add_size(parser)
 
 
-def simulated_masks(
-    count: int, size: tuple[int, int]
-) -> list[dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """True and predicted masks, (H, W) uint8 each, by gas, of ``count`` samples."""
+def simulated_masks(count: int, size: tuple[int, int]) -> list[Masks]:
+    """Masks of ``count`` samples."""
     from fume_mm.simulation import CampaignParameters, plan_vessels, render_vessel
 
     parameters = CampaignParameters(
@@ -95,7 +75,7 @@ def predicted(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return cv2.remap(mask, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
 
 
-def as_samples(masks: list[dict[str, tuple[np.ndarray, np.ndarray]]]) -> list[Any]:
+def as_samples(masks: list[Masks]) -> list[Any]:
     """The masks as a model hands them to the evaluator."""
     import torch
     from mmengine.structures import PixelData
@@ -107,11 +87,11 @@ def as_samples(masks: list[dict[str, tuple[np.ndarray, np.ndarray]]]) -> list[An
     for index, by_gas in enumerate(masks):
         sample = DualGasDataSample(metainfo={'sample_id': str(index), 'groups': ('v',)})
         for gas in GASES:
-            truth, said = (torch.from_numpy(m)[None].long() for m in by_gas[gas])
-            logits = torch.zeros(3, *truth.shape[1:])
+            target, pred = (torch.from_numpy(m)[None].long() for m in by_gas[gas])
+            logits = torch.zeros(3, *target.shape[1:])
             part = SegDataSample()
-            part.gt_sem_seg = PixelData(data=truth)
-            part.pred_sem_seg = PixelData(data=said)
+            part.gt_sem_seg = PixelData(data=target)
+            part.pred_sem_seg = PixelData(data=pred)
             part.seg_logits = PixelData(data=logits)
             sample.set_gas(gas, part)
         sample.set_gt_health(index % 3)
@@ -120,37 +100,13 @@ def as_samples(masks: list[dict[str, tuple[np.ndarray, np.ndarray]]]) -> list[An
     return samples
 
 
-def measure(
-    work: Callable[[Any], Any], items: list[Any], repeats: int
-) -> dict[str, float]:
-    """Milliseconds an item: the median, least and most of the repeats' means.
-
-    By the CPU time of this process, so that what else the machine does counts little;
-    ``median_wall`` by the clock.
-    """
-    work(items[0])
-    cpu, wall = [], []
-    for _ in range(repeats):
-        start = time.process_time(), time.perf_counter()
-        for item in items:
-            work(item)
-        cpu.append(1000 * (time.process_time() - start[0]) / len(items))
-        wall.append(1000 * (time.perf_counter() - start[1]) / len(items))
-    return {
-        'median': statistics.median(cpu),
-        'lowest': min(cpu),
-        'highest': max(cpu),
-        'median_wall': statistics.median(wall),
-    }
-
-
-def our_outlines(masks: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[Any]:
+def our_outlines(masks: Masks) -> list[Any]:
     """HD95, ASD and F1 of both classes of both gases."""
     from fume_mm.evaluation import boundary_scores
 
     return [
-        boundary_scores(truth == c, said == c)
-        for truth, said in masks.values()
+        boundary_scores(target == c, pred == c)
+        for target, pred in masks.values()
         for c in (1, 2)
     ]
 
@@ -166,20 +122,20 @@ def monai_outlines() -> Callable[[Any], Any] | None:
         return None
 
     def work(pair: Any) -> Any:
-        said, truth = pair
+        pred, target = pair
         return (
             compute_hausdorff_distance(
-                said, truth, include_background=True, percentile=95
+                pred, target, include_background=True, percentile=95
             ),
             compute_average_surface_distance(
-                said, truth, include_background=True, symmetric=True
+                pred, target, include_background=True, symmetric=True
             ),
         )
 
     return work
 
 
-def one_hot(masks: dict[str, tuple[np.ndarray, np.ndarray]]) -> Any:
+def one_hot(masks: Masks) -> Any:
     """Prediction and truth as MONAI wants them, (2 gases, 2 classes, H, W)."""
     import torch
 
@@ -208,9 +164,14 @@ def check_same(ours: list[Any], theirs: Any) -> None:
             )
 
 
-def main() -> None:
-    """Measure and print."""
-    args = parse_args()
+def for_each(work: Callable[[Any], Any], items: list[Any]) -> None:
+    """Do the work of a repeat."""
+    for item in items:
+        work(item)
+
+
+def measure(args: argparse.Namespace) -> Measured:
+    """Time every case."""
     import torch
 
     from fume_mm.evaluation import (
@@ -219,7 +180,6 @@ def main() -> None:
         HealthMetric,
         SegmentationMetric,
     )
-    from fume_mm.io import provenance
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -227,62 +187,42 @@ def main() -> None:
     evaluator = DualGasEvaluator(
         [SegmentationMetric(), BoundaryMetric(), HealthMetric()]
     )
-    cases = {
-        'all metrics': measure(
-            lambda sample: evaluator.process([sample]), as_samples(masks), args.repeats
-        ),
-        'outlines': measure(our_outlines, masks, args.repeats),
+    cases: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
+        'all metrics': (lambda sample: evaluator.process([sample]), as_samples(masks)),
+        'outlines': (our_outlines, masks),
     }
     monai = monai_outlines()
-    ratio = None
     if monai is not None:
         pairs = [one_hot(sample) for sample in masks]
         check_same(our_outlines(masks[0]), monai(pairs[0]))
-        cases['outlines, MONAI'] = measure(monai, pairs, args.repeats)
-        ratio = cases['outlines, MONAI']['median'] / cases['outlines']['median']
-    print(
-        f'{"ms a sample":16} {"median":>8} {"lowest":>8} {"highest":>8} {"by clock":>9}'
-    )
-    for name, row in cases.items():
-        print(
-            f'{name:16} {row["median"]:8.2f} {row["lowest"]:8.2f} '
-            f'{row["highest"]:8.2f} {row["median_wall"]:9.2f}'
+        cases['outlines, MONAI'] = monai, pairs
+    results = {}
+    for name, (work, items) in cases.items():
+        work(items[0])
+        wall, cpu = clock(
+            partial(for_each, work, items),
+            repeats=args.repeats,
+            warmup=0,
         )
-    if ratio is None:
-        print('MONAI is not installed: no comparison; `pip install monai` for one.')
-    else:
-        print(f'MONAI takes {ratio:.1f} times as long for HD95 and ASD alone.')
-    if args.json is None:
-        return
-    report = {
+        each = 1000 / len(items)
+        median_wall = spread(each * wall)['median']
+        results[name] = {**spread(each * cpu), 'median_wall': median_wall}
+    ratio, note = None, 'MONAI is not installed: no comparison; `pip install monai`.'
+    if monai is not None:
+        medians = [results[name]['median'] for name in ('outlines, MONAI', 'outlines')]
+        ratio = medians[0] / medians[1]
+        note = f'MONAI takes {ratio:.1f} times as long for HD95 and ASD alone.'
+    content = {
         'unit': 'milliseconds of CPU time a sample, one thread',
         'size': f'{args.size[0]}x{args.size[1]}',
         'samples': args.samples,
         'repeats': args.repeats,
-        'results': cases,
+        'results': results,
         'monai_to_ours': ratio,
-        'environment': {
-            **provenance.machine(),
-            **provenance.versions(),
-            'opencv': cv2.__version__,
-            'monai': None if monai is None else _monai_version(),
-            'commit': provenance.commit(),
-        },
     }
-    try:
-        args.json.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
-    except OSError as error:
-        raise UserError(
-            f'{args.json} cannot be written ({error.strerror}); name another file.'
-        ) from error
-    print(f'written: {args.json}')
-
-
-def _monai_version() -> str:
-    from importlib.metadata import version
-
-    return version('monai')
-
-
-if __name__ == '__main__':
-    run_cli(main)
+    columns = ('median', 'lowest', 'highest', 'median_wall')
+    rows = [
+        {'ms a sample': name, **{column: row[column] for column in columns}}
+        for name, row in results.items()
+    ]
+    return Measured(content, rows, [note])

@@ -1,24 +1,15 @@
-"""Measure how many frames a second the simulator makes on one core.
+"""How many frames a second the simulator makes on one core.
 
 For each frame size, rendering alone and rendering with PNG files written; a repeat
 renders every vessel of a small campaign once, both gases.
 """
 
 import argparse
-import json
-import platform
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
-
-from fume_mm.errors import UserError, run_cli
-from fume_mm.io.provenance import commit, machine
+from benchmarks.common import Measured, add_numbers, clock, spread
 from fume_mm.simulation import (
     SIMULATOR_VERSION,
     SIZES,
@@ -32,20 +23,14 @@ from fume_mm.simulation import (
 SEED = 0
 
 
-def parse_args() -> argparse.Namespace:
-    """The command line's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add this benchmark's options."""
+    add_numbers(
+        parser,
+        repeats=(7, 1, 'repeats of each case'),
+        vessels=(6, 6, 'vessels of a repeat'),
+        frames_per_vessel=(5, 1, 'samples of each vessel'),
     )
-    parser.add_argument('--repeats', type=int, default=7, help='repeats of each case')
-    parser.add_argument('--vessels', type=int, default=6, help='vessels of a repeat')
-    parser.add_argument(
-        '--frames-per-vessel', type=int, default=5, help='samples of each vessel'
-    )
-    parser.add_argument(
-        '--json', type=Path, help='where to write the result, if wanted'
-    )
-    return parser.parse_args()
 
 
 def render(parameters: CampaignParameters) -> None:
@@ -61,50 +46,11 @@ def write(parameters: CampaignParameters) -> None:
         write_campaign(Path(folder), parameters=parameters, seed=SEED)
 
 
-def measure(work: Callable[[], None], *, frames: int, repeats: int) -> dict[str, float]:
-    """Frames a second over ``repeats`` calls of ``work``, after one to warm up.
-
-    By the clock, which is what a user waits for and includes what else the machine
-    does; ``median_cpu`` by this process's CPU time, which does not.
-    """
-    work()
-    wall, cpu = [], []
-    for _ in range(repeats):
-        start = time.perf_counter(), time.process_time()
-        work()
-        wall.append(frames / (time.perf_counter() - start[0]))
-        cpu.append(frames / (time.process_time() - start[1]))
-    return {
-        'median': statistics.median(wall),
-        'lowest': min(wall),
-        'highest': max(wall),
-        'median_cpu': statistics.median(cpu),
-    }
-
-
-def environment() -> dict[str, Any]:
-    """What a speed depends on."""
-    return {
-        **machine(),
-        'python': platform.python_version(),
-        'numpy': np.__version__,
-        'opencv': cv2.__version__,
-        'simulator': SIMULATOR_VERSION,
-        'commit': commit(),
-    }
-
-
-def main() -> None:
-    """Measure every case and print a table."""
-    args = parse_args()
-    if args.repeats < 1:
-        raise UserError(f'--repeats is {args.repeats}; choose 1 or more.')
+def measure(args: argparse.Namespace) -> Measured:
+    """Time every size and work."""
     use_one_thread()
-    about = environment()
+    frames = 2 * args.vessels * args.frames_per_vessel
     results = []
-    print(
-        f'{"size":8} {"work":7} {"median":>7} {"lowest":>7} {"highest":>7}  per CPU s'
-    )
     for size in SIZES:
         parameters = CampaignParameters(
             name='benchmark',
@@ -114,40 +60,24 @@ def main() -> None:
             missing_co2=0.0,
             missing_ch4=0.0,
         )
-        frames = 2 * args.vessels * args.frames_per_vessel
-        for name, work in (('render', render), ('write', write)):
-            speed = measure(
-                lambda work=work, parameters=parameters: work(parameters),
-                frames=frames,
-                repeats=args.repeats,
+        for work in (render, write):
+            wall, cpu = clock(partial(work, parameters), repeats=args.repeats)
+            results.append(
+                {
+                    'size': f'{size[0]}x{size[1]}',
+                    'work': work.__name__,
+                    **spread(frames / wall),
+                    'median_cpu': spread(frames / cpu)['median'],
+                }
             )
-            row = {'size': f'{size[0]}x{size[1]}', 'work': name, **speed}
-            results.append(row)
-            print(
-                f'{row["size"]:8} {name:7} {speed["median"]:7.1f} '
-                f'{speed["lowest"]:7.1f} {speed["highest"]:7.1f}  '
-                f'{speed["median_cpu"]:9.1f}',
-                flush=True,
-            )
-    print(
-        f'frames/s on one core of {about["cpu"]}, {args.repeats} repeats of {frames} '
-        f'frames; {about["cores"]} cores under a load of {about["load_average"]}'
-    )
-    if args.json is not None:
-        report = {
-            'unit': 'frames per second on one core',
-            'repeats': args.repeats,
-            'frames_per_repeat': frames,
-            'results': results,
-            'environment': about,
-        }
-        try:
-            args.json.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
-        except OSError as error:
-            raise UserError(
-                f'{args.json} cannot be written ({error.strerror}); name another file.'
-            ) from error
-
-
-if __name__ == '__main__':
-    run_cli(main)
+    columns = ('size', 'work', 'median', 'lowest', 'highest', 'median_cpu')
+    content = {
+        'unit': 'frames per second on one core',
+        'simulator': SIMULATOR_VERSION,
+        'repeats': args.repeats,
+        'frames_per_repeat': frames,
+        'results': results,
+    }
+    note = f'frames/s on one core, {args.repeats} repeats of {frames} frames'
+    table = [{key: row[key] for key in columns} for row in results]
+    return Measured(content, table, [note])

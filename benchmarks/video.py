@@ -1,50 +1,34 @@
-r"""Measure how many pairs of frames a second the video demo gets through.
+"""How many pairs of frames a second the video demo gets through.
 
 Two clips of moving plumes are written to a temporary folder and run through
 fume_mm.inference.video: decoding, inference, drawing, encoding, table, timeline. Each
 repeat is a full run; the first one warms up and is not counted. Stages overlap, so
 their busy seconds add up to more than the time that passed; `alone` is what the slowest
-of them would allow.
-
-Examples:
-    python benchmarks/video.py model.onnx --json work_dirs/video.json
-    python benchmarks/video.py configs/fume/fume_fastscnn.py \
-        work_dirs/fume_fastscnn/last.pth --repeats 3
-    python benchmarks/video.py --no-model
+of them would allow. The model is a config (.py) with its checkpoint, or an exported
+file.
 """
 
 import argparse
-import json
-import os
-import platform
-import re
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from fume_mm.errors import UserError, run_cli
-from fume_mm.inference.video.annotate import run_video
-from fume_mm.io.provenance import commit, machine
+from benchmarks.common import Measured, add_numbers, add_size, spread
+from fume_mm.errors import UserError
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
-PACKAGES = ('numpy', 'opencv-python', 'onnxruntime', 'openvino', 'torch')
 RATE = 30.0
 
 
-def parse_args() -> argparse.Namespace:
-    """The command line's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add this benchmark's options."""
     parser.add_argument('model', nargs='?', help='config (.py) or exported file')
     parser.add_argument('checkpoint', nargs='?', help='checkpoint of a config')
     parser.add_argument(
@@ -52,23 +36,10 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='a threshold in place of a model: what all the rest costs',
     )
-    parser.add_argument(
-        '--size', default='640x480', help='of the frames (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--frames', type=int, default=150, help='of each clip (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--repeats', type=int, default=5, help='counted runs (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--gas', choices=GASES, help='measure with the clip of one gas alone'
-    )
+    add_size(parser, least=32)
+    add_numbers(parser, frames=(150, 1, 'of each clip'), repeats=(5, 1, 'counted runs'))
+    parser.add_argument('--gas', choices=GASES, help='measure with one clip alone')
     parser.add_argument('--device', default='cpu', help="of a config's model")
-    parser.add_argument(
-        '--json', type=Path, help='where to write the result, if wanted'
-    )
-    return parser.parse_args()
 
 
 class Threshold:
@@ -80,7 +51,7 @@ class Threshold:
         """Bright pixels are tube, dark ones gas."""
         results = []
         for sample in samples:
-            masks = {}
+            masks: dict[str, np.ndarray] = {}
             for gas in (gas for gas in GASES if sample.get(gas) is not None):
                 smooth = cv2.blur(sample[gas], (9, 9))
                 bright = cv2.threshold(smooth, 190, 1, cv2.THRESH_BINARY)[1]
@@ -95,7 +66,8 @@ def write_clip(path: Path, size: tuple[int, int], frames: int, *, seed: int) -> 
     """A bright tube on an uneven background, and a dark plume that comes and goes."""
     width, height = size
     rng = np.random.default_rng(seed)
-    scene = rng.integers(0, 256, (height // 16 + 1, width // 16 + 1), dtype=np.uint8)
+    shape = height // 16 + 1, width // 16 + 1
+    scene: np.ndarray = rng.integers(0, 256, shape, dtype=np.uint8)
     scene = cv2.resize(scene, size, interpolation=cv2.INTER_CUBIC)
     scene = (110 + scene * 0.2).astype(np.uint8)
     cv2.rectangle(
@@ -116,145 +88,70 @@ def write_clip(path: Path, size: tuple[int, int], frames: int, *, seed: int) -> 
     video.release()
 
 
-def summary(values: Sequence[float]) -> dict[str, float]:
-    """Median and spread."""
-    low, high = np.percentile(values, (25, 75))
-    return {
-        'median': statistics.median(values),
-        'quartiles': [float(low), float(high)],
-        'lowest': min(values),
-        'highest': max(values),
-    }
+def measure(args: argparse.Namespace) -> Measured:
+    """Run the clips again and again."""
+    from fume_mm.inference.inferencer import choose_model, load_predictor
+    from fume_mm.inference.video.annotate import run_video
 
-
-def environment() -> dict[str, Any]:
-    """What the numbers depend on."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        **machine(),
-        'omp_num_threads': os.environ.get('OMP_NUM_THREADS'),
-        'opencv_threads': cv2.getNumThreads(),
-        'python': platform.python_version(),
-        'packages': versions,
-        'commit': commit(),
-    }
-
-
-def measure(predictor: Any, args: argparse.Namespace, size: tuple[int, int]) -> dict:
-    """All runs, and what they come to."""
+    if args.no_model and args.model:
+        raise UserError('--no-model and a model do not go together; leave one out.')
+    predictor: Any = Threshold()
+    name = 'threshold'
+    if not args.no_model:
+        model, weights = choose_model(args.model, args.checkpoint)
+        predictor = load_predictor(model, weights, args.device)
+        name = str(args.model or model)
     runs = []
     with tempfile.TemporaryDirectory(prefix='fume_mm_video_') as folder:
-        clips = {}
+        clips: dict[str, Any] = {}
         for seed, gas in enumerate(GASES):
             if args.gas in (gas, None):
                 clips[gas] = Path(folder) / f'{gas}.mp4'
-                write_clip(clips[gas], size, args.frames, seed=seed)
-        for number in range(args.repeats + 1):
-            begin = time.process_time()
-            content = run_video(
-                predictor, **clips, out_dir=Path(folder) / 'out', pbar=False
-            )
-            cpu = time.process_time() - begin
-            if not number:
-                continue
-            speed = content['speed']
+                write_clip(clips[gas], tuple(args.size), args.frames, seed=seed)
+        for _ in range(args.repeats + 1):
+            begin, out = time.process_time(), Path(folder) / 'out'
+            speed = run_video(predictor, **clips, out_dir=out, pbar=False)['speed']
             runs.append(
                 {
                     'seconds': speed['seconds'],
                     'pairs_per_second': args.frames / speed['seconds'],
-                    'cpu_seconds': cpu,
+                    'cpu_seconds': time.process_time() - begin,
                     'busy_seconds': speed['busy_seconds'],
                 }
             )
-            rate = runs[-1]['pairs_per_second']
-            print(f'run {number}: {rate:.1f} pairs/s', file=sys.stderr, flush=True)
-    stages = list(runs[0]['busy_seconds'])
+    del runs[0]  # warmed up
     busy = {
         stage: statistics.median(run['busy_seconds'][stage] for run in runs)
-        for stage in stages
+        for stage in runs[0]['busy_seconds']
     }
-    total = sum(busy.values())
     # drawing and encoding share a thread
     lanes = (busy['decode'] / len(clips), busy['infer'], busy['draw'] + busy['encode'])
-    return {
+    each, total = 1000 / args.frames, sum(busy.values())
+    rate = spread([run['pairs_per_second'] for run in runs])
+    cpu = spread([each * run['cpu_seconds'] for run in runs])
+    content = {
+        'unit': 'pairs of frames a second',
+        'model': name,
         'gases': list(clips),
-        'size': list(size),
+        'size': args.size,
         'frames': args.frames,
-        'pairs_per_second': summary([run['pairs_per_second'] for run in runs]),
-        'cpu_ms_per_pair': summary(
-            [1000 * run['cpu_seconds'] / args.frames for run in runs]
-        ),
+        'pairs_per_second': rate,
+        'cpu_ms_per_pair': cpu,
         'stages': {
-            stage: {
-                'ms_per_pair': 1000 * busy[stage] / args.frames,
-                'share': busy[stage] / total,
-            }
-            for stage in stages
+            stage: {'ms_per_pair': each * seconds, 'share': seconds / total}
+            for stage, seconds in busy.items()
         },
         'alone': args.frames / max(lanes),
         'runs': runs,
     }
-
-
-def print_report(report: dict[str, Any]) -> None:
-    """A few lines of it."""
-    rate = report['pairs_per_second']
-    low, high = rate['quartiles']
-    size = 'x'.join(map(str, report['size']))
-    print(
-        f'{report["model"]}, {"+".join(report["gases"])} at {size}: '
-        f'{rate["median"]:.1f} pairs/s (quartiles {low:.1f} to {high:.1f}, '
-        f'{rate["lowest"]:.1f} to {rate["highest"]:.1f})'
-    )
-    for stage, told in report['stages'].items():
-        print(f'  {stage:7} {told["ms_per_pair"]:7.2f} ms  {told["share"]:6.1%}')
-    print(f'  CPU     {report["cpu_ms_per_pair"]["median"]:7.2f} ms of all cores')
-    about = report['environment']
-    print(
-        f'  {about["cores"]} cores of {about["cpu"]}, under a load of '
-        f'{about["load_average"]} at the start'
-    )
-
-
-def main() -> None:
-    """Measure, print and write."""
-    args = parse_args()
-    match = re.fullmatch(r'(\d+)x(\d+)', args.size)
-    if not match or min(map(int, match.groups())) < 32:
-        raise UserError(f'--size {args.size}: write WIDTHxHEIGHT, each at least 32.')
-    for option, value in (('frames', args.frames), ('repeats', args.repeats)):
-        if value < 1:
-            raise UserError(f'--{option} is {value}; choose 1 or more.')
-    if args.no_model and args.model:
-        raise UserError('--no-model and a model do not go together; leave one out.')
-    about = environment()
-    if args.no_model:
-        predictor: Any = Threshold()
-    else:
-        from fume_mm.inference.inferencer import choose_model, load_predictor
-
-        model, weights = choose_model(args.model, args.checkpoint)
-        predictor = load_predictor(model, weights, args.device)
-    report = {
-        'model': 'threshold' if args.no_model else str(args.model or model),
-        **measure(predictor, args, (int(match[1]), int(match[2]))),
-        'environment': about,
-    }
-    print_report(report)
-    if args.json is not None:
-        try:
-            args.json.parent.mkdir(parents=True, exist_ok=True)
-            args.json.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
-        except OSError as error:
-            raise UserError(
-                f'{args.json} cannot be written ({error.strerror}); name another file.'
-            ) from error
-
-
-if __name__ == '__main__':
-    run_cli(main)
+    rows = [
+        {'stage': stage, 'ms a pair': row['ms_per_pair'], '%': 100 * row['share']}
+        for stage, row in content['stages'].items()
+    ]
+    notes = [
+        f'{name}, {"+".join(clips)} at {"x".join(map(str, args.size))}: '
+        f'{rate["median"]:.1f} pairs/s (quartiles {rate["p25"]:.1f} to '
+        f'{rate["p75"]:.1f}, {rate["lowest"]:.1f} to {rate["highest"]:.1f}), '
+        f'{cpu["median"]:.1f} ms of CPU time a pair',
+    ]
+    return Measured(content, rows, notes)

@@ -38,7 +38,7 @@ def parse_args() -> argparse.Namespace:
         '--latency',
         metavar='FILE',
         type=Path,
-        help='JSON that benchmark.py wrote, for latency and FPS (eager rows)',
+        help='JSON of benchmarks/run.py latency, for latency and FPS (eager rows)',
     )
     parser.add_argument('--out', metavar='FILE', type=Path, help='also write it here')
     return parser.parse_args()
@@ -48,7 +48,7 @@ def latencies(path: Path | None) -> dict[str, float]:
     """Median ms by config name, of the rows that ran eagerly.
 
     Raises:
-        UserError: If the file is not one of benchmark.py's.
+        UserError: If the file is not of ``benchmarks/run.py latency``.
     """
     if path is None:
         return {}
@@ -61,7 +61,7 @@ def latencies(path: Path | None) -> dict[str, float]:
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f'{path}: is no file of benchmarks/latency.py ({error}).'
+            f'{path}: is no file of benchmarks/run.py latency ({error}).'
         ) from error
 
 

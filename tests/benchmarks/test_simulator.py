@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'benchmarks/simulator.py'
+TOOL = Path(__file__).parents[2] / 'benchmarks/run.py'
 
 
 def test_every_case_is_measured_and_the_environment_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     out = tmp_path / 'speed.json'
-    options = ['--repeats=2', '--frames-per-vessel=1', f'--json={out}']
+    options = ['simulator', '--repeats=2', '--frames-per-vessel=1', f'--json={out}']
     monkeypatch.setattr(sys, 'argv', [str(TOOL), *options])
     with pytest.raises(SystemExit) as exited:
         runpy.run_path(str(TOOL), run_name='__main__')

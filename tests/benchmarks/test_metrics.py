@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_report_says_what_was_measured_and_where(tmp_path: Path) -> None:
     path = tmp_path / 'metrics.json'
-    command = [sys.executable, 'benchmarks/metrics.py']
+    command = [sys.executable, 'benchmarks/run.py', 'metrics']
     options = ['--samples=2', '--repeats=2', '--size', '64', '48', f'--json={path}']
     done = subprocess.run(
         [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False
