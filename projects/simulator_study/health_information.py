@@ -2,8 +2,8 @@ r"""How much of the health class is in the gases of a simulated campaign, and wh
 
 Balanced accuracy on the test vessels (chance 0.33) from what a sample has of CO2, of
 CH4 and of both: the true release, the true masks, thumbnails of the frames, which gases
-are there at all, and what a trained network says. Random forests, trained on train and
-val. Simulated associations, never findings.
+are there at all, and what a trained network predicts. Random forests, trained on train
+and val. Simulated associations, never findings.
 
 Example:
     python projects/simulator_study/health_information.py data/ogi_benchmark \
@@ -12,8 +12,7 @@ Example:
 """
 
 import argparse
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,9 @@ from tqdm import tqdm
 
 from fume_mm.datasets.annotations import existing_root, is_simulated
 from fume_mm.datasets.pairing import read_paired
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.files import write_json
 from fume_mm.io.images import read_gray, read_mask
 from fume_mm.io.progress import ordered_map
 from fume_mm.structures import GAS, GASES, SPLITS, TUBE, Gas
@@ -43,9 +44,7 @@ Features = Callable[[str], np.ndarray]
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, '--json')
     parser.add_argument('root', type=Path, help='simulated campaign, paired')
     parser.add_argument(
         '--control',
@@ -59,7 +58,6 @@ def parse_args() -> argparse.Namespace:
         metavar=('CONFIG', 'CHECKPOINT'),
         help='also ask a trained network, with each gas alone and with both',
     )
-    parser.add_argument('--json', type=Path, help='where to write the result')
     return parser.parse_args()
 
 
@@ -102,17 +100,6 @@ def frame_features(frame: np.ndarray) -> np.ndarray:
     return np.concatenate([small.ravel(), quartiles]).astype(np.float32)
 
 
-def read_images(
-    paths: Iterable[str], measure: Callable[[np.ndarray], np.ndarray], what: str
-) -> dict[str, np.ndarray]:
-    """``measure`` of each frame or mask (``what``), by path."""
-    read = read_mask if what == 'masks' else read_gray
-    names = sorted(set(paths))
-    found = ordered_map(lambda path: measure(read(path)), names)
-    shown = tqdm(found, total=len(names), desc=what, disable=None)
-    return dict(zip(names, shown, strict=True))
-
-
 def read_samples(root: Path) -> pd.DataFrame:
     """All samples of a simulated campaign with ``split``."""
     root = existing_root(root)
@@ -142,15 +129,20 @@ def forest_score(samples: pd.DataFrame, features: np.ndarray) -> float:
         n_jobs=-1,
     )
     forest.fit(features[~test], classes[~test])
-    said = forest.predict(features[test])
-    return float(balanced_accuracy_score(classes[test], said))
+    pred = forest.predict(features[test])
+    return float(balanced_accuracy_score(classes[test], pred))
+
+
+def having(samples: pd.DataFrame, gases: Sequence[str]) -> np.ndarray:
+    """Which samples have a frame of each of the gases, (samples,) bool."""
+    return np.all([samples[f'{gas}_frame'] != '' for gas in gases], axis=0)
 
 
 def score_columns(samples: pd.DataFrame, features: Features) -> dict[str, float]:
     """:func:`forest_score` from each gas and from both, of samples that have them."""
     scores = {}
     for name, gases in COLUMNS.items():
-        has = np.all([samples[f'{gas}_frame'] != '' for gas in gases], axis=0)
+        has = having(samples, gases)
         chosen = samples[has]
         if chosen.loc[chosen['split'] != 'test', 'class_id'].nunique() < 2:
             scores[name] = float('nan')
@@ -173,51 +165,37 @@ def by_sample(
     return of
 
 
-def image_scores(
-    root: Path,
-    samples: pd.DataFrame,
-    column: str,
-    measure: Callable[[np.ndarray], np.ndarray],
-    what: str,
-) -> dict[str, float]:
-    """:func:`score_columns` from the frames or masks of a campaign."""
-    names = [name for gas in GASES for name in samples[f'{gas}_{column}'] if name]
-    found = read_images([f'{root}/{name}' for name in names], measure, what)
-    values = {str(Path(path).relative_to(root)): row for path, row in found.items()}
+def image_scores(root: Path, samples: pd.DataFrame, column: str) -> dict[str, float]:
+    """:func:`score_columns` from the frames or the masks of a campaign."""
+    read, features = read_gray, frame_features
+    if column == 'mask':
+        read, features = read_mask, mask_features
+    names = sorted(
+        {name for gas in GASES for name in samples[f'{gas}_{column}']} - {''}
+    )
+    rows = ordered_map(lambda name: features(read(root / name)), names)
+    rows = tqdm(rows, total=len(names), desc=f'{root.name} {column}s', disable=None)
+    values = dict(zip(names, rows, strict=True))
     return score_columns(samples, by_sample(samples, column, values))
 
 
-def network_says(model: Any, frames: list[dict[Gas, str]]) -> list[int]:
-    """The health class that a network gives each sample, from its frames' paths."""
-    import torch
-    from mmcv.transforms import Compose
+def predict_health(model: Any, frames: list[dict[Gas, str]]) -> list[int]:
+    """The health class that a network predicts for each sample, from its frames."""
+    from fume_mm.inference.torch_predictor import TorchPredictor
 
-    from fume_mm.datasets.samplers import collate_samples
-    from fume_mm.datasets.transforms import LoadDualGasMasks
-    from fume_mm.registry import TRANSFORMS
-
-    dataset = model.cfg.test_dataloader.dataset
-    steps = [TRANSFORMS.build(step) for step in dataset.pipeline]
-    pipeline = Compose(
-        [step for step in steps if not isinstance(step, LoadDualGasMasks)]
-    )
-    said: list[int] = []
+    predictor, pred = TorchPredictor(model), []
     for start in tqdm(range(0, len(frames), BATCH), desc='network', disable=None):
-        batch = frames[start : start + BATCH]
-        loaded = [
-            pipeline({'frame_paths': paths, 'scale': dataset.get('scale')})
-            for paths in batch
-        ]
-        with torch.no_grad():
-            samples = model.test_step(collate_samples(loaded))
-        said += [int(sample.pred_health) for sample in samples]
-    return said
+        batch = [{'name': '', **paths} for paths in frames[start : start + BATCH]]
+        for result in predictor.predict(batch):
+            assert result.health_scores is not None
+            pred.append(int(result.health_scores.argmax()))
+    return pred
 
 
 def network_scores(
     samples: pd.DataFrame, root: Path, config: str, checkpoint: str
 ) -> dict[str, float]:
-    """What a network says when it is shown one gas of a test sample, or both."""
+    """Of a network that is shown one gas of a test sample, or both."""
     from fume_mm.apis import init_model
 
     model = init_model(config, checkpoint)
@@ -226,17 +204,15 @@ def network_scores(
     tests = samples[samples['split'] == 'test']
     scores = {}
     for name, gases in COLUMNS.items():
-        has = np.all([tests[f'{gas}_frame'] != '' for gas in gases], axis=0)
-        chosen = tests[has]
+        chosen = tests[having(tests, gases)]
         frames = [
             {gas: f'{root}/{row[f"{gas}_frame"]}' for gas in gases}
             for row in chosen.to_dict('records')
         ]
-        said = network_says(model, frames)
-        classes = chosen['class_id'].to_numpy()
-        scores[name] = (
-            float(balanced_accuracy_score(classes, said)) if said else float('nan')
-        )
+        pred = predict_health(model, frames)
+        scores[name] = float('nan')
+        if pred:
+            scores[name] = float(balanced_accuracy_score(chosen['class_id'], pred))
     return scores
 
 
@@ -265,45 +241,33 @@ def main() -> None:
     }
     rows: dict[str, dict[str, float]] = {
         'true release': score_columns(samples, by_sample(samples, 'frame', releases)),
-        'true masks': image_scores(args.root, samples, 'mask', mask_features, 'masks'),
-        'frame thumbnails': image_scores(
-            args.root, samples, 'frame', frame_features, 'frames'
-        ),
+        'true masks': image_scores(args.root, samples, 'mask'),
+        'frame thumbnails': image_scores(args.root, samples, 'frame'),
     }
     if args.model:
         rows['network'] = network_scores(samples, args.root, *args.model)
     if args.control:
         control = read_samples(args.control)
-        rows['gas-free thumbnails'] = image_scores(
-            args.control, control, 'frame', frame_features, 'control'
-        )
+        rows['gas-free thumbnails'] = image_scores(args.control, control, 'frame')
         if args.model:
             rows['gas-free network'] = network_scores(
                 control, args.control, *args.model
             )
     rows['presence only'] = {'both': presence_score(samples)}
     tests = samples[samples['split'] == 'test']
-    counts = {
-        name: int(np.all([tests[f'{gas}_frame'] != '' for gas in gases], axis=0).sum())
-        for name, gases in COLUMNS.items()
-    }
+    counts = {name: int(having(tests, gases).sum()) for name, gases in COLUMNS.items()}
     print(f'{args.root}: balanced accuracy on test vessels (simulated association)')
-    print(f'{"":<20}' + ''.join(f'{name:>8}' for name in COLUMNS))
-    for name, scores in rows.items():
-        cells = [scores.get(column) for column in COLUMNS]
-        print(
-            f'{name:<20}'
-            + ''.join('       -' if cell is None else f'{cell:8.3f}' for cell in cells)
-        )
-    print(f'{"test samples":<20}' + ''.join(f'{counts[name]:8d}' for name in COLUMNS))
+    table = pd.DataFrame.from_dict(rows, orient='index', columns=[*COLUMNS])
+    print(table.to_string(float_format='{:.3f}'.format, na_rep='-'))
+    print('test samples:', ', '.join(f'{name} {n}' for name, n in counts.items()))
     if args.json:
-        content: dict[str, Any] = {
+        content = {
             'simulated': True,
             'root': str(args.root),
             'balanced_accuracy': rows,
             'test_samples': counts,
         }
-        args.json.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+        write_json(args.json, content)
 
 
 if __name__ == '__main__':

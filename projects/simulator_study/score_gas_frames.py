@@ -15,14 +15,16 @@ Example:
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.files import make_folder, write_json
 from fume_mm.io.images import check_same_size, read_gray, read_mask_values
 from fume_mm.structures import GAS, GASES
 
@@ -32,10 +34,7 @@ COLUMNS = ('IoU', 'inverted', 'threshold', 'edge_gray', 'area_%', 'found_%')
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file')
+    parser = make_parser(__doc__, 'config', '--device')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('folders', nargs='+', type=Path, help='folders of frames')
     parser.add_argument(
@@ -44,7 +43,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', type=Path, help='folder for scores.json and a picture per folder'
     )
-    parser.add_argument('--device', default='cpu', help='cpu, cuda, ...')
     return parser.parse_args()
 
 
@@ -60,6 +58,11 @@ def read_folder(folder: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
     for path in paths:
         name = path.stem.removeprefix('frame_')
         mask_path = path.with_name(f'mask_{name}.png')
+        if not mask_path.is_file():
+            raise UserError(
+                f'{path}: has no {mask_path.name} beside it; restore it or remove the '
+                'frame.'
+            )
         frame, mask = read_gray(path), read_mask_values(mask_path)
         check_same_size(mask, mask_path, frame.shape)
         other = set(np.unique(mask).tolist()) - {0, GAS, 255}
@@ -90,25 +93,23 @@ def score_folder(
 
     rows, curves, pictures = {}, [], []
     for name, frame, mask in tqdm(read_folder(folder), desc=folder.name, disable=None):
-        said = []
+        preds = []
         for shown in (frame, 255 - frame):
             sample = inference_model(model, **{gas: shown})
-            said.append(sample.get(gas).pred_sem_seg.data[0].numpy().astype(np.uint8))
+            preds.append(sample.get(gas).pred_sem_seg.data[0].numpy().astype(np.uint8))
         curves.append(threshold_ious(frame, mask))
-        ious = [gas_iou(prediction, mask) for prediction in said]
+        ious = [gas_iou(pred, mask) for pred in preds]
         values = (
             *ious,
             np.nanmax(curves[-1]),
             outline_gray(frame, mask),
             100 * (mask == GAS).mean(),
-            100 * (said[0] == GAS).mean(),
+            100 * (preds[0] == GAS).mean(),
         )
         rows[name] = dict(zip(COLUMNS, map(float, values), strict=True))
         title = f'{name}: {ious[0]:.2f}, inverted {ious[1]:.2f}'
-        pictures.append(picture(frame, [mask, *said], title))
-    means = {
-        key: float(np.nanmean([row[key] for row in rows.values()])) for key in COLUMNS
-    }
+        pictures.append(picture(frame, [mask, *preds], title))
+    means = pd.DataFrame(rows).mean(axis=1).to_dict()
     common = np.nanmax(np.nanmean(np.stack(curves), axis=0))
     scores = {'frames': rows, 'mean': means, 'one_threshold_for_all': float(common)}
     return scores, np.vstack(pictures)
@@ -116,16 +117,13 @@ def score_folder(
 
 def table(name: str, scores: dict[str, Any]) -> str:
     """A folder's scores as text."""
-    width = max(len(key) for key in [name, *scores['frames']])
-    lines = [f'{name:<{width}}  ' + '  '.join(f'{key:>9}' for key in COLUMNS)]
-    for key, row in [*scores['frames'].items(), ('mean', scores['mean'])]:
-        numbers = '  '.join(
-            f'{row[column]:>9.2f}' if '%' in column else f'{row[column]:>9.3f}'
-            for column in COLUMNS
-        )
-        lines.append(f'{key:<{width}}  {numbers}')
-    lines.append(f'one gray level for all: {scores["one_threshold_for_all"]:.3f}')
-    return '\n'.join(lines)
+    rows = {**scores['frames'], 'mean': scores['mean']}
+    text = (
+        pd.DataFrame(rows)
+        .T.rename_axis(columns=name)
+        .to_string(float_format='{:.3f}'.format, na_rep='-')
+    )
+    return f'{text}\none gray level for all: {scores["one_threshold_for_all"]:.3f}'
 
 
 def main() -> None:
@@ -135,8 +133,7 @@ def main() -> None:
         if not folder.is_dir():
             raise UserError(f'{folder} is not a folder; name one with frames.')
     from fume_mm.apis import init_model
-    from fume_mm.io.files import make_folder
-    from fume_mm.io.images import write_png
+    from fume_mm.drawing import write_png
 
     model = init_model(args.config, args.checkpoint, args.device)
     if model.decode_head is None:
@@ -149,10 +146,9 @@ def main() -> None:
         content[folder.name] = scores
         print(table(folder.name, scores))
         if args.out:
-            write_png(make_folder(args.out) / f'{folder.name}.png', drawn)
+            write_png(args.out / f'{folder.name}.png', drawn)
     if args.out:
-        text = json.dumps(content, indent=2) + '\n'
-        (args.out / 'scores.json').write_text(text, encoding='utf-8')
+        write_json(make_folder(args.out) / 'scores.json', content)
         print(f'written: {args.out}')
 
 

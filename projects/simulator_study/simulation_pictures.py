@@ -45,7 +45,7 @@ def tile(frame: Rendered, caption: str) -> np.ndarray:
 def column_picture(frame: Rendered) -> np.ndarray:
     """Column density in false colours, RGB."""
     scaled = np.sqrt(frame.column / max(float(frame.column.max()), 1e-6))
-    colours = cv2.applyColorMap(np.uint8(255 * scaled), cv2.COLORMAP_VIRIDIS)
+    colours = cv2.applyColorMap((255 * scaled).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
     return cv2.cvtColor(colours, cv2.COLOR_BGR2RGB)
 
 

@@ -11,18 +11,20 @@ Example:
 
 import argparse
 import dataclasses
-import json
+import itertools
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 from threshold import threshold_ious
 from tqdm import tqdm
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.files import write_json
 from fume_mm.simulation import PRESETS, Rendered, plan_vessels, render_vessel
 from fume_mm.structures import GAS, GASES, TUBE
 
@@ -104,13 +106,10 @@ UNITS = {
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, '--json')
     parser.add_argument('--preset', default='benchmark', choices=PRESETS)
     parser.add_argument('--frames', type=int, default=600, help='frames to measure')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--json', type=Path, help='where to write the result')
     return parser.parse_args()
 
 
@@ -245,14 +244,15 @@ def simulated(preset: str, *, frames: int, seed: int) -> Iterator[Rendered]:
     parameters = dataclasses.replace(PRESETS[preset], size=(640, 480), copies=1)
     if parameters.counts is not None:
         parameters = dataclasses.replace(parameters, counts=None, vessels=frames)
-    made = 0
-    for vessel in plan_vessels(parameters, seed=seed):
-        one = dataclasses.replace(vessel, copies=[dict.fromkeys(GASES, 1)])
-        for frame in render_vessel(parameters, one, seed=seed):
-            if made == frames:
-                return
-            made += 1
-            yield frame
+    rendered = (
+        render_vessel(
+            parameters,
+            dataclasses.replace(vessel, copies=[dict.fromkeys(GASES, 1)]),
+            seed=seed,
+        )
+        for vessel in plan_vessels(parameters, seed=seed)
+    )
+    return itertools.islice(itertools.chain.from_iterable(rendered), frames)
 
 
 def summary(values: np.ndarray, limits: tuple[float, float]) -> dict[str, Any]:
@@ -273,6 +273,21 @@ def summary(values: np.ndarray, limits: tuple[float, float]) -> dict[str, Any]:
     }
 
 
+def printed(name: str, entry: dict[str, Any]) -> dict[str, str]:
+    """A row of the table."""
+    if not entry['n']:
+        return {'': name, 'unit': UNITS[name]}
+    low, high = entry['published']
+    return {
+        '': name,
+        **{key: f'{entry[key]:.4g}' for key in ('p5', 'median', 'p95')},
+        'published': f'{low:g} to {high:g}',
+        'within': f'{entry["share_within"]:.0%}',
+        'brackets': 'yes' if entry['brackets'] else 'outside',
+        'unit': UNITS[name],
+    }
+
+
 def main() -> None:
     """Measure, print, write."""
     args = parse_args()
@@ -284,26 +299,19 @@ def main() -> None:
         kind = kind_of(frame)
         if kind and (frame.mask == GAS).any():
             found[kind].append(measure(frame.image, frame.mask))
-    result: dict[str, Any] = {}
+    result: dict[str, dict[str, Any]] = {}
     print(f'preset {args.preset}, simulated, beside published frames of real cameras')
     for kind, rows in found.items():
+        result[kind] = {
+            name: summary(np.array([row[name] for row in rows] or [math.nan]), limits)
+            for name, limits in PUBLISHED[kind].items()
+        }
         print(f'\n{kind} ({len(rows)} simulated frames with gas)')
-        print(f'{"":<15}{"p5":>8}{"median":>8}{"p95":>8}{"published":>15}{"within":>8}')
-        result[kind] = {}
-        for name, limits in PUBLISHED[kind].items():
-            values = np.array([row[name] for row in rows] or [math.nan])
-            entry = result[kind][name] = summary(values, limits)
-            if not entry['n']:
-                print(f'{name:<15}{"-":>8}')
-                continue
-            numbers = ''.join(f'{entry[key]:>8.4g}' for key in ('p5', 'median', 'p95'))
-            published = f'{limits[0]:g} to {limits[1]:g}'
-            within = f'{entry["share_within"]:.0%}'
-            mark = '' if entry['brackets'] else '  outside'
-            print(f'{name:<15}{numbers}{published:>15}{within:>8}{mark}  {UNITS[name]}')
+        table = [printed(name, entry) for name, entry in result[kind].items()]
+        print(pd.DataFrame(table).to_string(index=False, na_rep='-'))
     if args.json:
         content = {'preset': args.preset, 'seed': args.seed, 'kinds': result}
-        args.json.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+        write_json(args.json, content)
 
 
 if __name__ == '__main__':

@@ -38,20 +38,20 @@ def threshold_ious(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.stack(ious)
 
 
-def gas_iou(prediction: np.ndarray, mask: np.ndarray) -> float:
+def gas_iou(pred: np.ndarray, mask: np.ndarray) -> float:
     """IoU of the gas alone, whatever else a mask calls its pixels.
 
     Args:
-        prediction: (H, W) class ids.
+        pred: (H, W) class ids.
         mask: (H, W) class ids; pixels of 255 do not count.
 
     Returns:
         0 to 1; NaN where neither has gas.
     """
     counted = mask != IGNORE
-    truth, said = (mask == GAS) & counted, (prediction == GAS) & counted
-    union = int((truth | said).sum())
-    return int((truth & said).sum()) / union if union else float('nan')
+    target, found = (mask == GAS) & counted, (pred == GAS) & counted
+    union = int((target | found).sum())
+    return int((target & found).sum()) / union if union else float('nan')
 
 
 def outline_gray(frame: np.ndarray, mask: np.ndarray) -> float:

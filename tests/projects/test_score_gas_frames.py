@@ -84,6 +84,6 @@ def test_what_is_missing_is_named(score: Tool, tmp_path: Path) -> None:
     (folder / 'mask_b.png').unlink()
     status, _, errors = score(checkpoint, folder)
     assert status == 2
-    assert 'mask_b.png: there is no such mask' in errors
+    assert 'frame_b.png: has no mask_b.png' in errors
     cv2.imwrite(str(folder / 'mask_b.png'), np.full((96, 128), 7, np.uint8))
     assert 'mask_b.png: has the values [7]; 0 is no gas' in score(checkpoint, folder)[2]

@@ -117,7 +117,7 @@ def test_mask_features_follow_the_size_and_not_the_place() -> None:
     assert not features(np.zeros((120, 160), np.uint8)).any()
 
 
-def test_a_network_says_the_same_in_batches_and_one_by_one(tmp_path: Path) -> None:
+def test_a_network_predicts_the_same_in_batches_and_one_by_one(tmp_path: Path) -> None:
     from fume_mm.apis import inference_model
     from fume_mm.engine.config import load_config
     from fume_mm.registry import MODELS, register_all_modules
@@ -134,11 +134,11 @@ def test_a_network_says_the_same_in_batches_and_one_by_one(tmp_path: Path) -> No
         for path in frames[-1].values():
             noise = rng.integers(0, 40 + 10 * number, (60, 80))
             assert cv2.imwrite(path, noise.astype(np.uint8))
-    said = runpy.run_path(str(INFORMATION))['network_says'](model, frames)
-    assert said == [
+    pred = runpy.run_path(str(INFORMATION))['predict_health'](model, frames)
+    assert pred == [
         int(inference_model(model, **paths).pred_health) for paths in frames
     ]
-    assert len(set(said)) > 1
+    assert len(set(pred)) > 1
 
 
 def test_information_of_a_campaign_and_its_control(
