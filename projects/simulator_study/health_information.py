@@ -167,9 +167,9 @@ def by_sample(
 
 def image_scores(root: Path, samples: pd.DataFrame, column: str) -> dict[str, float]:
     """:func:`score_columns` from the frames or the masks of a campaign."""
-    read, features = read_gray, frame_features
-    if column == 'mask':
-        read, features = read_mask, mask_features
+    is_mask = column == 'mask'
+    read: Callable = read_mask if is_mask else read_gray
+    features: Callable = mask_features if is_mask else frame_features
     names = sorted(
         {name for gas in GASES for name in samples[f'{gas}_{column}']} - {''}
     )
