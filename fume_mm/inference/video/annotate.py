@@ -7,7 +7,6 @@ Matplotlib and is left out, which is said, where there is none.
 """
 
 import csv
-import json
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,15 +19,15 @@ import numpy as np
 
 from fume_mm.drawing.side_by_side import SideBySide
 from fume_mm.errors import UserError
-from fume_mm.io.files import disk_errors, make_folder
+from fume_mm.io.files import disk_errors, make_folder, write_json
 from fume_mm.io.progress import progress_bar, remark
 from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
 from ..predictor import Predictor
 from .cameras import LivePairs, Source, open_pairs
-from .clips import ClipPairs, Instant
-from .tally import Tally, Timeline, values_of
+from .clips import Instant, Pairs
+from .tally import Tally, values_of
 
 #: What is tried, in this order: OpenCV is built with different codecs.
 CODECS = (('mp4v', '.mp4'), ('avc1', '.mp4'), ('MJPG', '.avi'))
@@ -39,6 +38,7 @@ TABLE, VERDICT, TIMELINE, ANNOTATED = (
     'annotated',
 )
 _PENDING = 4
+_LATENCIES = 1000  # the last so many count
 
 
 def run_video(
@@ -95,7 +95,7 @@ def run_video(
 
 def annotate(
     predictor: Predictor,
-    pairs: ClipPairs | LivePairs,
+    pairs: Pairs,
     *,
     out_dir: str | Path,
     about: dict[str, Any] | None = None,
@@ -134,53 +134,45 @@ def annotate(
 
 
 class _Run:
-    """What is open while a clip is annotated.
-
-    Args:
-        predictor: The model.
-        pairs: Where instants come from.
-        out_dir: An existing folder.
-        about: Put into the verdict.
-        pbar: Whether to show progress and remarks.
-    """
+    """What is open while a clip is annotated; see :func:`annotate`."""
 
     def __init__(
         self,
         predictor: Predictor,
-        pairs: ClipPairs | LivePairs,
+        pairs: Pairs,
         out_dir: Path,
         about: dict[str, Any],
         pbar: bool,
     ) -> None:
         self.predictor, self.pairs, self.out_dir = predictor, pairs, out_dir
         self.about, self.pbar = about, pbar
-        training_data = getattr(predictor, 'training_data', None)
-        self.note = f'training data: {training_data}' if training_data else None
-        self.usable = getattr(predictor, 'gases', GASES)
+        self.training_data = getattr(predictor, 'training_data', None)
+        note = self.training_data
+        self.note = f'training data: {note}' if note else None
         self.drawing = SideBySide(pairs.sizes, note=self.note)
+        self.tally = Tally(1 / pairs.rate)
         self.remarks: list[str] = []
         self.seconds = dict.fromkeys(('decode', 'infer', 'draw', 'encode'), 0.0)
-        self.latencies: list[float] = []
-        self.timeline = Timeline(1 / pairs.rate)
-        self.tally = Tally()
-        self._said: set[str] = set()
+        self.latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._ended: set[str] = set()
         self._slots = 0
         self._picture: np.ndarray | None = None
         self._last: tuple[Any, DualGasResult | None] = (None, None)
-        self.bar = progress_bar(total=pairs.count, unit='frame', show=pbar)
         self.video, self.video_path = self._open_video()
+        self.bar = progress_bar(total=pairs.count, unit='frame', show=pbar)
         self._file = (out_dir / TABLE).open('w', newline='', encoding='utf-8')
-        empty = DualGasResult('', {}).row()
-        del empty['name']
-        numbers = [f'{gas}_frame' for gas in GASES]
-        self.table = csv.DictWriter(self._file, ['time_s', *numbers, *empty])
+        columns = ['time_s', *(f'{gas}_frame' for gas in GASES)]
+        columns += [name for name in DualGasResult('', {}).row() if name != 'name']
+        self.table = csv.DictWriter(self._file, columns, extrasaction='ignore')
         self.table.writeheader()
+        self.start = time.perf_counter()
 
     def _open_video(self) -> tuple[Any, Path]:
-        inputs = {Path(str(x['source'])) for x in self.pairs.describe().values()}
+        sources = [x['source'] for x in self.pairs.describe().values()]
+        inputs = {Path(source).resolve() for source in sources}
         for codec, suffix in CODECS:
             path = self.out_dir / f'{ANNOTATED}{suffix}'
-            if path.resolve() in {x.resolve() for x in inputs}:
+            if path.resolve() in inputs:
                 raise UserError(
                     f'{path}: is one of the videos, and the annotated one would '
                     'replace it; choose another output folder.'
@@ -200,7 +192,7 @@ class _Run:
             'install opencv-python from PyPI.'
         )
 
-    def say(self, text: str) -> None:
+    def remark(self, text: str) -> None:
         """A remark, for the user at once and for the verdict."""
         self.remarks.append(text)
         if self.pbar:
@@ -208,7 +200,6 @@ class _Run:
 
     def go(self) -> None:
         """All instants: decode, infer, hand on to the thread that draws and encodes."""
-        self.start = time.perf_counter()
         depth = 1 if self.pairs.live else _PENDING
         pending: deque[Future[None]] = deque()
         with ThreadPoolExecutor(1) as pool:
@@ -227,62 +218,57 @@ class _Run:
         self._note_ends()
 
     def _note_ends(self) -> None:
-        running = [gas for gas in self.pairs.sizes if gas not in self.pairs.ended]
-        for gas, end in self.pairs.ended.items():
-            if gas not in self._said and running:
-                self.say(
+        goes_on = len(self.pairs.ended) < len(self.pairs.sizes)
+        for gas in self.pairs.ended.keys() - self._ended:
+            self._ended.add(gas)
+            if goes_on:
+                end = self.pairs.ended[gas]
+                self.remark(
                     f'{GAS_LABELS[gas]} ends at {end:.2f} s; from then on it is absent.'
                 )
-            self._said.add(gas)
 
     def _predict(self, instant: Instant) -> DualGasResult | None:
         """None for an instant without a gas that the model looks at."""
-        if not any(gas in instant.shots for gas in self.usable):
+        usable = getattr(self.predictor, 'gases', GASES)
+        if not any(gas in instant.shots for gas in usable):
             return None
         key = {gas: shot.index for gas, shot in instant.shots.items()}
-        if self._last[0] == key:  # a rate above the clips' own shows frames again
-            return self._last[1]
-        begin = time.perf_counter()
-        sample: dict[str, Any] = {'name': f'{instant.time:.3f} s'}
-        sample.update({gas: shot.frame for gas, shot in instant.shots.items()})
-        (result,) = self.predictor.predict([sample])
-        self.seconds['infer'] += time.perf_counter() - begin
-        self._last = key, result
-        return result
+        if self._last[0] != key:  # a rate above the clips' own shows frames again
+            begin = time.perf_counter()
+            frames: dict[str, Any] = {g: x.frame for g, x in instant.shots.items()}
+            sample = {'name': f'{instant.time:.3f} s', **frames}
+            self._last = key, self.predictor.predict([sample])[0]
+            self.seconds['infer'] += time.perf_counter() - begin
+        return self._last[1]
 
     def _put(self, instant: Instant, result: DualGasResult | None) -> None:
         """Draw, encode, and note an instant."""
         begin = time.perf_counter()
-        frames = {gas: shot.frame for gas, shot in instant.shots.items()}
-        row: dict[str, Any] = {'time_s': f'{instant.time:.4f}'}
-        row |= {f'{gas}_frame': shot.index for gas, shot in instant.shots.items()}
-        values: dict[str, float] = {}
-        if result is not None:
-            row |= result.row()
-            del row['name']
-            values = values_of(result)
+        result = result or DualGasResult('', {})
         minutes, hundredths = divmod(round(100 * instant.time), 6000)
         picture = self.drawing.draw(
-            frames,
-            {} if result is None else result.masks,
-            None if result is None else result.health_scores,
+            {gas: shot.frame for gas, shot in instant.shots.items()},
+            result.masks,
+            result.health_scores,
             title=f'{minutes:02d}:{hundredths / 100:05.2f}',
-            areas=None if result is None else result.areas(),
+            areas=result.areas(),
         )
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         drawn = time.perf_counter()
         self._encode(picture, instant.time)
+        row = {f'{gas}_frame': shot.index for gas, shot in instant.shots.items()}
         with disk_errors(self.out_dir):
-            self.table.writerow(row)
+            self.table.writerow(
+                {'time_s': f'{instant.time:.4f}', **row, **result.row()}
+            )
             self._file.flush()
-        self.timeline.add(instant.time, values)
-        self.tally.add(values)
+        self.tally.add(instant.time, values_of(result))
         self.seconds['draw'] += drawn - begin
         self.seconds['encode'] += time.perf_counter() - drawn
         if isinstance(self.pairs, LivePairs):
             now = time.monotonic() - self.pairs.zero
             oldest = min(shot.time for shot in instant.shots.values())
-            self.latencies = [*self.latencies[-999:], now - oldest]
+            self.latencies.append(now - oldest)
 
     def _encode(self, picture: np.ndarray, time_: float) -> None:
         """Put a picture at its time: a live one stays until the next one comes."""
@@ -297,7 +283,7 @@ class _Run:
 
     def close(self) -> None:
         """Close the files: they are complete."""
-        self.elapsed = time.perf_counter() - getattr(self, 'start', time.perf_counter())
+        self.elapsed = time.perf_counter() - self.start
         self.seconds['decode'] = self.pairs.decode_seconds
         self.bar.close()
         self.video.release()
@@ -310,11 +296,11 @@ class _Run:
         if self._draw_timeline(verdict):
             files['timeline'] = f'{TIMELINE}.png'
         gases = self.pairs.describe()
-        for gas, told in gases.items():
-            told['mean_share'] = self.tally.mean_areas(gas)
+        for gas, source in gases.items():
+            source['mean_share'] = self.tally.mean_areas(gas)
         content = {
             **self.about,
-            'training_data': getattr(self.predictor, 'training_data', None),
+            'training_data': self.training_data,
             'verdict': verdict,
             'instants': self.tally.instants,
             'instants_per_second': self.pairs.rate,
@@ -334,21 +320,20 @@ class _Run:
                 'largest': max(self.latencies),
                 'of_last': len(self.latencies),
             }
-        text = json.dumps(content, indent=2) + '\n'
         with disk_errors(self.out_dir):
-            (self.out_dir / VERDICT).write_text(text, encoding='utf-8')
+            write_json(self.out_dir / VERDICT, content)
         return content
 
     def _draw_timeline(self, verdict: dict[str, Any] | None) -> bool:
         try:
             from fume_mm.drawing.timeline import draw_timeline, write_timeline
         except ModuleNotFoundError:
-            self.say(
+            self.remark(
                 'no figure of the timeline, for Matplotlib is not installed; its '
                 f'numbers are in {TABLE}.'
             )
             return False
-        times, series = self.timeline.series()
+        times, series = self.tally.series()
         if not len(times):
             return False
         title = 'Timeline'

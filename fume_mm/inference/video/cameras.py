@@ -16,9 +16,10 @@ from typing import Any
 import cv2
 
 from fume_mm.errors import UserError
+from fume_mm.io.images import read_gray
 from fume_mm.structures import GAS_LABELS
 
-from .clips import FASTEST, ClipPairs, Instant, Shot, to_gray
+from .clips import FASTEST, ClipPairs, Instant, Pairs, Shot
 
 Source = int | str | Path
 #: Of a live recording where the camera does not tell its rate.
@@ -59,13 +60,15 @@ class LiveStream:
         self.source = str(source)
         self._capture = _opened_live(source) if capture is None else capture
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        told = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = float(told) if 1 <= told <= 120 else LIVE_RATE
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate = float(rate) if 1 <= rate <= 120 else LIVE_RATE
         self._arrived = arrived
         self.newest: Shot | None = None
         self.last_time = time.monotonic()
         self.frames = self.taken = 0
+        #: Spent making gray frames; decoding itself waits for the camera.
         self.seconds = 0.0
+        self.problem: str | None = None
         self.stopped: str | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._keep_reading, daemon=True)
@@ -79,7 +82,7 @@ class LiveStream:
                 begin = time.perf_counter()
                 if not good or pixels is None:
                     break
-                frame = to_gray(pixels, self.source)
+                frame = read_gray(pixels, what=self.source)
             except (cv2.error, UserError) as error:
                 reason = str(error)
                 break
@@ -93,13 +96,22 @@ class LiveStream:
             self.stopped = reason
             self._arrived.notify_all()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the newest frame."""
+        assert self.newest is not None
+        return self.newest.frame.shape[1], self.newest.frame.shape[0]
+
+    def describe(self) -> dict[str, Any]:
+        """What only a live source has."""
+        return {'frames_dropped': self.frames - self.taken}
+
     def close(self) -> None:
         """Stop reading."""
         self._closing = True
         self._thread.join(timeout=2.0)
-        if (
-            not self._thread.is_alive()
-        ):  # else it hangs in a read, which must not lose it
+        # else it hangs in a read, which must not lose the capture
+        if not self._thread.is_alive():
             self._capture.release()
 
 
@@ -114,7 +126,7 @@ def _opened_live(source: Source) -> Any:
     return capture
 
 
-class LivePairs:
+class LivePairs(Pairs):
     """Instants of cameras and streams: whenever there is a new frame and time for it.
 
     Args:
@@ -129,7 +141,6 @@ class LivePairs:
     """
 
     live = True
-    count = None
 
     def __init__(
         self,
@@ -140,12 +151,10 @@ class LivePairs:
         rate: float | None = None,
         open_stream: Callable[[Source, threading.Condition], LiveStream] = LiveStream,
     ) -> None:
+        super().__init__()
         self.max_latency = max_latency
         self.duration = duration
-        self.ended: dict[str, float] = {}
-        self._failed: list[str] = []
         self._arrived = threading.Condition()
-        self.streams: dict[str, LiveStream] = {}
         try:
             for gas, source in sources.items():
                 self.streams[gas] = open_stream(source, self._arrived)
@@ -169,15 +178,6 @@ class LivePairs:
                     'camera or the address.'
                 )
 
-    @property
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """(width, height) by gas, of the newest frame."""
-        return {
-            gas: (x.newest.frame.shape[1], x.newest.frame.shape[0])
-            for gas, x in self.streams.items()
-            if x.newest is not None
-        }
-
     def __iter__(self) -> Iterator[Instant]:
         self.zero = time.monotonic()
         seen = dict.fromkeys(self.streams, -1)
@@ -189,14 +189,11 @@ class LivePairs:
                 shots = {}
                 for gas, stream in self.streams.items():
                     shot = stream.newest
-                    if shot is None or now - shot.time > self.max_latency:
-                        fresh = False
-                    else:
-                        shots[gas] = shot
-                        fresh = shot.index > seen[gas]
-                    if not fresh:
+                    recent = shot is not None and now - shot.time <= self.max_latency
+                    if not recent or shot.index <= seen[gas]:
                         self._note_end(gas, now)
-                shots = {gas: shots[gas] for gas in shots if gas not in self.ended}
+                    if recent and gas not in self.ended:
+                        shots[gas] = shot
                 new = [gas for gas in shots if shots[gas].index > seen[gas]]
                 if not new:
                     if len(self.ended) == len(self.streams):
@@ -218,33 +215,7 @@ class LivePairs:
         if gas not in self.ended and (stream.stopped or silent):
             self.ended[gas] = stream.last_time - self.zero
             reason = stream.stopped or f'nothing came for {STALL:g} s'
-            self._failed.append(f'{stream.source}: stopped ({reason})')
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """What is to be said of each gas's stream."""
-        return {
-            gas: {
-                'source': stream.source,
-                'frames_read': stream.frames,
-                'frames_dropped': stream.frames - stream.taken,
-                'ends_at': self.ended.get(gas),
-            }
-            for gas, stream in self.streams.items()
-        }
-
-    @property
-    def decode_seconds(self) -> float:
-        """Spent making gray frames; decoding itself waits for the camera."""
-        return sum(stream.seconds for stream in self.streams.values())
-
-    def problems(self) -> list[str]:
-        """Which streams stopped."""
-        return self._failed
-
-    def close(self) -> None:
-        """Close the streams."""
-        for stream in self.streams.values():
-            stream.close()
+            stream.problem = f'{stream.source}: stopped ({reason})'
 
 
 def open_pairs(
@@ -254,7 +225,7 @@ def open_pairs(
     rate: float | None = None,
     max_latency: float | None = None,
     duration: float | None = None,
-) -> ClipPairs | LivePairs:
+) -> Pairs:
     """The instants of what was given: files, or cameras and streams.
 
     Raises:
@@ -265,16 +236,15 @@ def open_pairs(
         raise UserError('no video was given; give a CO2 video, a CH4 video or both.')
     if rate is not None and not 0 < rate <= FASTEST:
         raise UserError(f'fps is {rate:g}; choose more than 0, at most {FASTEST:g}.')
-    for name, value in (('max_latency', max_latency), ('duration', duration)):
-        if value is not None and not value > 0:
-            raise UserError(f'{name} is {value:g}; choose more than 0 seconds.')
     if not math.isfinite(offset):
         raise UserError(f'offset is {offset}; give seconds.')
     live = {gas for gas, source in sources.items() if is_live(source)}
+    for name, value in (('max_latency', max_latency), ('duration', duration)):
+        if value is not None and not value > 0:
+            raise UserError(f'{name} is {value:g}; choose more than 0 seconds.')
+        if value is not None and not live:
+            raise UserError(f'{name} is for cameras and streams; leave it out.')
     if not live:
-        for name, value in (('max_latency', max_latency), ('duration', duration)):
-            if value is not None:
-                raise UserError(f'{name} is for cameras and streams; leave it out.')
         paths = {gas: Path(str(source)) for gas, source in sources.items()}
         return ClipPairs(paths, offset=offset, rate=rate)
     if len(live) < len(sources):

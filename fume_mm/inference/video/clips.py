@@ -1,4 +1,4 @@
-"""Two video files on one clock; :mod:`.streams` is the same for cameras.
+"""Two video files on one clock; :mod:`.cameras` is the same for cameras.
 
 Each output instant takes of each gas the latest frame that is not later than it;
 nothing is interpolated. Before a gas's first frame, and once its last frame has had its
@@ -25,7 +25,7 @@ import numpy as np
 from fume_mm.errors import UserError
 from fume_mm.io.images import read_gray
 
-# What is wrong with a video is said by this module; FFmpeg's own remarks beside it
+# This module's errors say what is wrong with a video; FFmpeg's own remarks beside them
 # would bury the message.
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
 os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')
@@ -59,6 +59,63 @@ class Instant:
     shots: dict[str, Shot]
 
 
+class Pairs:
+    """Instants of one or two sources, in order.
+
+    A source has ``source`` (its name), ``rate``, ``size`` (width, height), ``frames``
+    read so far, ``seconds`` spent on them, ``problem``, ``describe()`` and ``close()``.
+
+    Attributes:
+        streams: The sources by gas.
+        rate: Instants per second.
+        count: How many instants to expect; None if that is not known.
+        ended: By gas, seconds at which its source ended.
+    """
+
+    live: bool
+    rate: float
+    count: int | None = None
+
+    def __init__(self) -> None:
+        self.streams: dict[str, Any] = {}
+        self.ended: dict[str, float] = {}
+
+    def __iter__(self) -> Iterator[Instant]:
+        raise NotImplementedError
+
+    @property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """(width, height) by gas."""
+        return {gas: stream.size for gas, stream in self.streams.items()}
+
+    @property
+    def decode_seconds(self) -> float:
+        """Spent decoding, in threads of their own."""
+        return sum(stream.seconds for stream in self.streams.values())
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Each gas's source, for the verdict."""
+        return {
+            gas: {
+                'source': stream.source,
+                'frames_read': stream.frames,
+                'ends_at': self.ended.get(gas),
+                **stream.describe(),
+            }
+            for gas, stream in self.streams.items()
+        }
+
+    def problems(self) -> list[str]:
+        """What went wrong with the sources, in the order in which they ended."""
+        streams = [self.streams[gas] for gas in {**self.ended, **self.streams}]
+        return [stream.problem for stream in streams if stream.problem]
+
+    def close(self) -> None:
+        """Close the sources."""
+        for stream in self.streams.values():
+            stream.close()
+
+
 class Clip:
     """A video file, decoded by a thread of its own, a few frames ahead.
 
@@ -77,17 +134,17 @@ class Clip:
         self.source = str(path)
         self.start = start
         self.frames = 0
-        self.seconds = 0.0  # spent decoding
+        self.seconds = 0.0
         self.problem: str | None = None
         self._capture = _opened_file(Path(path))
-        told = self._capture.get(cv2.CAP_PROP_FPS)
-        known = 0 < told <= FASTEST  # also refuses NaN
+        given = self._capture.get(cv2.CAP_PROP_FPS)
+        known = 0 < given <= FASTEST  # also refuses NaN
         if not known and rate is None:
             raise UserError(
                 f'{path}: does not tell its frame rate; give one (--fps), or convert '
                 'the file.'
             )
-        self.rate = float(told if known else rate)  # type: ignore[arg-type]
+        self.rate = float(given if known else rate)  # type: ignore[arg-type]
         self._zero: float | None = None
         self._time = -math.inf
         self._pool = ThreadPoolExecutor(1)
@@ -111,35 +168,39 @@ class Clip:
         if not self._ahead:
             return None
         shot = self._ahead.popleft().result()
-        if shot is None:
-            self._ahead.clear()
-            missing = 0 if self.count is None else self.count - self.frames
-            # some containers only estimate the number
-            if missing > max(2, 0.02 * self.frames):
-                self.problem = (
-                    f'{self.source}: broke off after {self.frames} of {self.count} '
-                    'frames; copy or record it again'
-                )
-        else:
+        if shot is not None:
             self._ahead.append(self._pool.submit(self._read))
-        return shot
+            return shot
+        self._ahead.clear()
+        missing = 0 if self.count is None else self.count - self.frames
+        # some containers only estimate the number
+        if missing > max(2, 0.02 * self.frames):
+            self.problem = (
+                f'{self.source}: broke off after {self.frames} of {self.count} '
+                'frames; copy or record it again'
+            )
+        return None
 
     def _read(self) -> Shot | None:
         begin = time.perf_counter()
         good, pixels = self._capture.read()
         if not good or pixels is None:
             return None
-        told = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        self._zero = told if self._zero is None else self._zero
-        when = self.start + told - self._zero
+        given = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        self._zero = given if self._zero is None else self._zero
+        when = self.start + given - self._zero
         if not math.isfinite(when) or when <= self._time:
             when = self._time + 1 / self.rate if self.frames else self.start
         self._time = when
-        name = f'{self.source}, frame {self.frames}'
-        shot = Shot(self.frames, when, to_gray(pixels, name))
+        frame = read_gray(pixels, what=f'{self.source}, frame {self.frames}')
+        shot = Shot(self.frames, when, frame)
         self.frames += 1
         self.seconds += time.perf_counter() - begin
         return shot
+
+    def describe(self) -> dict[str, Any]:
+        """What only a file has."""
+        return {'frame_rate': self.rate, 'starts_at': self.start}
 
     def close(self) -> None:
         """Stop decoding."""
@@ -161,14 +222,7 @@ def _opened_file(path: Path) -> Any:
     return capture
 
 
-def to_gray(pixels: np.ndarray, name: str) -> np.ndarray:
-    """Gray levels (H, W) uint8 of a frame as OpenCV decodes videos, (H, W, 3)."""
-    if pixels.ndim == 3 and pixels.dtype == np.uint8 and min(pixels.shape[:2]) >= 16:
-        return cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    return read_gray(pixels, what=name)
-
-
-class ClipPairs:
+class ClipPairs(Pairs):
     """Instants of one or two video files, in order, at an even rate.
 
     Args:
@@ -187,39 +241,29 @@ class ClipPairs:
         offset: float = 0.0,
         rate: float | None = None,
     ) -> None:
+        super().__init__()
         starts = {'co2': max(0.0, -offset), 'ch4': max(0.0, offset)}
-        if len(paths) == 1:
-            starts = dict.fromkeys(paths, 0.0)
-        self.clips: dict[str, Clip] = {}
         try:
             for gas, path in paths.items():
-                self.clips[gas] = Clip(path, start=starts[gas], rate=rate)
+                start = starts[gas] if len(paths) > 1 else 0.0
+                self.streams[gas] = Clip(path, start=start, rate=rate)
         except UserError:
             self.close()
             raise
-        self.rate = rate or max(clip.rate for clip in self.clips.values())
-        self.ended: dict[str, float] = {}
-        #: Instants to expect; None if a file does not tell its length.
-        self.count: int | None = None
-        if all(clip.count for clip in self.clips.values()):
-            self.count = max(
-                math.ceil((clip.start + (clip.count or 0) / clip.rate) * self.rate)
-                for clip in self.clips.values()
-            )
-
-    @property
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """(width, height) by gas."""
-        return {gas: clip.size for gas, clip in self.clips.items()}
+        clips = self.streams.values()
+        self.rate = rate or max(clip.rate for clip in clips)
+        if all(clip.count for clip in clips):
+            ends = [clip.start + clip.count / clip.rate for clip in clips]
+            self.count = math.ceil(max(ends) * self.rate)
 
     def __iter__(self) -> Iterator[Instant]:
         current: dict[str, Shot] = {}
-        coming = {gas: clip.next() for gas, clip in self.clips.items()}
+        coming = {gas: clip.next() for gas, clip in self.streams.items()}
         number = 0
         while True:
             now = number / self.rate
             number += 1
-            for gas, clip in self.clips.items():
+            for gas, clip in self.streams.items():
                 shot = coming[gas]
                 while shot is not None and shot.time <= now + TOLERANCE:
                     current[gas] = shot
@@ -230,33 +274,6 @@ class ClipPairs:
                     if now > end - TOLERANCE:
                         del current[gas]
                         self.ended[gas] = end
-            if len(self.ended) == len(self.clips):
+            if len(self.ended) == len(self.streams):
                 return
             yield Instant(now, dict(current))
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """What is to be said of each gas's file."""
-        return {
-            gas: {
-                'source': clip.source,
-                'frame_rate': clip.rate,
-                'frames_read': clip.frames,
-                'starts_at': clip.start,
-                'ends_at': self.ended.get(gas),
-            }
-            for gas, clip in self.clips.items()
-        }
-
-    @property
-    def decode_seconds(self) -> float:
-        """Spent decoding, in threads of their own."""
-        return sum(clip.seconds for clip in self.clips.values())
-
-    def problems(self) -> list[str]:
-        """What went wrong with the files."""
-        return [clip.problem for clip in self.clips.values() if clip.problem]
-
-    def close(self) -> None:
-        """Close the files."""
-        for clip in self.clips.values():
-            clip.close()

@@ -7,7 +7,7 @@ import numpy as np
 from fume_mm.structures import GASES, HEALTH_CLASSES, SEG_CLASSES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
-#: What a timeline holds: areas as shares of the frame, class probabilities.
+#: What is kept of an instant: areas as shares of the frame, class probabilities.
 AREAS = tuple(f'{gas}_{kind}' for gas in GASES for kind in SEG_CLASSES[1:])
 SCORES = tuple(f'p_{name.lower()}' for name in HEALTH_CLASSES)
 COLUMNS = AREAS + SCORES
@@ -21,18 +21,17 @@ HOW = (
 
 def values_of(result: DualGasResult) -> dict[str, float]:
     """The columns of :data:`COLUMNS` that a result has."""
-    values = {}
-    for gas, areas in result.areas().items():
-        size = result.masks[gas].size
-        for kind in SEG_CLASSES[1:]:
-            values[f'{gas}_{kind}'] = areas[kind] / size
-    if result.health_scores is not None:
-        values.update(zip(SCORES, result.health_scores.tolist(), strict=True))
-    return values
+    values = {
+        f'{gas}_{kind}': shares[kind]
+        for gas, shares in result.shares().items()
+        for kind in SEG_CLASSES[1:]
+    }
+    scores = result.health_by_class().values()
+    return values | dict(zip(SCORES, scores, strict=False))
 
 
-class Timeline:
-    """Means over equal stretches of time, a bounded number of them.
+class Tally:
+    """Means over equal stretches of time, a bounded number of them, and over all.
 
     When the clip outgrows them, neighbours are joined and the stretches double.
 
@@ -43,27 +42,30 @@ class Timeline:
 
     def __init__(self, step: float, *, capacity: int = 2048) -> None:
         self.step = step
+        self.instants = 0
         self._sums = np.zeros((capacity, len(COLUMNS)))
         self._counts = np.zeros((capacity, len(COLUMNS)), np.int64)
         self._used = 0
+        self._votes = np.zeros(len(HEALTH_CLASSES), np.int64)
 
     def add(self, time: float, values: Mapping[str, float]) -> None:
         """Add what one instant shows; ``time`` in seconds, 0 or more."""
+        self.instants += 1
         # an instant lies on the border of its stretch up to rounding
-        place = int(time / self.step + 1e-6)
-        while place >= len(self._sums):
+        while (place := int(time / self.step + 1e-6)) >= len(self._sums):
             for array in (self._sums, self._counts):
                 half = len(array) // 2
                 array[:half] = array[0::2] + array[1::2]
                 array[half:] = 0
             self.step *= 2
             self._used = (self._used + 1) // 2
-            place = int(time / self.step + 1e-6)
         self._used = max(self._used, place + 1)
         for index, name in enumerate(COLUMNS):
             if name in values:
                 self._sums[place, index] += values[name]
                 self._counts[place, index] += 1
+        if SCORES[0] in values:
+            self._votes[int(np.argmax([values[name] for name in SCORES]))] += 1
 
     def series(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Times (T,) at which stretches begin, and by column means (T,) or NaN."""
@@ -72,48 +74,34 @@ class Timeline:
         times = np.arange(self._used) * self.step
         return times, {name: means[:, i] for i, name in enumerate(COLUMNS)}
 
-
-class Tally:
-    """Running means over the instants of a clip."""
-
-    def __init__(self) -> None:
-        self.instants = 0
-        self._sums = np.zeros(len(COLUMNS))
-        self._counts = np.zeros(len(COLUMNS), np.int64)
-        self._votes = np.zeros(len(HEALTH_CLASSES), np.int64)
-
-    def add(self, values: Mapping[str, float]) -> None:
-        """Add what one instant shows."""
-        self.instants += 1
-        for index, name in enumerate(COLUMNS):
-            if name in values:
-                self._sums[index] += values[name]
-                self._counts[index] += 1
-        if SCORES[0] in values:
-            self._votes[int(np.argmax([values[name] for name in SCORES]))] += 1
+    def means(self) -> dict[str, float]:
+        """Of all instants, the columns that any of them had."""
+        sums, counts = self._sums.sum(axis=0), self._counts.sum(axis=0)
+        return {
+            name: float(sums[i] / counts[i])
+            for i, name in enumerate(COLUMNS)
+            if counts[i]
+        }
 
     def mean_areas(self, gas: str) -> dict[str, float] | None:
         """Mean share of the frame of each class; None where the gas was never seen."""
-        places = {kind: COLUMNS.index(f'{gas}_{kind}') for kind in SEG_CLASSES[1:]}
-        if not all(self._counts[place] for place in places.values()):
-            return None
-        return {
-            kind: float(self._sums[place] / self._counts[place])
-            for kind, place in places.items()
-        }
+        means = self.means()
+        areas = {kind: means.get(f'{gas}_{kind}') for kind in SEG_CLASSES[1:]}
+        return None if None in areas.values() else areas  # type: ignore[return-value]
 
     def verdict(self) -> dict | None:
         """The clip's class and its confidence (:data:`HOW`); None without health."""
-        judged = int(self._votes.sum())
-        if not judged:
+        votes = int(self._votes.sum())
+        if not votes:
             return None
-        means = self._sums[-len(HEALTH_CLASSES) :] / judged
-        best = int(np.argmax(means))
+        means = self.means()
+        scores = [means[name] for name in SCORES]
+        best = int(np.argmax(scores))
         return {
             'class': HEALTH_CLASSES[best],
-            'confidence': float(means[best]),
-            'probabilities': dict(zip(HEALTH_CLASSES, means.tolist(), strict=True)),
-            'agreement': float(self._votes[best] / judged),
-            'instants': judged,
+            'confidence': scores[best],
+            'probabilities': dict(zip(HEALTH_CLASSES, scores, strict=True)),
+            'agreement': float(self._votes[best] / votes),
+            'instants': votes,
             'how': HOW,
         }

@@ -56,15 +56,15 @@ def test_each_instant_takes_the_latest_frames(tmp_path, rates, offset, rate):
     starts = max(0.0, -offset), max(0.0, offset)
     pairs = ClipPairs(paths, offset=offset, rate=rate)
     assert pairs.rate == pytest.approx(rate or max(rates), rel=1e-3)
-    own_rates = [clip.rate for clip in pairs.clips.values()]
+    own_rates = [clip.rate for clip in pairs.streams.values()]
     clips = dict(zip(paths, zip(counts, own_rates, starts, strict=True), strict=True))
     seen = instants(pairs)
     assert pairs.count == len(seen)
-    for (time, shots), (now, wanted) in zip(
+    for (time, shots), (now, expected_shots) in zip(
         seen, expected(clips, pairs.rate), strict=True
     ):
         assert time == pytest.approx(now)
-        assert shots == wanted
+        assert shots == expected_shots
     assert set(pairs.ended) == {'co2', 'ch4'}
 
 

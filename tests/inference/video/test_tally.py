@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fume_mm.inference.video.tally import COLUMNS, Tally, Timeline, values_of
+from fume_mm.inference.video.tally import COLUMNS, Tally, values_of
 from fume_mm.structures.dual_gas_result import DualGasResult
 
 
@@ -21,7 +21,7 @@ def test_values_are_shares_and_probabilities():
 
 
 def test_a_short_clip_keeps_every_instant():
-    timeline = Timeline(1 / 30, capacity=8)
+    timeline = Tally(1 / 30, capacity=8)
     for number in range(8):
         timeline.add(number / 30, {'co2_gas': number / 10})
     times, series = timeline.series()
@@ -31,7 +31,7 @@ def test_a_short_clip_keeps_every_instant():
 
 
 def test_a_long_clip_is_averaged_over_longer_stretches():
-    timeline = Timeline(0.5, capacity=8)
+    timeline = Tally(0.5, capacity=8)
     values = np.random.default_rng(0).random(50)
     for number, value in enumerate(values):
         timeline.add(0.5 * number, {'co2_gas': value})
@@ -44,7 +44,7 @@ def test_a_long_clip_is_averaged_over_longer_stretches():
 
 
 def test_stretches_without_a_value_stay_empty():
-    timeline = Timeline(1.0, capacity=4)
+    timeline = Tally(1.0, capacity=4)
     timeline.add(0.0, {'co2_gas': 0.5})
     timeline.add(3.0, {})
     timeline.add(6.0, {'co2_gas': 0.25})
@@ -58,11 +58,11 @@ def health(*scores):
 
 
 def test_verdict_is_the_class_of_the_highest_mean():
-    tally = Tally()
-    tally.add({'co2_gas': 0.5, 'co2_tube': 0.1, **health(0.4, 0.35, 0.25)})
-    tally.add({'co2_gas': 0.3, 'co2_tube': 0.2, **health(0.4, 0.35, 0.25)})
-    tally.add({'ch4_gas': 0.2, 'ch4_tube': 0.0, **health(0.0, 0.0, 1.0)})
-    tally.add({})  # neither gas was there
+    tally = Tally(1.0)
+    tally.add(0.0, {'co2_gas': 0.5, 'co2_tube': 0.1, **health(0.4, 0.35, 0.25)})
+    tally.add(0.0, {'co2_gas': 0.3, 'co2_tube': 0.2, **health(0.4, 0.35, 0.25)})
+    tally.add(0.0, {'ch4_gas': 0.2, 'ch4_tube': 0.0, **health(0.0, 0.0, 1.0)})
+    tally.add(0.0, {})  # neither gas was there
     verdict = tally.verdict()
     # means 0.8/3, 0.7/3, 1.5/3: one sure instant outweighs two that hardly are
     assert verdict['class'] == 'Acidotic'
@@ -78,7 +78,7 @@ def test_verdict_is_the_class_of_the_highest_mean():
 
 
 def test_no_health_is_no_verdict():
-    tally = Tally()
-    tally.add({'co2_gas': 0.5, 'co2_tube': 0.1})
+    tally = Tally(1.0)
+    tally.add(0.0, {'co2_gas': 0.5, 'co2_tube': 0.1})
     assert tally.verdict() is None
     assert tally.mean_areas('ch4') is None
