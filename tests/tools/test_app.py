@@ -18,6 +18,7 @@ from app_uploads import Limits, check_clips, kind_of
 from demo import app
 from fume_mm.apis import DualGasInferencer
 from fume_mm.errors import UserError
+from fume_mm.io.images import read_frame
 from fume_mm.structures import SEG_PALETTE
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import draw
@@ -36,21 +37,25 @@ class Threshold:
         self.scores = np.array([0.2, 0.3, 0.5], np.float32) if health else None
 
     def predict(self, samples, probabilities=False):
-        return [
-            DualGasResult(
-                sample['name'],
-                {
-                    gas: np.where(sample[gas] > 140, 1, (sample[gas] < 70) * 2).astype(
-                        np.uint8
-                    )
-                    for gas in SIZES
-                    if sample.get(gas) is not None
-                },
-                {},
-                self.scores,
+        results = []
+        for sample in samples:
+            frames, read_as, masks = {}, {}, {}
+            for gas in (gas for gas in SIZES if sample.get(gas) is not None):
+                pixels, done = read_frame(sample[gas])
+                read_as |= {gas: done} if done else {}
+                frames[gas] = pixels
+                mask = np.where(pixels > 140, 1, (pixels < 70) * 2)
+                masks[gas] = mask.astype(np.uint8)
+            results.append(
+                DualGasResult(
+                    sample['name'],
+                    masks,
+                    health_scores=self.scores,
+                    frames=frames,
+                    read_as=read_as,
+                )
             )
-            for sample in samples
-        ]
+        return results
 
 
 @pytest.fixture
