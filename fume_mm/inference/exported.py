@@ -2,105 +2,85 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import Frame, read_frame
+from fume_mm.io.images import Frame
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
 
 from .graph import METADATA_KEY, GraphInfo
-from .predictor import frames_of
+from .predictor import read_frames
 
 
-class Engine(Protocol):
-    """What runs a graph."""
+@dataclass
+class Engine:
+    """What runs a graph on the CPU.
 
-    #: The file's description of itself; None without one.
-    description: str | None
-
-    def run(
-        self, inputs: dict[str, np.ndarray], outputs: Sequence[str]
-    ) -> dict[str, np.ndarray]:
-        """The named outputs."""
-        ...
-
-
-class OnnxEngine:
-    """ONNX Runtime on the CPU.
-
-    Args:
-        path: A ``.onnx`` file.
-        threads: None is one per core.
+    Attributes:
+        description: The file's description of itself; None without one.
+        run: Inputs by name and names of outputs in, these outputs by name out; others
+            are not computed or not copied.
     """
 
+    description: str | None
+    run: Callable[[dict[str, np.ndarray], Sequence[str]], dict[str, np.ndarray]]
+
+
+def _open_onnx(path: Path, threads: int | None) -> Engine:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    if threads:
+        options.intra_op_num_threads = threads
+    options.log_severity_level = 3
     # Threads that wait sleep. Spinning, the default, gains little where nothing else
     # runs; beside a camera's decoder and a video's encoder it takes their cores.
-    _SPIN = 'session.intra_op.allow_spinning'
-
-    def __init__(self, path: Path, threads: int | None = None) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        if threads:
-            options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        options.add_session_config_entry(self._SPIN, '0')
-        self.session = onnxruntime.InferenceSession(
-            str(path), options, providers=['CPUExecutionProvider']
-        )
-        metadata = self.session.get_modelmeta().custom_metadata_map
-        self.description = metadata.get(METADATA_KEY)
-
-    def run(
-        self, inputs: dict[str, np.ndarray], outputs: Sequence[str]
-    ) -> dict[str, np.ndarray]:
-        """The named outputs; others are not computed."""
-        values = self.session.run(list(outputs), inputs)
-        return dict(zip(outputs, values, strict=True))
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    session = onnxruntime.InferenceSession(
+        str(path), options, providers=['CPUExecutionProvider']
+    )
+    metadata = session.get_modelmeta().custom_metadata_map
+    return Engine(
+        metadata.get(METADATA_KEY),
+        lambda inputs, outputs: dict(
+            zip(outputs, session.run(list(outputs), inputs), strict=True)
+        ),
+    )
 
 
-class OpenVinoEngine:
-    """OpenVINO on the CPU.
+def _open_openvino(path: Path, threads: int | None) -> Engine:
+    import openvino
 
-    Args:
-        path: A ``.xml`` file with its ``.bin`` beside it.
-        threads: None is OpenVINO's choice.
-    """
-
-    def __init__(self, path: Path, threads: int | None = None) -> None:
-        import openvino
-
-        core = openvino.Core()
-        model = core.read_model(str(path))
-        self.description = None
-        if model.has_rt_info([METADATA_KEY]):
-            self.description = str(model.get_rt_info([METADATA_KEY]).astype(str))
-        # float32 also where the processor would rather take bfloat16
-        settings: dict[str, Any] = {
-            'PERFORMANCE_HINT': 'LATENCY',
-            'INFERENCE_PRECISION_HINT': 'f32',
-        }
-        if threads:
-            settings['INFERENCE_NUM_THREADS'] = threads
-        self.compiled = core.compile_model(model, 'CPU', settings)
+    core = openvino.Core()
+    model = core.read_model(str(path))
+    description = None
+    if model.has_rt_info([METADATA_KEY]):
+        description = str(model.get_rt_info([METADATA_KEY]).astype(str))
+    # float32 also where the processor would rather take bfloat16
+    settings: dict[str, Any] = {
+        'PERFORMANCE_HINT': 'LATENCY',
+        'INFERENCE_PRECISION_HINT': 'f32',
+    }
+    if threads:
+        settings['INFERENCE_NUM_THREADS'] = threads
+    compiled = core.compile_model(model, 'CPU', settings)
 
     def run(
-        self, inputs: dict[str, np.ndarray], outputs: Sequence[str]
+        inputs: dict[str, np.ndarray], outputs: Sequence[str]
     ) -> dict[str, np.ndarray]:
-        """The named outputs; the others stay where they are, uncopied."""
-        found = self.compiled(inputs, share_inputs=True, share_outputs=True)
-        return {name: found[name].copy() for name in outputs}
+        values = compiled(inputs, share_inputs=True, share_outputs=True)
+        return {name: values[name].copy() for name in outputs}
+
+    return Engine(description, run)
 
 
-ENGINES: dict[str, Callable[[Path, int | None], Engine]] = {
-    '.onnx': OnnxEngine,
-    '.xml': OpenVinoEngine,
-}
+ENGINES = {'.onnx': _open_onnx, '.xml': _open_openvino}
 
 
 def open_engine(path: str | Path, threads: int | None = None) -> Engine:
@@ -191,30 +171,26 @@ class ExportedModel:
         if not samples:
             return []
         start = time.perf_counter()
-        loaded = [self._load(sample) for sample in samples]
+        loaded = [read_frames(sample, self.gases) for sample in samples]
         read = time.perf_counter()
-        frames = [source['frames'] for source in loaded]
+        frames = [x for x, _ in loaded]
         outputs = self.engine.run(
             self._stack(frames), self._needed(frames, probabilities)
         )
         results = [
-            self._result(sample, source, i, outputs, probabilities)
-            for i, (sample, source) in enumerate(zip(samples, loaded, strict=True))
+            self._result(
+                str(sample.get('name')),
+                *loaded[i],
+                {name: values[i] for name, values in outputs.items()},
+                probabilities,
+            )
+            for i, sample in enumerate(samples)
         ]
         infer = time.perf_counter() - read
         for result in results:
             result.seconds['read'] = (read - start) / len(samples)
             result.seconds['infer'] = infer / len(samples)
         return results
-
-    def _load(self, sample: Mapping[str, Any]) -> dict[str, Any]:
-        frames, read_as = {}, {}
-        for gas, frame in frames_of(sample, self.gases).items():
-            what = f'the {gas} frame of {sample.get("name")}'
-            frames[gas], done = read_frame(frame, what=what)
-            if done:
-                read_as[gas] = done
-        return {'frames': frames, 'read_as': read_as}
 
     def _stack(self, frames: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
         width, height = self.scale
@@ -242,32 +218,32 @@ class ExportedModel:
 
     def _result(
         self,
-        sample: Mapping[str, Any],
-        source: dict[str, Any],
-        i: int,
+        name: str,
+        frames: dict[str, np.ndarray],
+        read_as: dict[str, str],
         outputs: dict[str, np.ndarray],
         probabilities: bool,
     ) -> DualGasResult:
-        name = str(sample.get('name'))
         masks: dict[str, np.ndarray] = {}
         shares: dict[str, np.ndarray] = {}
-        for gas in self.gases:
-            frame = source['frames'].get(gas)
-            if frame is None or f'{gas}_coarse' not in outputs:
+        for gas in (gas for gas in self.gases if gas in frames):
+            coarse = outputs.get(f'{gas}_coarse')
+            if coarse is None:
                 continue
-            coarse = outputs[f'{gas}_coarse'][i]
             require_finite(coarse, f'{name}, {gas}')
-            if frame.shape == self.scale[::-1]:
-                masks[gas] = outputs[f'{gas}_mask'][i]
-                logits = outputs[f'{gas}_logits'][i] if probabilities else None
+            if frames[gas].shape == self.scale[::-1]:
+                masks[gas] = outputs[f'{gas}_mask']
+                logits = outputs.get(f'{gas}_logits')
             else:
                 # enlarged once, from the decoder's size to the frame's, as the model
-                logits = _resize(coarse, frame.shape)
+                logits = _resize(coarse, frames[gas].shape)
                 masks[gas] = _classes(logits)
             if probabilities:
                 shares[gas] = _softmax(logits)
-        health = outputs['health'][i] if 'health' in outputs else None
-        return DualGasResult(name, masks, shares, health, **source)
+        health = outputs.get('health')
+        return DualGasResult(
+            name, masks, shares, health, frames=frames, read_as=read_as
+        )
 
 
 def _resize(logits: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from fume_mm.errors import UserError
-from fume_mm.io.images import Frame
+from fume_mm.io.images import Frame, read_frame
 from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
@@ -62,3 +64,20 @@ def frames_of(
         gas: frame if hasattr(frame, 'dtype') else str(frame)
         for gas, frame in frames.items()
     }
+
+
+def read_frames(
+    sample: Mapping[str, Any], gases: Sequence[str] = GASES
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The frames of :func:`frames_of`, read.
+
+    Returns:
+        By gas (H, W) uint8, and what was done to read a frame that was not such.
+    """
+    frames, read_as = {}, {}
+    for gas, frame in frames_of(sample, gases).items():
+        what = f'the {gas} frame of {sample.get("name")}'
+        frames[gas], done = read_frame(frame, what=what)
+        if done:
+            read_as[gas] = done
+    return frames, read_as

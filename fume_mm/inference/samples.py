@@ -6,9 +6,8 @@ A sample has a CO2 frame, a CH4 frame or both. In folders the file name pairs th
 sample of one gas.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, availability
 
 _PAIRED = 'paired_{split}_annotations.csv'
 _NAMED = 3
+#: By gas its frame, and maybe ``name``.
+Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,20 @@ def gather(
         raise UserError('give either one input for both gases or co2 and ch4, not all.')
     if inputs is None and not given:
         raise UserError('no frame was given; give a CO2 frame, a CH4 frame or both.')
-    samples = _of_gases(given) if inputs is None else _of_one(inputs, split)
-    if not samples:
+    items = _of_gases(given) if inputs is None else _of_one(inputs, split)
+    if not items:
         raise UserError('the list of samples is empty; give at least one.')
-    samples = _named(samples)
-    for sample in samples:
-        for gas, frame in sample.frames.items():
-            if not isinstance(frame, np.ndarray):
-                require_image(Path(frame), what=f'the {gas} frame')
-    return samples
+    frames = [_frames(item, number) for number, item in enumerate(items, 1)]
+    names = [str(item.get('name') or '') for item in items]
+    unnamed = [number for number, name in enumerate(names) if not name]
+    paths = [
+        {gas: x for gas, x in frames[i].items() if not isinstance(x, np.ndarray)}
+        for i in unnamed
+    ]
+    found = iter(sample_names([x for x in paths if x]))
+    for i, known in zip(unnamed, paths, strict=True):
+        names[i] = next(found) if known else f'sample_{i + 1:04d}'
+    return [SampleFrames(*x) for x in zip(unique_names(names), frames, strict=True)]
 
 
 def describe(samples: Sequence[SampleFrames]) -> str:
@@ -97,27 +103,25 @@ def describe(samples: Sequence[SampleFrames]) -> str:
     return f'{len(samples)} samples: {", ".join(parts)}'
 
 
-def _of_gases(given: dict[str, Any]) -> list[SampleFrames]:
+def _of_gases(given: dict[str, Any]) -> list[Item]:
     folders = {
         gas: Path(value)
         for gas, value in given.items()
         if isinstance(value, (str, Path)) and Path(value).is_dir()
     }
     if folders:
+        first = next(iter(folders.values()))
         if set(folders) != set(given):
             raise UserError(
-                f'{next(iter(folders.values()))} is a folder, the other gas is not; '
-                'give two folders or two frames.'
+                f'{first} is a folder, the other gas is not; give two folders or two '
+                'frames.'
             )
-        same = {path.resolve() for path in folders.values()}
-        if len(folders) > len(same):
-            return _of_folder(next(iter(folders.values())))
-        return _paired({gas: _listed(path, gas) for gas, path in folders.items()})
-    lists = {
-        gas: value for gas, value in given.items() if isinstance(value, (list, tuple))
-    }
+        if len({path.resolve() for path in folders.values()}) < len(folders):
+            return _of_folder(first)
+        return _of_folders(folders)
+    lists = {gas: x for gas, x in given.items() if isinstance(x, (list, tuple))}
     if not lists:
-        return [_sample(given, number=0)]
+        return [given]
     lengths = {len(value) for value in lists.values()}
     if set(lists) != set(given) or len(lengths) > 1:
         raise UserError(
@@ -125,16 +129,16 @@ def _of_gases(given: dict[str, Any]) -> list[SampleFrames]:
             'them of one length, with None where a frame was not recorded.'
         )
     return [
-        _sample({gas: value[i] for gas, value in lists.items()}, number=i)
-        for i in range(lengths.pop())
+        dict(zip(lists, frames, strict=True))
+        for frames in zip(*lists.values(), strict=True)
     ]
 
 
-def _of_one(inputs: Any, split: str | None) -> list[SampleFrames]:
+def _of_one(inputs: Any, split: str | None) -> list[Item]:
     if isinstance(inputs, Mapping):
-        inputs = [inputs]
+        return [inputs]
     if isinstance(inputs, (list, tuple)):
-        return [_of_mapping(item, number=i) for i, item in enumerate(inputs)]
+        return list(inputs)
     if not isinstance(inputs, (str, Path)):
         raise UserError(
             f'{type(inputs).__name__} is no input for both gases; give co2=... or '
@@ -151,51 +155,45 @@ def _of_one(inputs: Any, split: str | None) -> list[SampleFrames]:
     )
 
 
-def _of_mapping(item: Any, *, number: int) -> SampleFrames:
+def _frames(item: Item, number: int) -> dict[str, Frame]:
+    """The frames of an item, in the order of GASES, their files looked at."""
     if not isinstance(item, Mapping) or not set(item) <= {'name', *GASES}:
         raise UserError(
-            f'sample {number + 1}: give a dict with the keys co2, ch4 (either may be '
-            'left out) and, if wanted, name.'
+            f'sample {number}: give a dict with the keys co2, ch4 (either may be left '
+            'out) and, if need be, name.'
         )
-    frames: dict[str, Any] = {
+    frames: dict[str, Frame] = {
         gas: item[gas] for gas in GASES if item.get(gas) is not None
     }
-    return _sample(frames, number=number, name=item.get('name'))
-
-
-def _sample(
-    frames: dict[str, Any], *, number: int, name: str | None = None
-) -> SampleFrames:
-    """A sample; without a name of its own it gets one in :func:`_named`."""
-    frames = {gas: frames[gas] for gas in GASES if frames.get(gas) is not None}
     if not frames:
         raise UserError(
-            f'sample {number + 1}: no frame was given; give one of a gas at least.'
+            f'sample {number}: no frame was given; give one of a gas at least.'
         )
     for gas, frame in frames.items():
-        if not isinstance(frame, (str, Path, np.ndarray)):
+        if isinstance(frame, (str, Path)):
+            require_image(Path(frame), what=f'the {gas} frame')
+        elif not isinstance(frame, np.ndarray):
             raise UserError(
-                f'sample {number + 1}: its {gas} frame is a {type(frame).__name__}; '
-                'give a path or an array.'
+                f'sample {number}: its {gas} frame is a {type(frame).__name__}; give a '
+                'path or an array.'
             )
-    return SampleFrames(str(name or ''), frames)
+    return frames
 
 
-def _of_folder(folder: Path, split: str | None = None) -> list[SampleFrames]:
+def _of_folder(folder: Path, split: str | None = None) -> list[Item]:
     if split is not None:
         return _of_csv(folder / _PAIRED.format(split=split))
     tables = sorted(folder.glob(_PAIRED.format(split='*')))
     if tables:
-        return [sample for table in tables for sample in _of_csv(table)]
+        return [item for table in tables for item in _of_csv(table)]
     if any(folder.glob('*_annotations.csv')):
         raise UserError(
             f'{folder}: is a campaign whose frames are not paired yet; pair them with '
             f'`python tools/dataset_converters/pair_gases.py {folder}`.'
         )
     inner = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
-    by_gas = {gas: inner[gas] for gas in GASES if gas in inner}
-    if by_gas:
-        return _paired({gas: _listed(path, gas) for gas, path in by_gas.items()})
+    if set(GASES) & set(inner):
+        return _of_folders({gas: inner[gas] for gas in GASES if gas in inner})
     found: dict[str, list[Path]] = {gas: [] for gas in GASES}
     for path in _images(folder):
         gas = split_gas(path.stem)[1]
@@ -217,106 +215,45 @@ def _images(folder: Path) -> list[Path]:
     return paths
 
 
-def _listed(folder: Path, gas: str) -> list[Path]:
-    paths = _images(folder)
-    for path in paths:
-        if split_gas(path.stem)[1] not in (gas, None):
-            raise UserError(
-                f'{path}: lies in the {gas} folder, but its name says '
-                f'{split_gas(path.stem)[1]}; move or rename it.'
-            )
-    return paths
+def _of_folders(folders: Mapping[str, Path]) -> list[Item]:
+    found = {gas: _images(folder) for gas, folder in folders.items()}
+    for gas, paths in found.items():
+        for path in paths:
+            named = split_gas(path.stem)[1]
+            if named not in (gas, None):
+                raise UserError(
+                    f'{path}: lies in the {gas} folder, but its name says {named}; '
+                    'move or rename it.'
+                )
+    return _paired(found)
 
 
-def _paired(found: dict[str, list[Path]]) -> list[SampleFrames]:
-    by_key: dict[str, dict[str, Frame]] = {}
+def _paired(found: Mapping[str, list[Path]]) -> list[Item]:
+    by_key: dict[str, dict[str, Any]] = {}
     for gas, paths in found.items():
         for path in paths:
             key = split_gas(path.stem)[0]
-            other = by_key.setdefault(key, {}).setdefault(gas, path)
+            other = by_key.setdefault(key, {'name': key}).setdefault(gas, path)
             if other is not path:
                 raise UserError(
                     f'{path} and {other}: both are the {gas} frame {key!r}; rename one.'
                 )
+    return [by_key[key] for key in sorted(by_key)]
+
+
+def _of_csv(path: Path) -> list[Item]:
+    from fume_mm.datasets.pairing import read_paired  # needs pandas
+
+    table = read_paired(path, labelled=False)
+    columns = [table['sample_id'], *(table[f'{gas}_frame'] for gas in GASES)]
     return [
-        SampleFrames(key, {gas: frames[gas] for gas in GASES if gas in frames})
-        for key, frames in sorted(by_key.items())
-    ]
-
-
-def _of_csv(path: Path) -> list[SampleFrames]:
-    try:
-        with path.open(newline='', encoding='utf-8-sig') as file:
-            reader = csv.DictReader(file)
-            header = [name.strip().lower() for name in reader.fieldnames or ()]
-            reader.fieldnames = header
-            columns = _columns(path, header)
-            return [_of_row(path, reader.line_num, row, columns) for row in reader]
-    except FileNotFoundError:
-        raise UserError(
-            f'{path}: there is no such CSV; give the path of one.'
-        ) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f'{path}: is not a CSV in UTF-8 ({error}); save it again as one.'
-        ) from error
-
-
-def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
-    for columns in (
-        {gas: f'{gas}_frame' for gas in GASES},
-        {gas: gas for gas in GASES},
-    ):
-        here: dict[str, str] = {
-            gas: name for gas, name in columns.items() if name in header
+        {
+            'name': name,
+            **{
+                gas: path.parent / frame  # an absolute path stays what it is
+                for gas, frame in zip(GASES, frames, strict=True)
+                if frame
+            },
         }
-        if here:
-            return here
-    raise UserError(
-        f'{path}: has the columns {", ".join(header) or "(none)"}, but none that names '
-        'frames; it needs co2_frame or ch4_frame (or co2, ch4).'
-    )
-
-
-def _of_row(
-    path: Path, line: int, row: dict[Any, Any], columns: dict[str, str]
-) -> SampleFrames:
-    origin = f'{path}, line {line}'
-    if None in row:
-        raise UserError(
-            f'{origin}: has more fields than the header has columns; quote fields that '
-            'hold a comma.'
-        )
-    frames: dict[str, Frame] = {}
-    for gas in (gas for gas in GASES if gas in columns):
-        text = (row[columns[gas]] or '').strip()
-        if text.lower() not in ('', 'nan', 'none', 'null', '<na>'):
-            text = text.replace('\\', '/').removeprefix('mmseg_dataset/')
-            frames[gas] = path.parent / text  # an absolute path stays what it is
-            if not (path.parent / text).is_file():
-                raise UserError(
-                    f'{origin}: {path.parent / text}: there is no such file.'
-                )
-    if not frames:
-        raise UserError(f'{origin}: no frame was given; give one of a gas at least.')
-    name = (row.get('sample_id') or row.get('name') or '').strip()
-    return SampleFrames(name, frames)
-
-
-def _named(samples: list[SampleFrames]) -> list[SampleFrames]:
-    """Names for all, each unique, since they name the files that are written."""
-    names = [sample.name for sample in samples]
-    unnamed = []
-    for i, sample in enumerate(samples):
-        paths = {gas: path for gas, path in sample.paths().items() if path}
-        if not names[i] and paths:
-            unnamed.append((i, paths))
-        elif not names[i]:
-            names[i] = f'sample_{i + 1:04d}'
-    found = sample_names([paths for _, paths in unnamed])
-    for (i, _), name in zip(unnamed, found, strict=True):
-        names[i] = name
-    return [
-        replace(sample, name=name)
-        for sample, name in zip(samples, unique_names(names), strict=True)
+        for name, *frames in zip(*columns, strict=True)
     ]

@@ -13,7 +13,7 @@ from fume_mm.drawing import canvas, draw_result
 from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.inference.inferencer import default_model, load_predictor
-from fume_mm.io.images import read_frame
+from fume_mm.inference.predictor import read_frames
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import draw
 from tests.checkpoints import CONFIG, make_checkpoint
@@ -63,11 +63,10 @@ class Threshold:
         self.batches.append([sample['name'] for sample in samples])
         return [self.predict_one(**sample) for sample in samples]
 
-    def predict_one(self, name, **given):
-        read = {gas: read_frame(frame) for gas, frame in given.items()}
-        frames = {gas: pixels for gas, (pixels, _) in read.items()}
+    def predict_one(self, **sample):
+        frames, _ = read_frames(sample)
         return DualGasResult(
-            name,
+            sample['name'],
             {gas: (pixels > 128).astype(np.uint8) for gas, pixels in frames.items()},
             {},
             np.array([0.2, 0.3, 0.5], np.float32),

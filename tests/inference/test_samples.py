@@ -123,7 +123,7 @@ def test_the_owners_paths_lose_their_prefix(tmp_path):
 def test_frames_that_are_not_there_are_named_with_their_line(tmp_path):
     table = tmp_path / 'x.csv'
     table.write_text('co2,ch4\na.png,\n')
-    with pytest.raises(UserError, match=r'x\.csv, line 2: .*a\.png: there is no such'):
+    with pytest.raises(UserError, match=r'x\.csv, line 2 .*a\.png.*names no file'):
         gather(table)
 
 
@@ -131,11 +131,12 @@ def test_frames_that_are_not_there_are_named_with_their_line(tmp_path):
     ('text', 'message'),
     [
         ('a,b\n1,2\n', 'none that names frames'),
-        ('', 'none that names frames'),
-        ('co2,ch4\n,\n', r'line 2: no frame was given'),
-        ('co2,ch4\na,b,c\n', r'line 2: has more fields'),
-        ('co2,ch4\n', 'the list of samples is empty'),
-        (b'\x89PNG\xff', 'is not a CSV in UTF-8'),
+        ('', 'is empty'),
+        ('co2,ch4\n,\n', 'no rows'),
+        ('sample_id,co2,ch4\nx,,\n', r'line 2.*needs a frame'),
+        ('co2,ch4\na,b,c\n', r'x\.csv.*columns'),
+        ('co2,ch4\n', 'no rows'),
+        (b'\x89PNG\xff', 'UTF-8'),
     ],
 )
 def test_a_csv_that_says_nothing(tmp_path, text, message):

@@ -18,7 +18,7 @@ from app_uploads import Limits, check_clips, kind_of
 from demo import app
 from fume_mm.apis import DualGasInferencer
 from fume_mm.errors import UserError
-from fume_mm.io.images import read_frame
+from fume_mm.inference.predictor import read_frames
 from fume_mm.structures import SEG_PALETTE
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import draw
@@ -39,13 +39,11 @@ class Threshold:
     def predict(self, samples, probabilities=False):
         results = []
         for sample in samples:
-            frames, read_as, masks = {}, {}, {}
-            for gas in (gas for gas in SIZES if sample.get(gas) is not None):
-                pixels, done = read_frame(sample[gas])
-                read_as |= {gas: done} if done else {}
-                frames[gas] = pixels
-                mask = np.where(pixels > 140, 1, (pixels < 70) * 2)
-                masks[gas] = mask.astype(np.uint8)
+            frames, read_as = read_frames(sample)
+            masks = {
+                gas: np.where(x > 140, 1, (x < 70) * 2).astype(np.uint8)
+                for gas, x in frames.items()
+            }
             results.append(
                 DualGasResult(
                     sample['name'],
