@@ -209,17 +209,17 @@ class CsvTable:
             return plain
         text = text.str.replace('\\', '/', regex=False)
         absolute = text.str.match(r'(?:/|[A-Za-z]:)')
+        plain = text.str.replace(r'/(?:\./|/)*', '/', regex=True)
+        plain = plain.str.replace(r'^(?:\./)+', '', regex=True)
+        text = text.mask(~absolute, plain.str.removeprefix(_PATH_PREFIX))
         if anywhere:
-            return text.mask(~absolute, text.str.removeprefix(_PATH_PREFIX))
+            return text
         self.refuse(
             absolute,
             column,
             f'{column} is an absolute path',
             f'write it relative to {self.root}',
         )
-        text = text.str.replace(r'/(?:\./|/)*', '/', regex=True)
-        text = text.str.replace(r'^(?:\./)+', '', regex=True)
-        text = text.str.removeprefix(_PATH_PREFIX)
         climbs = text.str.contains(r'(?:^|/)\.\.(?:/|$)')
         self.refuse(
             climbs,

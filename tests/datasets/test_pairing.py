@@ -514,3 +514,84 @@ def test_tool_help_has_defaults_and_an_example():
     assert done.returncode == 0
     assert '(default: original_based)' in done.stdout
     assert 'pair_gases.py data/ogi_sim' in done.stdout
+
+
+# -- frames that are looked at only --------------------------------------------------
+
+
+def write_text(path, *lines):
+    path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    return path
+
+
+def test_a_csv_of_frames_alone_is_enough(tmp_path):
+    lines = '\ufeffCO2,Ch4', 'x\\a_co2.png , y/a_ch4.png', 'b.png,NULL'
+    path = write_text(tmp_path / 'mine.csv', *lines)
+    read = read_paired(path, labelled=False, check_files=False)
+    assert read.to_dict('records') == [
+        {
+            'sample_id': 'a',
+            'co2_frame': 'x/a_co2.png',
+            'ch4_frame': 'y/a_ch4.png',
+            'line': 2,
+        },
+        {'sample_id': 'b', 'co2_frame': 'b.png', 'ch4_frame': '', 'line': 3},
+    ]
+
+
+@pytest.mark.parametrize('empty', ['', 'NULL', 'None', 'nan', 'NaN', '<NA>', 'null'])
+def test_every_reader_takes_the_same_words_for_nothing(campaign, empty):
+    expected = read_paired(paired_csv(campaign))
+    rows = read_rows(paired_csv(campaign))
+    filled = [{key: row[key] or empty for key in row} for row in rows]
+    write_rows(paired_csv(campaign), filled)
+    pd.testing.assert_frame_equal(read_paired(paired_csv(campaign)), expected)
+    loose = read_paired(paired_csv(campaign), labelled=False)
+    columns = ['sample_id', 'co2_frame', 'ch4_frame']
+    pd.testing.assert_frame_equal(loose[columns], expected[columns])
+
+
+@pytest.mark.parametrize('prefix', ['mmseg_dataset/', 'mmseg_dataset\\', './'])
+def test_both_readings_name_the_same_files_and_samples(campaign, prefix):
+    keep_owners_columns(campaign)
+    rows = read_rows(paired_csv(campaign))
+    for row in rows:
+        for gas in GASES:
+            if row[f'{gas}_frame']:
+                row[f'{gas}_frame'] = prefix + row[f'{gas}_frame']
+    write_rows(paired_csv(campaign), rows)
+    columns = ['sample_id', 'co2_frame', 'ch4_frame']
+    pd.testing.assert_frame_equal(
+        read_paired(paired_csv(campaign))[columns],
+        read_paired(paired_csv(campaign), labelled=False)[columns],
+    )
+
+
+def test_frames_to_look_at_may_lie_anywhere(campaign, tmp_path):
+    frame = campaign / read_rows(annotations(campaign))[0]['frame_path']
+    folder = tmp_path / 'elsewhere'
+    folder.mkdir()
+    outside = f'../{frame.relative_to(tmp_path)}'
+    path = write_text(folder / 'mine.csv', 'ch4_frame', str(frame), outside)
+    read = read_paired(path, labelled=False)
+    assert read['ch4_frame'].tolist() == [str(frame), outside]
+    assert read['co2_frame'].tolist() == ['', '']
+    stem = frame.stem
+    assert read['sample_id'].tolist() == [stem, f'{stem}~2']
+
+
+@pytest.mark.parametrize(
+    ('lines', 'message'),
+    [
+        (['a,b', '1,2'], r'has the columns a, b, but none that names frames'),
+        (['co2,ch4,name', 'a.png,,x', 'none,NaN,y'], r'line 3 .*at least one gas'),
+        (['co2,name', 'a.png,x', 'b.png,x'], 'sample_id is in more than one row'),
+        (['co2', 'a.png'], r"line 2 \('a.png'\): co2_frame names no file"),
+    ],
+)
+def test_what_is_wrong_with_frames_to_look_at_is_named(tmp_path, lines, message):
+    with pytest.raises(UserError, match=message) as error:
+        read_paired(write_text(tmp_path / 'mine.csv', *lines), labelled=False)
+    assert str(error.value).startswith(str(tmp_path / 'mine.csv'))
+    with pytest.raises(UserError, match='there is no such CSV'):
+        read_paired(tmp_path / 'other.csv', labelled=False)
