@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from fume_mm.engine.config import first_line
 from fume_mm.errors import UserError
 from fume_mm.io.provenance import file_sha256
 from fume_mm.models.dual_gas_model import resize_logits
@@ -100,19 +101,19 @@ class HalfStored(nn.Module):
         super().__init__()
         self.names = graph.names
         self._graph = (graph,)  # in a tuple, so that its weights are not this module's
-        self._stored: list[str] = []
-        for name, value in [*graph.named_parameters(), *graph.named_buffers()]:
-            value = value.detach()
+        tensors = dict([*graph.named_parameters(), *graph.named_buffers()])
+        self._stored = {name: f'value_{i}' for i, name in enumerate(tensors)}
+        for name, value in tensors.items():
             halved = value.half() if _is_weight(value) else value
-            self.register_buffer(f'value_{len(self._stored)}', halved)
-            self._stored.append(name)
+            self.register_buffer(self._stored[name], halved.detach())
 
     def forward(self, *inputs: Tensor) -> Any:
         """See :class:`ExportGraph`."""
-        values = {}
-        for i, name in enumerate(self._stored):
-            value = getattr(self, f'value_{i}')
-            values[name] = value.float() if value.dtype == torch.half else value
+        values = {name: getattr(self, key) for name, key in self._stored.items()}
+        values = {
+            name: value.float() if value.dtype == torch.half else value
+            for name, value in values.items()
+        }
         return torch.func.functional_call(self._graph[0], values, inputs)
 
 
@@ -194,8 +195,8 @@ def export_model(
         fume_mm=__version__,
         half=half,
     )
-    width, height = scale
-    example = random_inputs(model, patterns_of(model.gases)[:1] * 2, (height, width))
+    # two samples: an export takes a batch of one for a fixed one
+    example = random_inputs(model, patterns_of(model.gases)[:1] * 2, scale[::-1])
     batch = torch.export.Dim('batch')
     axes: dict[int, Any] = {0: batch}
     if dynamic_size:
@@ -211,14 +212,10 @@ def export_model(
             f'{path}: cannot be written ({error.strerror}); name another file.'
         ) from error
     except Exception as error:  # the exporter's own kinds of refusal are many
-        lines = [line for line in str(error).splitlines() if line.strip()]
+        listed = 'docs/deployment.md lists the models that can.'
         raise UserError(
-            f'{info.config}: cannot be exported as {form}: {(lines or ["?"])[0]}; '
-            + (
-                'try a fixed size.'
-                if dynamic_size
-                else 'docs/deployment.md lists the models that can.'
-            )
+            f'{info.config}: cannot be exported as {form}: {first_line(error)}; '
+            + ('try a fixed size.' if dynamic_size else listed)
         ) from error
     return info
 
@@ -226,10 +223,9 @@ def export_model(
 def _write_onnx(program: Any, path: Path, info: GraphInfo) -> None:
     # it tells at length which of torchvision's operators are not there
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    names = [*info.gases, 'present']
     exported = torch.onnx.export(
         program,
-        input_names=names,
+        input_names=[*info.gases, 'present'],
         output_names=list(info.outputs),
         dynamo=True,
         verbose=False,

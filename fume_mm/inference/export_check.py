@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from fume_mm.engine.config import first_line
 from fume_mm.errors import UserError
 from fume_mm.io.images import Frame, read_gray
 from fume_mm.models.dual_gas_model import resize_logits
@@ -85,7 +86,7 @@ def real_inputs(
     return (*stacked, _present(patterns))
 
 
-def test_set_frames(cfg: Config, gases: Sequence[str]) -> dict[str, Frame]:
+def frames_of_test_set(cfg: Config, gases: Sequence[str]) -> dict[str, Frame]:
     """The frames of a sample of the config's test set, if that is on disk.
 
     Args:
@@ -175,9 +176,9 @@ def check_export(
         try:
             outputs = run(inputs)
         except Exception as error:  # each engine has kinds of its own
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UserError(
-                f'{path}: cannot be run on {name} ({reason}); the file is not kept.'
+                f'{path}: cannot be run on {name} ({first_line(error)}); the file is '
+                'not kept.'
             ) from error
         differences[name] = compare(expected, outputs)
         for output, value in differences[name].items():

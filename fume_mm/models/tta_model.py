@@ -29,16 +29,6 @@ class DualGasTTAModel(BaseTTAModel):
     def __init__(self, module: dict[str, Any] | nn.Module) -> None:
         super().__init__(module)
 
-    @property
-    def decode_head(self) -> Any:
-        """The model's, to be held against the dataset."""
-        return getattr(self.module, 'decode_head', None)
-
-    @property
-    def health_head(self) -> Any:
-        """The model's, to be held against the dataset."""
-        return getattr(self.module, 'health_head', None)
-
     def test_step(self, data: dict[str, list]) -> list[DualGasDataSample]:
         """Predict a batch.
 

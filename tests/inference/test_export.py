@@ -22,11 +22,11 @@ from fume_mm.inference.export import (
 from fume_mm.inference.export_check import (
     check_export,
     compare,
+    frames_of_test_set,
     patterns_of,
     random_inputs,
     real_inputs,
     reference,
-    test_set_frames,
 )
 from fume_mm.inference.exported import ExportedModel
 from fume_mm.inference.graph import GraphInfo, output_names
@@ -201,13 +201,13 @@ def test_real_frames_are_compared_in_every_pattern() -> None:
 def test_frames_of_the_test_set_are_found(tmp_path: Path) -> None:
     cfg = load_config(str(ROOT / 'configs/fume/fume_fastscnn.py'))
     cfg.test_dataloader.dataset.data_root = str(tmp_path)
-    assert test_set_frames(cfg, GASES) == {}
+    assert frames_of_test_set(cfg, GASES) == {}
     make_campaign(tmp_path, splits=('test',))
     images = sorted((tmp_path / 'images/test').glob('*v0_f0*.png'))
     rows = [f'images/test/{path.name}' for path in images]
     text = f'co2_frame,ch4_frame\n,{rows[0]}\n{rows[1]},{rows[0]}\n'
     (tmp_path / 'paired_test_annotations.csv').write_text(text)
-    assert test_set_frames(cfg, GASES) == {
+    assert frames_of_test_set(cfg, GASES) == {
         'co2': tmp_path / rows[1],
         'ch4': tmp_path / rows[0],
     }

@@ -14,6 +14,7 @@ from torch import nn
 from fume_mm.datasets.samplers import collate_samples
 from fume_mm.datasets.transforms import DualGasTestTimeAug, PackDualGasInputs
 from fume_mm.engine.config import load_config
+from fume_mm.engine.hooks.consistency_hook import disagreement
 from fume_mm.errors import UserError
 from fume_mm.models import DualGasModel, DualGasTTAModel
 from fume_mm.models.data_preprocessor import DualGasDataPreprocessor
@@ -256,11 +257,11 @@ def test_models_of_one_task_are_merged_too() -> None:
     assert 'health_scores' in sample and 'pred_sem_seg' not in sample.ch4
 
 
-def test_the_wrapper_shows_the_heads_and_takes_a_config() -> None:
-    model = pointwise_model()
-    wrapper = DualGasTTAModel(model)
-    assert wrapper.decode_head is model.decode_head
-    assert wrapper.health_head is model.health_head
+def test_the_wrapped_heads_are_checked_and_a_config_is_taken() -> None:
+    wrapper = DualGasTTAModel(pointwise_model())
+    assert disagreement(wrapper, {}) is None
+    assert 'co2 decode_head 3' in str(disagreement(wrapper, {'classes': ('a', 'b')}))
+    assert 'health_head 3' in str(disagreement(wrapper, {'health_classes': ('a',)}))
     cfg = load_config(str(next(p for p in CONFIGS if p.stem == 'fume_fastscnn')))
     built = MODELS.build({**cfg.tta_model, 'module': cfg.model})
     assert isinstance(built.module, DualGasModel)

@@ -72,10 +72,10 @@ def samples_of(
 ) -> dict[str, Any]:
     """By name, inputs to compare on; ``given`` are the user's frames."""
     from fume_mm.inference.export_check import (
+        frames_of_test_set,
         patterns_of,
         random_inputs,
         real_inputs,
-        test_set_frames,
     )
 
     size = scale[::-1]
@@ -94,7 +94,7 @@ def samples_of(
         samples['your frames'] = real_inputs(model, given, size)
         return samples
     try:
-        found = test_set_frames(model.cfg, model.gases)
+        found = frames_of_test_set(model.cfg, model.gases)
         if found:
             samples["the test set's frames"] = real_inputs(model, found, size)
     except UserError as error:  # not what the user asked for

@@ -62,6 +62,7 @@ def disagreement(model: nn.Module, metainfo: dict[str, Any]) -> str | None:
             f'its metainfo has {len(classes)} classes ({", ".join(classes)}) and '
             f'{len(palette)} colours in palette; give a colour for each class'
         )
+    model = getattr(model, 'module', model)  # of test-time augmentation
     heads = getattr(model, 'decode_head', None)
     heads = heads if isinstance(heads, nn.ModuleDict) else {}
     gases = metainfo.get('gases')

@@ -13,6 +13,7 @@ from fume_mm.models.dual_gas_model import DenseForward, DualGasModel
 from fume_mm.registry import HOOKS
 from fume_mm.structures import HEALTH_CLASSES
 
+from ..config import first_line
 from ..fitting import bare_model
 
 #: Size of the frames that the graph is drawn with.
@@ -59,8 +60,9 @@ class TensorboardHook(Hook):
                 writer.add_graph(DenseForward(model), (*frames, present))
         except (RuntimeError, TypeError, ValueError) as error:
             # a picture of the model is not worth a run
-            reason = (str(error).strip().splitlines() or ['unknown'])[0]
-            runner.logger.warning(f'TensorBoard has no graph of the model: {reason}')
+            runner.logger.warning(
+                f'TensorBoard has no graph of the model: {first_line(error)}'
+            )
         finally:
             model.train(training)
 

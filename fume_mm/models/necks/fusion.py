@@ -195,9 +195,10 @@ class AttentionFusion(FusionNeck):
 
     def spread(self, features: Features, rows: Rows) -> Features:
         """Attend within each gas; across gases, on samples with both."""
-        features = {
-            gas: self._within(gas, self._project(gas, x)) for gas, x in features.items()
-        }
+        for parts in (self.project, self.self_attention):
+            features = {
+                gas: parts[gas](x) if gas in parts else x for gas, x in features.items()
+            }
         if self.cross_attention is not None:
             features = rows.exchange(self.cross_attention, features)
         filling = {
@@ -205,12 +206,6 @@ class AttentionFusion(FusionNeck):
             for gas, attention in self.self_attention.items()
         }
         return rows.spread(features, filling)
-
-    def _project(self, gas: str, x: Tensor) -> Tensor:
-        return self.project[gas](x) if gas in self.project else x
-
-    def _within(self, gas: str, x: Tensor) -> Tensor:
-        return self.self_attention[gas](x) if gas in self.self_attention else x
 
     def join(self, streams: Features) -> Tensor:
         """(N, channels, h, w)."""
