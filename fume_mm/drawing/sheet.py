@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -14,6 +14,9 @@ from matplotlib.text import Text
 from fume_mm.structures import HEALTH_CLASSES, HEALTH_PALETTE
 
 from .canvas import GREY, INK, WARNING
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Shade = tuple[float, float, float]
 #: Keyword arguments of Matplotlib.
@@ -71,25 +74,19 @@ class SheetOptions(TypedDict, total=False):
 
 
 def new_sheet(
-    title: str,
-    size: tuple[float, float],
-    *,
-    subtitle: str = '',
-    note: str | None = None,
-    foot: Sequence[str] = (),
+    title: str, size: tuple[float, float], **options: 'Unpack[SheetOptions]'
 ) -> Figure:
-    """An empty figure with a head, and lines at its foot; see :class:`SheetOptions`.
+    """An empty figure with a head, and lines at its foot.
 
     Args:
         title: At the left of the head.
         size: (width, height) in inches; the lines of the foot are added to it.
-        subtitle: Below the title.
-        note: In a box.
-        foot: Lines at the bottom.
+        options: See :class:`SheetOptions`.
 
     Returns:
         Axes added to it keep clear of head and foot.
     """
+    note, foot = options.get('note'), options.get('foot', ())
     width, height = size
     below = FOOT * len(foot) + (PAD if foot else 0)
     height += below
@@ -112,8 +109,7 @@ def new_sheet(
         room -= box.get_window_extent().width / DPI + 2 * PAD
     head = {'fontsize': TITLE, 'color': 'black', 'fontweight': 'bold'}
     _fit(write(PAD, height - PAD, title, **head), room)
-    if subtitle:
-        _fit(write(PAD, height - PAD - 0.2, subtitle), room)
+    _fit(write(PAD, height - PAD - 0.2, options.get('subtitle', '')), room)
     for index, text in enumerate(foot):
         y = FOOT * (len(foot) - index) + 0.4 * PAD
         _fit(write(PAD, y, text, fontsize=SMALL), width - 2 * PAD)

@@ -6,26 +6,13 @@ import numpy as np
 
 from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
 
+from . import panel
 from .canvas import BAR, Canvas
-from .panel import (
-    ABSENT,
-    GAP,
-    HEADING_HEIGHT,
-    HEALTH_MARGIN,
-    LARGE,
-    MARGIN,
-    SCORE_HEIGHT,
-    TILE_WIDTH,
-    TITLE_HEIGHT,
-    draw_head,
-    draw_legend,
-    draw_scores,
-)
 from .tiles import blank_tile, draw_tile, tile_size
 
-WIDTHS = (TILE_WIDTH, 640)
-TOP = TITLE_HEIGHT + HEADING_HEIGHT
-BARS = 3 * SCORE_HEIGHT + 2 * HEALTH_MARGIN
+WIDTHS = (panel.TILE_WIDTH, 640)
+TOP = panel.TITLE_HEIGHT + panel.HEADING_HEIGHT
+BARS = 3 * panel.SCORE_HEIGHT + 2 * panel.HEALTH_MARGIN
 
 
 class SideBySide:
@@ -51,7 +38,7 @@ class SideBySide:
             for gas in GASES
             if gas in sizes
         }
-        width = sum(width + GAP for width, _ in self._tiles.values()) - GAP
+        width = sum(width + panel.GAP for width, _ in self._tiles.values()) - panel.GAP
         height = TOP + max(height for _, height in self._tiles.values()) + BARS
         self.size = width + width % 2, height + height % 2
 
@@ -77,25 +64,25 @@ class SideBySide:
             (h, w, 3) uint8 RGB of :attr:`size`.
         """
         canvas = Canvas(*self.size)
-        draw_head(canvas, title, self._note)
-        left, middle = 0, TITLE_HEIGHT + HEADING_HEIGHT // 2
+        panel.draw_head(canvas, title, self._note)
+        left, middle = 0, panel.TITLE_HEIGHT + panel.HEADING_HEIGHT // 2
         for gas, size in self._tiles.items():
-            place = left + MARGIN, middle
-            indent = MARGIN + canvas.text(place, GAS_LABELS[gas], LARGE, bold=True)
+            x, label = left + panel.MARGIN, GAS_LABELS[gas]
+            x += canvas.text((x, middle), label, panel.LARGE, bold=True)
             mask = masks.get(gas)
             if gas not in frames:
-                tile = blank_tile(size, BAR, ABSENT)
+                tile = blank_tile(size, BAR, panel.ABSENT)
             else:
                 tile = draw_tile(frames[gas], mask, size=size)
                 if mask is not None:
-                    place = left + indent + 2 * GAP, middle
-                    draw_legend(canvas, place, _shares(mask, (areas or {}).get(gas)))
+                    names = _shares(mask, (areas or {}).get(gas))
+                    panel.draw_legend(canvas, (x + 2 * panel.GAP, middle), names)
             canvas.paste(tile, (left, TOP))
-            left += size[0] + GAP
+            left += size[0] + panel.GAP
         if health_scores is not None:
             bars = [float(score) for score in health_scores]
-            place = MARGIN, canvas.array.shape[0] - BARS + HEALTH_MARGIN
-            draw_scores(canvas, bars, place, canvas.width - MARGIN)
+            place = panel.MARGIN, canvas.array.shape[0] - BARS + panel.HEALTH_MARGIN
+            panel.draw_scores(canvas, bars, place, canvas.width - panel.MARGIN)
         return canvas.array
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .canvas import GREY, INK, WHITE, Canvas, Colour
+from .canvas import GREY, WHITE, Canvas, Colour
 from .overlay import overlay
 
 
@@ -63,28 +63,34 @@ def blank_tile(
     return canvas.array
 
 
-def caption_tile(tile: np.ndarray, caption: str, *, height: int = 18) -> np.ndarray:
-    """A tile with a line of text below it, cut to the tile's width."""
+def caption_tile(
+    tile: np.ndarray, caption: str, *, height: int = 18, above: bool = False
+) -> np.ndarray:
+    """A tile with a line of text below or above it, cut to the tile's width."""
     canvas = Canvas(tile.shape[1], tile.shape[0] + height)
-    canvas.paste(tile, (0, 0))
-    place = (4, tile.shape[0] + height // 2)
-    canvas.text(place, caption, height - 6, colour=INK, max_width=tile.shape[1] - 8)
+    canvas.paste(tile, (0, height if above else 0))
+    middle = height // 2 + (0 if above else tile.shape[0])
+    canvas.text((2, middle), caption, height - 6, max_width=tile.shape[1] - 4)
     return canvas.array
 
 
 def lay_out(tiles: Sequence[np.ndarray], *, columns: int, gap: int = 0) -> np.ndarray:
     """Tiles in rows from the upper left, on white, (h, w, 3) uint8.
 
-    A column is as wide as the widest tile of all, a row as high as its highest.
+    A column is as wide as its widest tile, a row as high as its highest.
     """
-    columns = min(columns, len(tiles))
-    width = max(tile.shape[1] for tile in tiles)
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
+    widths = [
+        max(tile.shape[1] for tile in tiles[column::columns])
+        for column in range(min(columns, len(tiles)))
+    ]
     heights = [max(tile.shape[0] for tile in row) for row in rows]
-    canvas = Canvas(columns * (width + gap) - gap, sum(heights) + gap * (len(rows) - 1))
-    top = 0
+    size = sum(widths) + gap * (len(widths) - 1), sum(heights) + gap * (len(rows) - 1)
+    canvas, top = Canvas(*size), 0
     for row, height in zip(rows, heights, strict=True):
-        for place, tile in enumerate(row):
-            canvas.paste(tile, (place * (width + gap), top))
+        left = 0
+        for tile, width in zip(row, widths, strict=False):
+            canvas.paste(tile, (left, top))
+            left += width + gap
         top += height + gap
     return canvas.array

@@ -67,11 +67,8 @@ def draw_counts(
     """
     figure, (axes,) = _figure('Frames by split and health class', 1, options)
     table = by_class.pivot_table(index='split', columns='health', values='frames')
-    splits = list(by_class['split'].unique())
-    table = table.reindex(splits).fillna(0)
-    _bars(axes, range(len(splits)), {name: table[name] for name in groups})
-    _label_bars(axes)
-    axes.set_xticks(range(len(splits)), splits)
+    table = table.reindex(by_class['split'].unique()).fillna(0)
+    _labelled_bars(axes, table, groups)
     _count_axis(axes, 'frames')
     legend_beside(axes)
     return _finished(figure)
@@ -97,10 +94,9 @@ def draw_ph(by_ph: pd.DataFrame, **options: 'Unpack[SheetOptions]') -> Figure:
         style: Style = {'alpha': 0.25, 'linewidth': 0, 'zorder': 0}
         span = limits[index + 1], limits[index]
         axes.axvspan(*span, color=shade, label=name, **style)
-    axes.set_xlim(low, high)
+    axes.set(xlim=(low, high), xlabel='pH, to a tenth')
     if len(known) <= PH_TICKS:
         axes.set_xticks(known['ph'], known['ph'].map('{:.1f}'.format))
-    axes.set_xlabel('pH, to a tenth')
     _count_axis(axes, 'frames')
     legend_beside(axes)
     return _finished(figure)
@@ -154,23 +150,16 @@ def draw_areas(
         tube=100 * measured['tube_share'],
         without=100 * (measured['gas_share'] == 0),
     )
-    _boxes(area, percent, 'gas', groups)
-    area.set_title('gas, in frames that have gas')
-    _boxes(tube, percent, 'tube', groups)
-    tube.set_title('tube')
-    for axes in (area, tube):
-        axes.set_ylabel('% of the labelled pixels')
-        axes.set_ylim(bottom=0)
-    gases = _gases(measured)
+    titles = {'gas': 'gas, in frames that have gas', 'tube': 'tube'}
+    for axes, (column, name) in zip((area, tube), titles.items(), strict=True):
+        _boxes(axes, percent, column, groups)
+        axes.set(title=name, ylabel='% of the labelled pixels', ylim=(0, None))
     known = percent.dropna(subset='gas_share')
     means = known.pivot_table(index='gas_type', columns='health', values='without')
-    means = means.reindex(index=gases, columns=list(groups)).fillna(0)
-    _bars(empty, range(len(gases)), {name: means[name] for name in groups})
-    _label_bars(empty)
-    empty.set_xticks(range(len(gases)), [GAS_LABELS[gas] for gas in gases])
-    empty.set_ylim(0, max(empty.get_ylim()[1] * 1.1, 10))
-    empty.set_title('frames without gas')
-    empty.set_ylabel('% of the frames')
+    means = means.reindex(index=_gases(measured), columns=list(groups)).fillna(0)
+    _labelled_bars(empty, means.rename(index=GAS_LABELS), groups)
+    top = max(empty.get_ylim()[1] * 1.1, 10)
+    empty.set(ylim=(0, top), title='frames without gas', ylabel='% of the frames')
     _health_legend(empty, groups)
     return _finished(figure)
 
@@ -189,8 +178,7 @@ def draw_intensity(
     title = f'Gray levels by gas and health class ({BOXES})'
     figure, (background, contrast) = _figure(title, 2, options)
     _boxes(background, measured, 'background_gray', groups)
-    background.set_title('background')
-    background.set_ylabel('median gray level of a frame')
+    background.set(title='background', ylabel='median gray level of a frame')
     _boxes(contrast, measured, 'contrast', groups)
     contrast.axhline(0, color=EDGE, linewidth=0.8, zorder=0)
     contrast.set_title('gas minus the background around it')
@@ -217,10 +205,8 @@ def draw_gray_levels(
             if counts.any():
                 percent = 100 * counts / counts.sum()
                 axes.plot(percent, color=rgb(colour), label=name)
-        axes.set_title(f'{GAS_LABELS[gas]} frames')
-        axes.set_xlabel('gray level')
-        axes.set_xlim(0, 255)
-        axes.set_ylim(bottom=0)
+        axes.set(title=f'{GAS_LABELS[gas]} frames', xlabel='gray level')
+        axes.set(xlim=(0, 255), ylim=(0, None))
     panels[0].set_ylabel("% of the class's pixels")
     legend_beside(panels[-1])
     return _finished(figure)
@@ -268,9 +254,12 @@ def _bars(
         )
 
 
-def _label_bars(axes: Axes) -> None:
+def _labelled_bars(axes: Axes, table: pd.DataFrame, groups: Sequence[str]) -> None:
+    """A cluster for each row of a table with a numbered bar for each group."""
+    _bars(axes, range(len(table)), {name: table[name] for name in groups})
     for bars in axes.containers:
         axes.bar_label(bars, fmt='{:.0f}', fontsize=SMALL)  # type: ignore[arg-type]
+    axes.set_xticks(range(len(table)), table.index)
 
 
 def _gases(rows: pd.DataFrame) -> list[str]:
@@ -303,17 +292,11 @@ def _boxes(axes: Axes, rows: pd.DataFrame, column: str, groups: Sequence[str]) -
 
 
 def _count_axis(axes: Axes, what: str) -> None:
-    axes.set_ylabel(what)
-    axes.set_ylim(0, 1.1 * axes.dataLim.ymax)
+    axes.set(ylabel=what, ylim=(0, 1.1 * axes.dataLim.ymax))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _health_legend(axes: Axes, groups: Sequence[str]) -> None:
-    shades = {group: HEALTH_SHADES.get(group, OTHER_SHADE) for group in groups}
-    legend_beside(
-        axes,
-        handles=[
-            Patch(facecolor=shade, edgecolor=EDGE, label=group)
-            for group, shade in shades.items()
-        ],
-    )
+    shades = [HEALTH_SHADES.get(group, OTHER_SHADE) for group in groups]
+    handles = [Patch(facecolor=shade, edgecolor=EDGE) for shade in shades]
+    legend_beside(axes, handles=handles, labels=groups)

@@ -159,8 +159,7 @@ def draw_bars(
             axes.text(1.02, place, estimate.text(), fontsize=SMALL, **beside)
     axes.set_yticks(middles, [label_of(name, NAME) for name in scores])
     axes.set_ylim(middles[-1] - step / 2, middles[0] + step / 2)
-    axes.set_xlim(0, 100)
-    axes.set_xlabel(f'{score} (%)')
+    axes.set(xlim=(0, 100), xlabel=f'{score} (%)')
     _finish(axes, 'x')
     if len(kinds) > 1:
         above: Style = {'loc': 'lower left', 'bbox_to_anchor': (0, 1)}
@@ -222,8 +221,7 @@ def draw_efficiency(
     ends = ends[~np.isnan(ends)] if not np.isnan(ends).all() else np.array([0.0, 100.0])
     room = max(4.0, 0.2 * (ends.max() - ends.min()))
     axes.set_ylim(max(0.0, ends.min() - room), min(100.0, ends.max() + room))
-    axes.set_xlabel(f'GMACs of a {sample}')
-    axes.set_ylabel(f'{score} (%)')
+    axes.set(xlabel=f'GMACs of a {sample}', ylabel=f'{score} (%)')
     _finish(axes, 'both')
     legend_beside(axes, handles=handles, bbox_to_anchor=(1.01, 1), fontsize=SMALL)
     return figure

@@ -14,22 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import MaxNLocator
 
-from fume_mm.drawing.sheet import (
-    BLUE,
-    EDGE,
-    FONT,
-    HEALTH_SHADES,
-    QUIET,
-    SMALL,
-    VERMILION,
-    SheetOptions,
-    Style,
-    legend_beside,
-    marker,
-    new_sheet,
-    plain_axes,
-    shade,
-)
+from fume_mm.drawing import sheet
 from fume_mm.evaluation.estimate import Estimate
 from fume_mm.structures import HEALTH_CLASSES
 
@@ -44,7 +29,7 @@ FEW_POINTS = 25
 DARK = 0.55
 LINE_STYLES = ('-', '--', '-.', ':')
 #: A dark casing, so that a line in a light colour shows on white.
-CASING = [Stroke(linewidth=3.2, foreground=EDGE), Normal()]
+CASING = [Stroke(linewidth=3.2, foreground=sheet.EDGE), Normal()]
 
 
 class Curve(NamedTuple):
@@ -59,7 +44,7 @@ def draw_curves(
     losses: Mapping[str, Sequence[Curve]],
     rates: Sequence[Curve],
     scores: Sequence[Curve],
-    **options: 'Unpack[SheetOptions]',
+    **options: 'Unpack[sheet.SheetOptions]',
 ) -> Figure:
     """Losses, learning rate and validation scores over the steps of a training.
 
@@ -78,16 +63,15 @@ def draw_curves(
     panels = [(name, curves) for name, curves in panels if curves]
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = new_sheet('Training', (4.6 * columns, 0.7 + 2.5 * rows), **options)
+    figure = sheet.new_sheet('Training', (4.6 * columns, 0.7 + 2.5 * rows), **options)
     grid = figure.subplots(rows, columns, squeeze=False).flatten()
     last = max((max(c.steps) for _, curves in panels for c in curves), default=1)
     for axes, (name, curves) in zip(grid, panels, strict=False):
         scale = 100 if curves is scores else 1
         for index, curve in enumerate(curves):
             _draw_curve(axes, curve, index, scale=scale, ring=curves is scores)
-        axes.set_title(name, loc='left', fontsize=FONT + 1)
-        axes.set_xlabel('step')
-        axes.set_xlim(0, 1.03 * last)
+        axes.set_title(name, loc='left', fontsize=sheet.FONT + 1)
+        axes.set(xlabel='step', xlim=(0, 1.03 * last))
         if curves is scores:
             axes.set_ylabel('% (best step ringed)')
         else:
@@ -99,10 +83,10 @@ def draw_curves(
                 axes.yaxis.set_major_formatter('{x:g}')  # no factor above the axis
             else:
                 axes.set_ylim(bottom=min(0, values.min(initial=0)))
-        plain_axes(axes)
+        sheet.plain_axes(axes)
         axes.grid(color='0.92')
         if len(curves) > 1 or curves is scores:
-            axes.legend(fontsize=SMALL, frameon=False, loc='best')
+            axes.legend(fontsize=sheet.SMALL, frameon=False, loc='best')
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     return figure
@@ -115,24 +99,24 @@ def _draw_curve(
     axes.plot(
         curve.steps,
         values,
-        color=shade(index),
+        color=sheet.shade(index),
         linestyle=LINE_STYLES[index % len(LINE_STYLES)],
         linewidth=1.3,
-        marker=marker(index) if len(values) <= FEW_POINTS else None,
+        marker=sheet.marker(index) if len(values) <= FEW_POINTS else None,
         markersize=3,
         label=curve.name,
     )
     if ring and not np.isnan(values).all():
         best = int(np.nanargmax(values))
-        style: Style = {'marker': 'o', 'markersize': 9, 'mfc': 'none'}
-        axes.plot(curve.steps[best], values[best], mec=shade(index), **style)
+        style: sheet.Style = {'marker': 'o', 'markersize': 9, 'mfc': 'none'}
+        axes.plot(curve.steps[best], values[best], mec=sheet.shade(index), **style)
 
 
 def draw_confusion(
     confusions: Mapping[str, Sequence[Sequence[int]]],
     *,
     classes: Sequence[str] = HEALTH_CLASSES,
-    **options: 'Unpack[SheetOptions]',
+    **options: 'Unpack[sheet.SheetOptions]',
 ) -> Figure:
     """Confusion matrices side by side: counts, and the shares of each true class.
 
@@ -142,7 +126,7 @@ def draw_confusion(
         options: See the module.
     """
     size = max(0.6 + 3.8 * len(confusions), 5.4), 4.3
-    figure = new_sheet('Health classes: truth and prediction', size, **options)
+    figure = sheet.new_sheet('Health classes: truth and prediction', size, **options)
     grid = figure.subplots(1, len(confusions), squeeze=False)[0]
     for axes, (name, counted) in zip(grid, confusions.items(), strict=True):
         counts = np.asarray(counted)
@@ -151,16 +135,16 @@ def draw_confusion(
         axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):
             share = f'\n{100 * shares[row, column]:.0f} %' if totals[row, 0] else ''
-            colour = 'white' if shares[row, column] > DARK else EDGE
-            style: Style = {'ha': 'center', 'va': 'center', 'fontsize': FONT + 1}
-            axes.text(column, row, f'{count}{share}', color=colour, **style)
+            colour = 'white' if shares[row, column] > DARK else sheet.EDGE
+            style: sheet.Style = {'color': colour, 'fontsize': sheet.FONT + 1}
+            text = f'{count}{share}'
+            axes.text(column, row, text, ha='center', va='center', **style)
         places = range(len(classes))
         axes.set_xticks(places, classes)
         axes.set_yticks(places, classes, rotation=90, va='center')
-        axes.set_xlabel('predicted')
-        axes.set_ylabel('true')
-        axes.set_title(f'{name} ({counts.sum()})')
-        plain_axes(axes)
+        title = f'{name} ({counts.sum()})'
+        axes.set(xlabel='predicted', ylabel='true', title=title)
+        sheet.plain_axes(axes)
         axes.spines[:].set_visible(False)
         axes.set_xticks(np.arange(0.5, len(classes) - 1), minor=True)
         axes.set_yticks(np.arange(0.5, len(classes) - 1), minor=True)
@@ -172,7 +156,7 @@ def draw_confusion(
 def draw_reliability(
     reliability: Mapping[str, Sequence[Any]],
     ece: Estimate,
-    **options: 'Unpack[SheetOptions]',
+    **options: 'Unpack[sheet.SheetOptions]',
 ) -> Figure:
     """How often a prediction is right, by the probability it is given; counts below.
 
@@ -184,7 +168,7 @@ def draw_reliability(
     """
     text = f'Expected calibration error: {ece.text()} % over equally wide bins.'
     options['foot'] = [text, *options.get('foot', ())]
-    figure = new_sheet('Reliability of the health class', (5.4, 5.4), **options)
+    figure = sheet.new_sheet('Reliability of the health class', (5.4, 5.4), **options)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     edges = np.asarray(reliability['edges'], dtype=float)
     samples = np.asarray(reliability['samples'], dtype=int)
@@ -193,32 +177,29 @@ def draw_reliability(
     filled = samples > 0
     left, width = edges[:-1][filled], np.diff(edges)[filled]
     confidence, accuracy = confidence[filled], accuracy[filled]
-    bars: Style = {'align': 'edge', 'edgecolor': 'white'}
-    upper.plot((0, 1), (0, 1), color=QUIET, linestyle='--', linewidth=1)
-    upper.bar(left, accuracy, width, color=BLUE, alpha=0.75, **bars)
-    upper.vlines(confidence, accuracy, confidence, color=VERMILION)
-    style: Style = {'marker': 'o', 'markersize': 5, 'mec': 'white'}
-    upper.plot(confidence, accuracy, linestyle='', color=VERMILION, **style)
-    upper.set_ylim(0, 1.02)
-    upper.set_xlim(0, 1)
-    upper.set_ylabel('share that is right')
+    bars: sheet.Style = {'align': 'edge', 'edgecolor': 'white'}
+    upper.plot((0, 1), (0, 1), color=sheet.QUIET, linestyle='--', linewidth=1)
+    upper.bar(left, accuracy, width, color=sheet.BLUE, alpha=0.75, **bars)
+    upper.vlines(confidence, accuracy, confidence, color=sheet.VERMILION)
+    style: sheet.Style = {'marker': 'o', 'markersize': 5, 'mec': 'white'}
+    upper.plot(confidence, accuracy, linestyle='', color=sheet.VERMILION, **style)
+    upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel='share that is right')
     upper.legend(
         handles=[
-            Patch(facecolor=BLUE, alpha=0.75, label='share that is right'),
-            Patch(facecolor=VERMILION, label='gap to the mean confidence'),
-            Patch(facecolor='none', edgecolor=QUIET, ls='--', label='perfect'),
+            Patch(facecolor=sheet.BLUE, alpha=0.75, label='share that is right'),
+            Patch(facecolor=sheet.VERMILION, label='gap to the mean confidence'),
+            Patch(facecolor='none', edgecolor=sheet.QUIET, ls='--', label='perfect'),
         ],
         loc='upper left',
         frameon=False,
-        fontsize=SMALL,
+        fontsize=sheet.SMALL,
     )
     counts = lower.bar(left, samples[filled], width, color='0.6', **bars)
-    lower.bar_label(counts, fontsize=SMALL)
-    lower.set_ylim(0, 1.25 * max(samples.max(), 1))
+    lower.bar_label(counts, fontsize=sheet.SMALL)
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-    lower.set_ylabel('samples')
+    lower.set(ylim=(0, 1.25 * max(samples.max(), 1)), ylabel='samples')
     lower.set_xlabel('probability of the predicted class')
-    plain_axes(upper, lower)
+    sheet.plain_axes(upper, lower)
     return figure
 
 
@@ -228,7 +209,7 @@ def draw_ranking(
     average_precision: Mapping[str, Estimate],
     *,
     shares: Mapping[str, float],
-    **options: 'Unpack[SheetOptions]',
+    **options: 'Unpack[sheet.SheetOptions]',
 ) -> Figure:
     """ROC and precision-recall curves of each class against the rest.
 
@@ -245,12 +226,12 @@ def draw_ranking(
         'bootstrap over vessels.'
     )
     options['foot'] = [text, *options.get('foot', ())]
-    figure = new_sheet('ROC and precision-recall', (8.6, 4.7), **options)
+    figure = sheet.new_sheet('ROC and precision-recall', (8.6, 4.7), **options)
     roc, pr = figure.subplots(1, 2)
-    roc.plot((0, 1), (0, 1), color=QUIET, linestyle='--', linewidth=1)
+    roc.plot((0, 1), (0, 1), color=sheet.QUIET, linestyle='--', linewidth=1)
     for index, (name, of_class) in enumerate(curves.items()):
-        colour = HEALTH_SHADES.get(name, shade(index))
-        style: Style = {'color': colour, 'linewidth': 1.8, 'path_effects': CASING}
+        colour = sheet.HEALTH_SHADES.get(name, sheet.shade(index))
+        style: sheet.Style = {'color': colour, 'linewidth': 1.8, 'path_effects': CASING}
         if of_class.get('roc'):
             points = of_class['roc']
             label = f'{name}: AUC {roc_auc[name].text()}'
@@ -260,20 +241,16 @@ def draw_ranking(
             label = f'{name}: AP {average_precision[name].text()}'
             # the points run from recall 1 to 0, as scikit-learn gives them
             pr.step(*points, where='post', label=label, **style)
-            pr.axhline(shares[name], color=QUIET, linestyle='--', linewidth=1)
-    roc.set_xlabel('false positive rate')
-    roc.set_ylabel('true positive rate')
-    roc.set_title('ROC', loc='left', fontsize=FONT + 1)
-    pr.set_xlabel('recall')
-    pr.set_ylabel('precision')
-    pr.set_title('precision-recall', loc='left', fontsize=FONT + 1)
+            pr.axhline(shares[name], color=sheet.QUIET, linestyle='--', linewidth=1)
+    roc.set(xlabel='false positive rate', ylabel='true positive rate')
+    roc.set_title('ROC', loc='left', fontsize=sheet.FONT + 1)
+    pr.set(xlabel='recall', ylabel='precision')
+    pr.set_title('precision-recall', loc='left', fontsize=sheet.FONT + 1)
     for axes in (roc, pr):
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_aspect('equal')
-        plain_axes(axes)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect='equal')
+        sheet.plain_axes(axes)
         if axes.get_legend_handles_labels()[0]:
-            legend_beside(axes, bbox_to_anchor=(0, -0.16))
+            sheet.legend_beside(axes, bbox_to_anchor=(0, -0.16))
         else:
-            axes.text(0.5, 0.5, 'undefined', ha='center', color=QUIET)
+            axes.text(0.5, 0.5, 'undefined', ha='center', color=sheet.QUIET)
     return figure
