@@ -5,9 +5,12 @@ config; names of mmsegmentation are written ``mmseg.Name``.
 """
 
 import importlib
+from collections.abc import Iterable
 
 from mmengine import registry as engine
 from mmengine.registry import DefaultScope, Registry
+
+from fume_mm.errors import UserError
 
 SCOPE = 'fume_mm'
 #: The modules that register something.
@@ -82,3 +85,19 @@ def register_all_modules(init_default_scope: bool = True) -> None:
             DefaultScope.get_instance(
                 f'{SCOPE}-{len(DefaultScope._instance_dict)}', scope_name=SCOPE
             )
+
+
+def import_modules(names: Iterable[str]) -> None:
+    """Import modules that register parts of one's own, as ``custom_imports`` does.
+
+    Raises:
+        UserError: If one cannot be found.
+    """
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise UserError(
+                f"{name}: cannot be imported ({error}); name a module on Python's path "
+                '(PYTHONPATH).'
+            ) from error

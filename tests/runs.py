@@ -1,7 +1,9 @@
 """A tested run in a folder, made without training: masks and classes are chosen."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +19,7 @@ from fume_mm.evaluation import (
     SegmentationMetric,
 )
 from fume_mm.evaluation.predictions import write_predictions
-from fume_mm.reporting.test_results import figures_content, write_results
+from fume_mm.reporting.test_results import write_results
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
 
@@ -43,6 +45,7 @@ def make_run(
     masks: bool = True,
     simulated: bool = True,
     leakage: bool = False,
+    metrics: Sequence[Any] = (),
 ) -> Path:
     """Write a campaign of six vessels and a run that was tested on it; returns the run.
 
@@ -52,6 +55,7 @@ def make_run(
         masks: Whether the predicted masks are written, too.
         simulated: Mark of the data.
         leakage: Mark of the split.
+        metrics: Of the evaluator, or their configs; all three unless given.
     """
     root = folder / 'campaign'
     annotations = 'paired_test_annotations.csv'
@@ -65,7 +69,7 @@ def make_run(
     (run / 'masks').mkdir(parents=True)
     samples = read_paired(root / annotations, root=root).to_dict('records')
     evaluator = DualGasEvaluator(
-        [SegmentationMetric(), BoundaryMetric(), HealthMetric()]
+        metrics or [SegmentationMetric(), BoundaryMetric(), HealthMetric()]
     )
     for number, row in enumerate(samples):
         sample = {key: row[key] for key in ('sample_id', 'groups', 'ph_value')}
@@ -84,14 +88,14 @@ def make_run(
         sample['pred_health'] = scores.argmax()[None]
         sample['health_scores'] = scores
         evaluator.process([sample])
-    metrics = evaluator.evaluate(len(samples))
+    evaluator.evaluate(len(samples))
+    scores = evaluator.scores.with_intervals(200, seed=0)
     marks = {'simulated': simulated, 'leakage': leakage}
-    content = figures_content(
-        metrics, evaluator.details, evaluator.table, resamples=200, seed=0
-    )
     provenance = {'config': str(CONFIG), 'commit': 'abc123', 'versions': {'numpy': '1'}}
-    write_results({**provenance, **marks, **content}, run / 'test_results.json')
-    write_predictions(evaluator.table.assign(**marks), run / 'predictions.csv')
+    write_results(
+        {**provenance, **marks, **scores.to_json()}, run / 'test_results.json'
+    )
+    write_predictions(scores.table.assign(**marks), run / 'predictions.csv')
     load_config(str(CONFIG), {'data_root': str(root)}).dump(str(run / CONFIG.name))
     write_scalars(run / '20260101_000000', steps=(20, 40))
     return run

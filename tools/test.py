@@ -134,13 +134,10 @@ def main() -> None:
     from fume_mm.engine.config import config_errors, load_config
     from fume_mm.engine.runner import build_runner
     from fume_mm.evaluation.predictions import check_path, write_predictions
+    from fume_mm.evaluation.scores import Scores
     from fume_mm.io import provenance
     from fume_mm.io.weights import require_match
-    from fume_mm.reporting.test_results import (
-        figures_content,
-        results_table,
-        write_results,
-    )
+    from fume_mm.reporting.test_results import content_text, write_results
 
     if args.resamples < 0 or args.resamples == 1:
         raise UserError(f'--resamples is {args.resamples}; give 0, or 2 and more.')
@@ -177,12 +174,9 @@ def main() -> None:
         return
     dataset = runner.test_dataloader.dataset
     marks = {name: dataset.metainfo[name] for name in ('simulated', 'leakage')}
-    details = getattr(evaluator, 'details', {})
-    table = getattr(evaluator, 'table', None)
+    scores = getattr(evaluator, 'scores', Scores(metrics))
+    scores = scores.with_intervals(args.resamples, BOOTSTRAP_SEED)
     predictions = args.predictions or str(Path(cfg.work_dir) / 'predictions.csv')
-    figures = figures_content(
-        metrics, details, table, resamples=args.resamples, seed=BOOTSTRAP_SEED
-    )
     content = {
         'config': args.config,
         'config_sha256': config_hash,
@@ -191,18 +185,18 @@ def main() -> None:
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'commit': provenance.commit(),
         'versions': provenance.versions(),
-        'dataset': dataset_identity(dataset, details),
+        'dataset': dataset_identity(dataset, scores.details),
         **marks,
         'tta': tta,
-        'predictions': None if table is None else predictions,
-        **figures,
+        'predictions': None if scores.table is None else predictions,
+        **scores.to_json(),
     }
-    print(results_table(content))
+    print(content_text(content))
     out = Path(cfg.work_dir) / 'test_results.json'
     write_results(content, out)
     written = [out, args.out, args.show_dir]
-    if table is not None:
-        write_predictions(table.assign(**marks), predictions)
+    if scores.table is not None:
+        write_predictions(scores.table.assign(**marks), predictions)
         written.insert(1, predictions)
     for path in filter(None, written):
         print(f'written: {path}')

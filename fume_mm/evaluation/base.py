@@ -1,18 +1,25 @@
-"""What the metrics share: reading a sample, gathering results from every process."""
+"""What the metrics share: their declaration, reading a sample, gathering the rows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
+from mmengine.dist import collect_results
 from mmengine.evaluator import BaseMetric
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GAS_LABELS, GASES, availability
+from fume_mm.structures import GAS_LABELS, GASES, IGNORE, availability
 
+from .confusion import plain, quotient
+from .layout import Matrix, Row, ScoreTable
 from .resampling import Totals
-from .table import make_table
+from .table import Kind, make_table
+
+#: Refuses rows of a file: which, (N,) bool, the column, what is wrong with them.
+Refuse = Callable[[Any, str, str], None]
 
 
 def sample_id(sample: dict) -> str:
@@ -57,41 +64,6 @@ def require(sample: dict, *path: str, error: str) -> Any:
     return value
 
 
-def masks_of(
-    sample: dict, gas: str, *, metric: str
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """True and predicted mask of a gas that the sample has, on one device.
-
-    Raises:
-        UserError: If there is no such mask, or the logits hold NaN.
-    """
-    label = GAS_LABELS[gas]
-    truth = require(
-        sample,
-        gas,
-        'gt_sem_seg',
-        'data',
-        error=f'its {label} frame has no truth mask to compare with; evaluate on '
-        f'annotated samples, or take {metric} out of the evaluator.',
-    )
-    prediction = require(
-        sample,
-        gas,
-        'pred_sem_seg',
-        'data',
-        error=f'the model predicted no mask for its {label} frame; give the model '
-        f'a decode head, or take {metric} out of the evaluator.',
-    )
-    logits = sample[gas].get('seg_logits', {}).get('data')
-    # NaN spreads into the sum, which is quicker than a look at each value
-    if logits is not None and logits.sum().isnan() and logits.isnan().any():
-        raise UserError(
-            f"sample '{sample_id(sample)}', {label} frame: the model's scores are NaN; "
-            'its training diverged, so test another checkpoint.'
-        )
-    return truth.to(prediction.device), prediction
-
-
 def prefixed(
     prefix: str, scores: dict[str, Any], only: Collection[str] | None = None
 ) -> dict[str, Any]:
@@ -103,11 +75,10 @@ def prefixed(
 class DualGasMetric(BaseMetric):
     """Base of the metrics: a row per sample, gathered over all processes.
 
-    A subclass turns a sample into a flat dict of plain values (:meth:`row`), and has
-    pure functions of the table of all rows for its figures and details. Memory grows by
-    the row alone. :meth:`BaseMetric.evaluate` drops the samples that padded the last
-    round of a distributed loader by cutting the gathered list to the dataset's size,
-    hence exactly one item per sample.
+    A subclass declares its columns and tables, turns a sample into a flat dict of plain
+    values (:meth:`row`), and has pure functions of the table of all rows. Evaluator,
+    predictions.csv, intervals, terminal, report and comparison follow from that; see
+    docs/add_a_metric.md. Memory grows by the row alone.
 
     Args:
         collect_device: How results are gathered: ``'gpu'`` through the process group,
@@ -116,23 +87,31 @@ class DualGasMetric(BaseMetric):
         collect_dir: Folder that all processes see; only for ``'cpu'``.
 
     Attributes:
+        default_prefix: What stands before its keys, with a slash.
         needs: What the model must predict, ``'masks'`` or ``'health'``.
         columns: The columns that :meth:`row` fills, and their kinds.
-        table: The rows of the last evaluation; on the main process only.
-        details: What is no number (confusion matrices), as JSON types, of the last
-            evaluation; filled on the main process only. Loggers write numbers, so
-            it travels beside the returned metrics.
+        foreign: Pattern of column names that are this metric's; a file with such a
+            column that is not in :attr:`columns` is of other classes.
+        tables: Where its figures stand.
+        patterns: Those that are also given for each availability pattern.
+        headlines: Those that stand at the top of a report and in a suite's table.
+        matrices: Confusion matrices in its details.
     """
 
+    default_prefix: str
+    results: list[Any]
     needs: ClassVar[str]
-    columns: ClassVar[dict[str, str]]
+    columns: ClassVar[dict[str, Kind]]
+    foreign: ClassVar[str | None] = None
+    tables: ClassVar[tuple[ScoreTable, ...]] = ()
+    patterns: ClassVar[tuple[Row, ...]] = ()
+    headlines: ClassVar[tuple[Row, ...]] = ()
+    matrices: ClassVar[tuple[Matrix, ...]] = ()
 
     def __init__(
         self, *, collect_device: str = 'gpu', collect_dir: str | None = None
     ) -> None:
         super().__init__(collect_device=collect_device, collect_dir=collect_dir)
-        self.table: pd.DataFrame | None = None
-        self.details: dict[str, Any] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Note the row of each sample.
@@ -147,11 +126,27 @@ class DualGasMetric(BaseMetric):
         for sample in data_samples:
             self.results.append(base_columns(sample) | self.row(sample))
 
+    def gather(self, size: int) -> pd.DataFrame | None:
+        """The table of the noted rows of all processes, which are then forgotten.
+
+        Samples that padded the last round of a distributed loader are cut off, hence
+        exactly one row per sample.
+
+        Args:
+            size: Number of samples of the dataset.
+
+        Returns:
+            On the main process only.
+        """
+        rows = collect_results(
+            self.results, size, self.collect_device, tmpdir=self.collect_dir
+        )
+        self.results = []
+        return None if rows is None else make_table(rows, self.columns)
+
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """The figures of all rows."""
-        self.table = make_table(results, self.columns)
-        self.details = self.describe(self.table)
-        return self.figures(self.table, Totals())
+        """The figures of all rows; for a metric that is used without an evaluator."""
+        return plain(self.figures(make_table(results, self.columns), Totals()))
 
     def row(self, sample: dict) -> dict[str, Any]:
         """Values of :attr:`columns` for a sample; what is left out is empty."""
@@ -159,21 +154,131 @@ class DualGasMetric(BaseMetric):
 
     @staticmethod
     def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
-        """Figures by key, without the prefix: numbers, or (R,) for R resamples."""
+        """Figures by key, without the prefix: numbers, or (R,) for R resamples.
+
+        Whole numbers (int) are counts and have no interval.
+        """
         raise NotImplementedError
 
     @staticmethod
     def describe(table: pd.DataFrame) -> dict[str, Any]:
-        """The details, as JSON types."""
+        """What is no number, as JSON types."""
+        return {}
+
+    @staticmethod
+    def reason(key: str, table: pd.DataFrame) -> str:
+        """Why a figure is undefined, by its key without the prefix."""
+        return 'its denominator is 0'
+
+    @staticmethod
+    def notes(details: dict[str, Any]) -> list[str]:
+        """Sentences that a reader of the figures must know, from :meth:`describe`."""
+        return []
+
+    @staticmethod
+    def check(table: pd.DataFrame, refuse: Refuse) -> None:
+        """Refuse rows of a file that no :meth:`row` gives; kinds are checked before."""
+
+
+class FrameMetric(DualGasMetric):
+    """Base of metrics that compare the masks of each frame by itself.
+
+    Args:
+        ignore_index: Pixels whose target is this do not count.
+        collect_device: See :class:`DualGasMetric`.
+        collect_dir: See :class:`DualGasMetric`.
+    """
+
+    needs = 'masks'
+
+    def __init__(
+        self,
+        *,
+        ignore_index: int = IGNORE,
+        collect_device: str = 'gpu',
+        collect_dir: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, collect_dir=collect_dir)
+        self.ignore_index = ignore_index
+
+    def row(self, sample: dict) -> dict[str, Any]:
+        """Compare the masks of each gas that the sample has.
+
+        Args:
+            sample: Of each gas that it has, ``gt_sem_seg`` and ``pred_sem_seg``
+                (1, H, W).
+
+        Raises:
+            UserError: If a gas that is there has no target or no prediction, the logits
+                hold NaN, or the masks do not fit together.
+        """
+        row: dict[str, Any] = {}
+        for gas in (gas for gas in GASES if gas in sample):
+            masks = self._masks(sample, gas)
+            with _named(sample, gas):
+                row |= self.frame(gas, *masks)
+        return row
+
+    def frame(
+        self, gas: str, target: torch.Tensor, pred: torch.Tensor
+    ) -> dict[str, Any]:
+        """Values of :attr:`columns` for a frame.
+
+        Args:
+            gas: Of the frame.
+            target: (1, H, W) class ids or :attr:`ignore_index`.
+            pred: (1, H, W) class ids, on the same device.
+
+        Raises:
+            UserError: If they do not fit together.
+        """
         raise NotImplementedError
 
+    def _masks(self, sample: dict, gas: str) -> tuple[torch.Tensor, torch.Tensor]:
+        label, metric = GAS_LABELS[gas], type(self).__name__
+        target = require(
+            sample,
+            gas,
+            'gt_sem_seg',
+            'data',
+            error=f'its {label} frame has no truth mask to compare with; evaluate on '
+            f'annotated samples, or take {metric} out of the evaluator.',
+        )
+        pred = require(
+            sample,
+            gas,
+            'pred_sem_seg',
+            'data',
+            error=f'the model predicted no mask for its {label} frame; give the model '
+            f'a decode head, or take {metric} out of the evaluator.',
+        )
+        logits = sample[gas].get('seg_logits', {}).get('data')
+        # NaN spreads into the sum, which is quicker than a look at each value
+        if logits is not None and logits.sum().isnan() and logits.isnan().any():
+            raise UserError(
+                f"sample '{sample_id(sample)}', {label} frame: the model's scores are "
+                'NaN; its training diverged, so test another checkpoint.'
+            )
+        return target.to(pred.device), pred
 
-def defined_sums(
-    totals: Totals, values: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and number of what is not NaN in several columns (N,) together."""
-    stacked = np.stack(values, axis=1)
+
+@contextmanager
+def _named(sample: dict, gas: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        where = f"sample '{sample_id(sample)}', {GAS_LABELS[gas]} frame"
+        raise UserError(f'{where}: {error}') from error
+
+
+def mean_of(totals: Totals, *columns: np.ndarray) -> np.ndarray:
+    """Mean of what is not NaN in columns (N,) together; NaN where nothing is left.
+
+    Returns:
+        (), or (R,) for resamples.
+    """
+    stacked = np.stack(columns, axis=1)
     defined = ~np.isnan(stacked)
     sums = np.stack([np.where(defined, stacked, 0).sum(1), defined.sum(1)], axis=1)
     added = totals.sum(sums)
-    return added[..., 0], added[..., 1]
+    return quotient(added[..., 0], added[..., 1])

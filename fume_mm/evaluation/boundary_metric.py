@@ -10,28 +10,39 @@ from torch import Tensor
 
 from fume_mm.errors import UserError
 from fume_mm.registry import METRICS
-from fume_mm.structures import BACKGROUND, GAS_LABELS, GASES, SEG_CLASSES
+from fume_mm.structures import BACKGROUND, GASES, SEG_CLASSES
 
-from .base import DualGasMetric, defined_sums, masks_of, prefixed, sample_id
+from .base import FrameMetric, Refuse, mean_of, prefixed
 from .boundary import TOLERANCE, WHO, boundary_scores
+from .confusion import confusion_matrix, mean_defined
+from .estimate import PERCENT, PIXELS
+from .layout import FRAMES, Row, ScoreTable
 from .resampling import Totals
-from .scores import confusion_matrix, mean_defined, plain, quotient
-from .table import (
-    BOUNDARY_COLUMNS,
-    OUTLINE_PARTS,
-    OUTLINED,
-    groupings,
-    numbers,
-    outline_column,
-)
+from .table import NUMBER, Kind, groupings, has_gas, numbers
 
-ALL = 'all'
-#: Columns of the table and the keys they become.
-KEYS = {'hd95': 'HD95', 'asd': 'ASD', 'f1': 'F1'}
+#: The classes whose outlines are measured.
+OUTLINED = SEG_CLASSES[1:]
+#: Columns of the table: the keys they become, and the largest value.
+PARTS = {'hd95': ('HD95', np.inf), 'asd': ('ASD', np.inf), 'f1': ('F1', 1.0)}
+KINDS: dict[str, Kind] = {**dict.fromkeys(PARTS, NUMBER), 'in': tuple(WHO.values())}
+
+
+def outline_column(gas: str, name: str, part: str) -> str:
+    """Name of the column of a gas, a class, and one of :data:`KINDS`."""
+    return f'{gas}_{name}_{part}'
+
+
+def _rows() -> tuple[Row, ...]:
+    kinds = {'HD95': ('px', PIXELS), 'ASD': ('px', PIXELS), 'F1': ('%', PERCENT)}
+    rows = []
+    for key, (written, unit) in kinds.items():
+        rows.append(Row(key, f'{key} ({written})', unit, unit is PIXELS))
+        rows += [Row(f'{key}/{n}', f' {n}', unit, unit is PIXELS) for n in OUTLINED]
+    return tuple(rows)
 
 
 @METRICS.register_module()
-class BoundaryMetric(DualGasMetric):
+class BoundaryMetric(FrameMetric):
     """HD95 and ASD in pixels and boundary F1 of tube and gas; means over frames.
 
     Each frame is measured by itself at the size of its true mask (see
@@ -47,130 +58,132 @@ class BoundaryMetric(DualGasMetric):
     under ``boundary/both/…``, ``boundary/co2_only/…`` and ``boundary/ch4_only/…``. A
     gas or a pattern that never occurs in the split has no keys.
 
-    ``details``: ``frames``, by name (``all``, the gases, the patterns) and class how
-    many frames have it in ``both``, only in the ``truth``, only in the ``prediction``,
-    in ``neither``.
+    Columns: per gas and class ``<gas>_<class>_hd95``, ``_asd``, ``_f1`` and ``_in``,
+    who has the class. Details: ``frames``, by name (``all``, the gases, the patterns)
+    and class how many frames have it in ``both``, only in the ``truth``, only in the
+    ``prediction``, in ``neither``.
 
     Args:
         tolerance: How far off still counts as hit for F1, as a share of the frame's
             diagonal; 0.0025 is 2 px at 640x480.
-        ignore_index: Pixels whose true value is this do not count.
-        collect_device: See :class:`DualGasMetric`.
-        collect_dir: See :class:`DualGasMetric`.
+        **kwargs: See :class:`FrameMetric`.
 
     Raises:
         UserError: If the tolerance is not from 0 to 1.
     """
 
     default_prefix = 'boundary'
-    needs = 'masks'
-    columns = BOUNDARY_COLUMNS
+    columns = {
+        outline_column(gas, name, part): kind
+        for gas in GASES
+        for name in OUTLINED
+        for part, kind in KINDS.items()
+    }
+    tables = (ScoreTable('Outlines', FRAMES, _rows()),)
+    patterns = (
+        Row('HD95', 'HD95 (px)', PIXELS, True),
+        Row('ASD', 'ASD (px)', PIXELS, True),
+    )
 
-    def __init__(
-        self,
-        *,
-        tolerance: float = TOLERANCE,
-        ignore_index: int = 255,
-        collect_device: str = 'gpu',
-        collect_dir: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, collect_dir=collect_dir)
+    def __init__(self, *, tolerance: float = TOLERANCE, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if not 0 <= tolerance <= 1:
             raise UserError(
                 f'BoundaryMetric has tolerance={tolerance}; give a share of the '
                 "frame's diagonal, such as 0.0025 (2 px at 640x480)."
             )
         self.tolerance = tolerance
-        self.ignore_index = ignore_index
 
-    def row(self, sample: dict) -> dict[str, Any]:
-        """Measure the outlines in the sample's frames.
-
-        Args:
-            sample: Of each gas that it has, ``gt_sem_seg`` and ``pred_sem_seg``
-                (1, H, W).
-
-        Raises:
-            UserError: If a gas that is there has no truth or no prediction, or they do
-                not fit together.
-        """
+    def frame(self, gas: str, target: Tensor, pred: Tensor) -> dict[str, Any]:
+        """Measure the outlines in a frame."""
+        masks = self._counted(target, pred)
         row: dict[str, Any] = {}
-        for gas in (gas for gas in GASES if gas in sample):
-            masks = masks_of(sample, gas, metric=type(self).__name__)
-            try:
-                truth, said = self._counted(*masks)
-            except UserError as error:
-                raise UserError(
-                    f"sample '{sample_id(sample)}', {GAS_LABELS[gas]} frame: {error}"
-                ) from error
-            for name in OUTLINED:
-                class_id = SEG_CLASSES.index(name)
-                scores = boundary_scores(
-                    truth == class_id, said == class_id, tolerance=self.tolerance
-                )
-                values = (scores.hd95, scores.asd, scores.f1, scores.who)
-                for part, value in zip(OUTLINE_PARTS, values, strict=True):
-                    row[outline_column(gas, name, part)] = value
+        for name in OUTLINED:
+            of_class = (mask == SEG_CLASSES.index(name) for mask in masks)
+            scores = boundary_scores(*of_class, tolerance=self.tolerance)
+            for part, value in zip(KINDS, scores, strict=True):
+                row[outline_column(gas, name, part)] = value
         return row
 
-    def _counted(self, truth: Tensor, prediction: Tensor) -> list[np.ndarray]:
+    def _counted(self, target: Tensor, pred: Tensor) -> list[np.ndarray]:
         """Both masks as (H, W) uint8, with ignored pixels as background."""
-        true, said = (
-            mask.squeeze(0).to(torch.uint8).cpu().numpy()
-            for mask in (truth, prediction)
-        )
-        ignored = (truth == self.ignore_index).squeeze(0).cpu().numpy()
+        masks = [m.squeeze(0).to(torch.uint8).cpu().numpy() for m in (target, pred)]
+        ignored = (target == self.ignore_index).squeeze(0).cpu().numpy()
         classes = len(SEG_CLASSES)
-        fits = true.shape == said.shape
-        if not fits or ((np.maximum(true, said) >= classes) & ~ignored).any():
+        fits = masks[0].shape == masks[1].shape
+        if not fits or ((np.maximum(*masks) >= classes) & ~ignored).any():
             confusion_matrix(  # says what is wrong
-                truth,
-                prediction,
-                num_classes=classes,
-                ignore_index=self.ignore_index,
+                target, pred, num_classes=classes, ignore_index=self.ignore_index
             )
         if not ignored.any():
-            return [true, said]
-        return [np.where(ignored, BACKGROUND, mask) for mask in (true, said)]
+            return masks
+        return [np.where(ignored, BACKGROUND, mask) for mask in masks]
 
     @staticmethod
     def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
         """See the class; keys without ``boundary/``."""
         metrics: dict[str, Any] = {}
-        for name, frames in groupings(table).items():
+        for group, frames in groupings(table).items():
             scores: dict[str, Any] = {}
-            for part, key in KEYS.items():
-                by_class = []
-                for outlined in OUTLINED:
+            for part, (key, _) in PARTS.items():
+                by_class = {}
+                for name in OUTLINED:
+                    columns = {g: outline_column(g, name, part) for g in frames}
                     values = [
-                        np.where(rows, _column(table, gas, outlined, part), np.nan)
+                        np.where(rows, numbers(table, [columns[gas]])[:, 0], np.nan)
                         for gas, rows in frames.items()
                     ]
-                    by_class.append(quotient(*defined_sums(totals, values)))
-                scores[key] = mean_defined(np.stack(by_class, axis=-1))
-                for outlined, value in zip(OUTLINED, by_class, strict=True):
-                    scores[f'{key}/{outlined}'] = value
-            if name == ALL:
+                    by_class[f'{key}/{name}'] = mean_of(totals, *values)
+                scores[key] = mean_defined(np.stack(list(by_class.values()), axis=-1))
+                scores |= by_class
+            if group == 'all':
                 metrics |= scores
-            elif name in GASES:
-                metrics |= prefixed(name, scores)
+            elif group in GASES:
+                metrics |= prefixed(group, scores)
             else:
-                metrics |= prefixed(name, scores, tuple(KEYS.values()))
-        return plain(metrics)
+                metrics |= prefixed(group, scores, [key for key, _ in PARTS.values()])
+        return metrics
 
     @staticmethod
     def describe(table: pd.DataFrame) -> dict[str, Any]:
         """See the class."""
         frames: dict[str, dict[str, dict[str, int]]] = {}
-        for name, chosen in groupings(table).items():
-            frames[name] = {}
-            for outlined in OUTLINED:
+        for group, chosen in groupings(table).items():
+            frames[group] = {}
+            for name in OUTLINED:
                 counts: Counter[str] = Counter()
                 for gas, rows in chosen.items():
-                    counts.update(table.loc[rows, outline_column(gas, outlined, 'in')])
-                frames[name][outlined] = {who: counts[who] for who in WHO.values()}
+                    counts.update(table.loc[rows, outline_column(gas, name, 'in')])
+                frames[group][name] = {who: counts[who] for who in WHO.values()}
         return {'frames': frames}
 
+    @staticmethod
+    def reason(key: str, table: pd.DataFrame) -> str:
+        """Why a figure is undefined."""
+        last = key.rpartition('/')[2]
+        what = last if last in OUTLINED else ' or '.join(OUTLINED)
+        return f'no frame has {what} in truth or prediction'
 
-def _column(table: pd.DataFrame, gas: str, name: str, part: str) -> np.ndarray:
-    return numbers(table, [outline_column(gas, name, part)])[:, 0]
+    @staticmethod
+    def notes(details: dict[str, Any]) -> list[str]:
+        """How many frames count with the diagonal: a class is in one mask only."""
+        return [
+            f'Outlines: {name} missed in {counts["truth"]} frames, made up in '
+            f'{counts["prediction"]} (HD95 and ASD are the diagonal there).'
+            for name, counts in details.get('frames', {}).get('all', {}).items()
+            if counts['truth'] or counts['prediction']
+        ]
+
+    @staticmethod
+    def check(table: pd.DataFrame, refuse: Refuse) -> None:
+        """Distances are there exactly where a mask has the class, and in range."""
+        for gas in GASES:
+            for name in OUTLINED:
+                who = outline_column(gas, name, 'in')
+                measured = has_gas(table, gas) & (table[who] != 'neither').to_numpy()
+                for part, (_, most) in PARTS.items():
+                    column = outline_column(gas, name, part)
+                    values = table[column].to_numpy()
+                    good = (values >= 0) & (values <= most) & np.isfinite(values)
+                    refuse(measured & ~good, column, f'not from 0 to {most:g}')
+                    refuse(~measured & ~np.isnan(values), column, f'but {who} says no')

@@ -1,11 +1,11 @@
 """The evaluator: the metrics, their joint score, and whether each sample came once."""
 
+import dataclasses
 import itertools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 from mmengine.dist import all_gather_object, broadcast_object_list, get_world_size
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.structures import BaseDataElement
@@ -15,13 +15,13 @@ from fume_mm.registry import EVALUATOR, METRICS
 from fume_mm.structures import AVAILABILITY, HEALTH_CLASSES, SEG_CLASSES
 
 from .base import DualGasMetric, sample_availability, sample_id
-from .figures import describe_samples, joint_score
+from .scores import Scores
 from .table import merge_tables
 
 
 @EVALUATOR.register_module()
 class DualGasEvaluator(Evaluator):
-    """MMEngine's evaluator, with one table of all rows, a joint score and details.
+    """MMEngine's evaluator, with one table of all rows and a joint score.
 
     Adds ``joint/score = (seg/mIoU + cls/balanced_accuracy) / 2`` where both exist, and
     sees to it that every sample of the dataset is scored once.
@@ -30,13 +30,8 @@ class DualGasEvaluator(Evaluator):
         metrics: One metric or several, or their configs.
 
     Attributes:
-        table: A row per sample with the columns of all :class:`DualGasMetric`, after
-            :meth:`evaluate`; on the main process only, and None without such metrics.
-        details: What is no number, as JSON types, after :meth:`evaluate`, on every
-            process: ``num_samples``, ``availability`` (samples by pattern), and the
-            details of each metric by its prefix (``seg``, ``boundary``, ``cls``),
-            ``vessels`` (see :func:`~fume_mm.evaluation.figures.describe_samples`) and
-            ``not_scored``, why metrics were left out by :meth:`leave_out`.
+        scores: What :meth:`evaluate` computed, on every process; with the table of all
+            rows on the main process only, and without intervals.
     """
 
     def __init__(self, metrics: dict | BaseMetric | Sequence) -> None:
@@ -46,8 +41,7 @@ class DualGasEvaluator(Evaluator):
             [METRICS.build(m) if isinstance(m, dict) else m for m in metrics]
         )
         self.metrics: list[BaseMetric]
-        self.table: pd.DataFrame | None = None
-        self.details: dict[str, Any] = {}
+        self.scores = Scores({})
         self._seen: list[tuple[str, str]] = []
         self._left_out: dict[str, str] = {}
 
@@ -105,28 +99,31 @@ class DualGasEvaluator(Evaluator):
                 dataset has. Every process raises it.
         """
         seen = self._gather(size)
-        metrics = super().evaluate(size)
-        metrics |= joint_score(metrics)
-        counts = Counter(pattern for _, pattern in seen)
         ours = [metric for metric in self.metrics if isinstance(metric, DualGasMetric)]
-        tables = [metric.table for metric in ours if metric.table is not None]
-        self.table = merge_tables(tables) if tables else None
-        details: list[Any] = [
+        tables = [table for m in ours if (table := m.gather(size)) is not None]
+        counts = Counter(pattern for _, pattern in seen)
+        scores = Scores(
+            {},
             {
                 'num_samples': len(seen),
                 'availability': {name: counts[name] for name in AVAILABILITY},
-                **({'not_scored': self._left_out} if self._left_out else {}),
-                **({} if self.table is None else describe_samples(self.table)),
-            }
-        ]
-        broadcast_object_list(details)
-        self.details = details[0]
-        return metrics
+            },
+        )
+        if tables:
+            scores = Scores.of_table(merge_tables(tables), [type(m) for m in ours])
+        if self._left_out:
+            scores.details['not_scored'] = self._left_out
+        for metric in (m for m in self.metrics if m not in ours):
+            scores.values.update(metric.evaluate(size))
+        shared = [dataclasses.replace(scores, table=None)]
+        broadcast_object_list(shared)
+        self.scores = dataclasses.replace(shared[0], table=scores.table)
+        return self.scores.values
 
     def _check_classes(self) -> None:
         """Refuse a dataset of other classes than those that are scored."""
-        wanted = {'classes': SEG_CLASSES, 'health_classes': HEALTH_CLASSES}
-        for key, classes in wanted.items():
+        scored = {'classes': SEG_CLASSES, 'health_classes': HEALTH_CLASSES}
+        for key, classes in scored.items():
             found = tuple((self.dataset_meta or {}).get(key) or classes)
             if found != classes:
                 raise UserError(

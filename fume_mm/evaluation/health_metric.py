@@ -7,9 +7,12 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.registry import METRICS
-from fume_mm.structures import AVAILABILITY, HEALTH_CLASSES
+from fume_mm.structures import HEALTH_CLASSES
 
-from .base import DualGasMetric, prefixed, require, sample_id
+from .base import DualGasMetric, Refuse, prefixed, require, sample_id
+from .confusion import classification_scores, mean_defined, quotient
+from .estimate import PLAIN, Unit
+from .layout import Matrix, Row, ScoreTable
 from .probability_scores import (
     brier_parts,
     calibration_error,
@@ -19,22 +22,20 @@ from .probability_scores import (
     reliability,
 )
 from .resampling import Totals
-from .scores import classification_scores, mean_defined, plain, quotient
-from .table import (
-    CLASS_COLUMNS,
-    PROBABILITY_COLUMNS,
-    numbers,
-    vessel_codes,
-    without_vessel,
-)
+from .segmentation_metric import class_reason
+from .table import NUMBER, Kind, numbers, patterns, vessel_codes, without_vessel
 
-ALL = 'all'
-#: What is told for each availability pattern.
-PATTERN_KEYS = ('accuracy', 'balanced_accuracy')
-#: What is told of the vessels' verdicts.
+#: What is given for the vessels' verdicts.
 VESSEL_KEYS = ('accuracy', 'balanced_accuracy', 'macro_f1')
 #: Probabilities of half precision add up to 1 within this.
 SUM_TOLERANCE = 0.01
+CLASS_COLUMNS: dict[str, Kind] = {
+    'true_class': HEALTH_CLASSES,
+    'predicted_class': HEALTH_CLASSES,
+}
+PROBABILITY_COLUMNS: dict[str, Kind] = {
+    f'p_{name.lower()}': NUMBER for name in HEALTH_CLASSES
+}
 
 
 @METRICS.register_module()
@@ -59,7 +60,8 @@ class HealthMetric(DualGasMetric):
     ``/<class>``; ``cls/ece``, ``cls/brier``; ``cls/vessel/accuracy``,
     ``cls/vessel/balanced_accuracy``, ``cls/vessel/macro_f1``.
 
-    ``details``: ``classes`` and ``confusion``, sample counts by name (``all``, the
+    Columns: ``true_class``, ``predicted_class`` and the probabilities ``p_<class>``.
+    Details: ``classes`` and ``confusion``, sample counts by name (``all``, the
     patterns), rows truth, columns prediction. With probabilities also ``curves`` (by
     class ``roc`` and ``pr``), ``reliability`` and ``vessels``: ``confusion`` of the
     verdicts, and how many vessels are left out as ``mixed``.
@@ -72,6 +74,48 @@ class HealthMetric(DualGasMetric):
     default_prefix = 'cls'
     needs = 'health'
     columns = {**CLASS_COLUMNS, **PROBABILITY_COLUMNS}
+    foreign = 'p_.*'
+    patterns = (
+        Row('accuracy', 'accuracy'),
+        Row('balanced_accuracy', 'balanced acc.'),
+    )
+    headlines = (
+        Row('balanced_accuracy', 'balanced accuracy'),
+        Row('macro_f1', 'macro F1'),
+        Row('vessel/balanced_accuracy', 'balanced accuracy of vessels'),
+    )
+    tables = (
+        ScoreTable(
+            'Health (%)',
+            {'{}': 'samples', 'vessel/{}': 'vessels'},
+            (
+                *patterns,
+                Row('macro_f1', 'macro F1'),
+                Row('weighted_f1', 'weighted F1'),
+                Row('kappa', 'kappa', PLAIN),
+                Row('roc_auc', 'ROC-AUC'),
+                Row('average_precision', 'average prec.'),
+                Row('ece', 'ECE', lower=True),
+                Row('brier', 'Brier', PLAIN, lower=True),
+            ),
+        ),
+        ScoreTable(
+            'By class (%)',
+            {f'{{}}/{name}': name for name in HEALTH_CLASSES},
+            (
+                Row('precision', 'precision'),
+                Row('recall', 'recall'),
+                Row('f1', 'F1'),
+                Row('roc_auc', 'ROC-AUC'),
+                Row('average_precision', 'average prec.'),
+                Row('support', 'true samples', Unit(1, 0), None),
+            ),
+        ),
+    )
+    matrices = (
+        Matrix('True \\ predicted', ('confusion', 'all'), HEALTH_CLASSES),
+        Matrix('Vessels: true \\ verdict', ('vessels', 'confusion'), HEALTH_CLASSES),
+    )
 
     def row(self, sample: dict) -> dict[str, Any]:
         """Note the true and the predicted class and the probabilities.
@@ -99,7 +143,8 @@ class HealthMetric(DualGasMetric):
         row: dict[str, Any] = {}
         if sample.get('health_scores') is not None:
             values = sample['health_scores'].float().tolist()
-            refuse_scores(values, f"sample '{sample_id(sample)}'")
+            if problem := wrong_scores(values):
+                raise UserError(f"sample '{sample_id(sample)}': {problem}.")
             row = dict(zip(PROBABILITY_COLUMNS, values, strict=True))
         classes = int(truth), int(prediction)
         if not all(0 <= c < len(HEALTH_CLASSES) for c in classes):
@@ -144,16 +189,17 @@ class HealthMetric(DualGasMetric):
             )
             verdicts = classification_scores(totals.sum(_verdicts(table)[0]))
             metrics |= prefixed('vessel', verdicts, VESSEL_KEYS)
-        for name, chosen in _patterns(table).items():
+        keys = [row.key for row in HealthMetric.patterns]
+        for name, chosen in patterns(table).items():
             scores = classification_scores(totals.sum(counts * chosen[:, None, None]))
-            metrics |= prefixed(name, scores, PATTERN_KEYS)
-        return plain(metrics)
+            metrics |= prefixed(name, scores, keys)
+        return metrics
 
     @staticmethod
     def describe(table: pd.DataFrame) -> dict[str, Any]:
         """See the class."""
         counts = _confusions(table)
-        names = {ALL: np.ones(len(table), bool), **_patterns(table)}
+        names = {'all': np.ones(len(table), bool), **patterns(table)}
         details: dict[str, Any] = {
             'classes': list(HEALTH_CLASSES),
             'confusion': {
@@ -174,27 +220,66 @@ class HealthMetric(DualGasMetric):
             'vessels': {'confusion': verdicts.sum(0).tolist(), 'mixed': mixed},
         }
 
+    @staticmethod
+    def reason(key: str, table: pd.DataFrame) -> str:
+        """Why a figure is undefined."""
+        *_, score, last = ('', *key.split('/'))
+        if score == 'vessel':
+            nameless = without_vessel(table)
+            return nameless or 'no vessel has samples of one true class alone'
+        reasons = {
+            'average_precision': f'no sample is {last}',
+            'roc_auc': f'all samples are {last}, or none is',
+        }
+        if score in reasons:
+            return reasons[score]
+        if last == 'kappa':
+            return 'truth and prediction know one and the same class only'
+        if last == 'roc_auc':
+            return 'all samples are of one class'
+        return class_reason(score, last, 'sample') or 'its denominator is 0'
 
-def refuse_scores(values: list[float], where: str) -> None:
-    """Raise a :class:`UserError` unless ``values`` are probabilities of the classes."""
+    @staticmethod
+    def notes(details: dict[str, Any]) -> list[str]:
+        """How many vessels have no verdict."""
+        mixed = details.get('vessels', {}).get('mixed')
+        text = f'{mixed} vessels have samples of several classes: no verdict.'
+        return [text] if mixed else []
+
+    @staticmethod
+    def check(table: pd.DataFrame, refuse: Refuse) -> None:
+        """Scores are probabilities, unless the model gives none."""
+        scores = numbers(table, list(PROBABILITY_COLUMNS))
+        if np.isnan(scores).all():
+            return
+        for index, row in enumerate(scores.tolist()):
+            problem = wrong_scores(row)
+            if problem:
+                bad = np.arange(len(table)) == index
+                refuse(bad, next(iter(PROBABILITY_COLUMNS)), problem)
+
+
+def wrong_scores(values: list[float]) -> str | None:
+    """Why ``values`` are no probabilities of the classes, or None if they are."""
     if len(values) != len(HEALTH_CLASSES):
-        raise UserError(
-            f'{where}: the model scores {len(values)} health classes, but there are '
+        return (
+            f'the model scores {len(values)} health classes, but there are '
             f'{len(HEALTH_CLASSES)} ({", ".join(HEALTH_CLASSES)}); correct the number '
-            'of classes of the health head.'
+            'of classes of the health head'
         )
     if any(value != value for value in values):
-        raise UserError(
-            f"{where}: the model's health scores are NaN; its training diverged, so "
-            'test another checkpoint.'
+        return (
+            "the model's health scores are NaN; its training diverged, so test another "
+            'checkpoint'
         )
     if not all(0 <= value <= 1 + SUM_TOLERANCE for value in values) or (
         abs(sum(values) - 1) > SUM_TOLERANCE
     ):
-        raise UserError(
-            f'{where}: the health scores {values} are no probabilities (0 to 1, sum '
-            '1); let the health head predict a softmax.'
+        return (
+            f'the health scores {values} are no probabilities (0 to 1, sum 1); let the '
+            'health head predict a softmax'
         )
+    return None
 
 
 def class_ids(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -216,12 +301,6 @@ def _one_hot(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     counts = np.zeros((len(truth), size, size), np.int64)
     counts[np.arange(len(truth)), truth, prediction] = 1
     return counts
-
-
-def _patterns(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Which samples are of each pattern that occurs, (N,) bool."""
-    chosen = {name: (table['availability'] == name).to_numpy() for name in AVAILABILITY}
-    return {name: rows for name, rows in chosen.items() if rows.any()}
 
 
 def _probabilities(table: pd.DataFrame) -> np.ndarray | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .scores import quotient
+from .confusion import quotient
 
 #: Bins of the calibration error, equally wide.
 BINS = 15
@@ -103,8 +103,8 @@ def brier_parts(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
         probabilities: (N, C).
         truth: Class ids, (N,).
     """
-    wanted = np.eye(probabilities.shape[1])[truth]
-    return ((probabilities - wanted) ** 2).sum(axis=1)
+    target = np.eye(probabilities.shape[1])[truth]
+    return ((probabilities - target) ** 2).sum(axis=1)
 
 
 def reliability(totals: np.ndarray) -> dict[str, list]:

@@ -1,188 +1,239 @@
-"""Scores as pure functions of a confusion matrix (rows: truth, columns: prediction).
+"""Every figure of a table of predictions, its interval, and why it has none."""
 
-A quotient with a zero denominator says nothing about the model: it is NaN, and means
-leave it out. A mean over nothing is NaN too. The score functions also take a stack of
-matrices (..., C, C), such as the resamples of a bootstrap, and then give arrays (...).
-"""
-
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+import pandas as pd
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GAS, HEALTH_CLASSES, SEG_CLASSES
+from fume_mm.registry import METRICS
+from fume_mm.structures import AVAILABILITY
+
+from .base import DualGasMetric
+from .confusion import plain
+from .estimate import MISSING, PERCENT, Estimate, Unit
+from .layout import Row
+from .resampling import ResampledTotals, Totals
+from .table import has, vessel_codes, without_vessel
+
+Metrics = Sequence[type[DualGasMetric]]
+
+#: The figure of both tasks: the mean of mIoU and balanced accuracy, by which FUME's
+#: founding document ranks models.
+JOINT = 'joint/score'
+JOINT_PARTS = ('seg/mIoU', 'cls/balanced_accuracy')
+JOINT_ROW = Row(JOINT, 'joint score')
+LEVEL = 0.95
+RESAMPLES = 1000
+#: A figure that fewer of the resamples define has no interval.
+LEAST_DEFINED = 0.5
 
 
-def confusion_matrix(
-    truth: Tensor, prediction: Tensor, *, num_classes: int, ignore_index: int = 255
-) -> Tensor:
-    """Count how often each true class is predicted as each class.
+def registered_metrics() -> list[type[DualGasMetric]]:
+    """The metrics that anybody registered, in the order of their registration."""
+    kinds = dict.fromkeys(METRICS.module_dict.values())
+    return [k for k in kinds if isinstance(k, type) and issubclass(k, DualGasMetric)]
+
+
+def metrics_of(table: pd.DataFrame) -> list[type[DualGasMetric]]:
+    """The registered metrics whose columns a table has, in the order of its columns."""
+    found = [kind for kind in registered_metrics() if has(table, kind.columns)]
+    order = list(table)
+    return sorted(found, key=lambda kind: min(map(order.index, kind.columns)))
+
+
+def compute_figures(
+    table: pd.DataFrame, totals: Totals | None = None, metrics: Metrics | None = None
+) -> dict[str, Any]:
+    """Every figure of a table, a pure function of its rows.
 
     Args:
-        truth: Class ids of any shape, integer, or ``ignore_index``.
-        prediction: Class ids of the same shape, integer.
-        num_classes: Number of classes C.
-        ignore_index: Elements whose truth is this are not counted.
+        table: As :func:`~fume_mm.evaluation.table.make_table` makes it.
+        totals: How rows are added up; once each unless given.
+        metrics: Whose figures; by default of all whose columns are there.
 
     Returns:
-        (C, C) int64, rows truth, columns prediction, on the device of the input.
-
-    Raises:
-        UserError: If the shapes differ or a value is not a class id.
+        Numbers by key as the metrics name them, NaN where undefined; (R,) arrays for
+        resamples.
     """
-    if truth.shape != prediction.shape:
-        raise UserError(
-            f'the truth has the shape {tuple(truth.shape)}, the prediction '
-            f'{tuple(prediction.shape)}; predict at the size of the truth.'
-        )
-    counts = _count_bytes(truth, prediction, num_classes, ignore_index)
-    if counts is not None:
-        return counts
-    counted = truth != ignore_index
-    truth, prediction = truth[counted].long(), prediction[counted].long()
-    for name, values in (('truth', truth), ('prediction', prediction)):
-        if values.numel() and not 0 <= values.min() <= values.max() < num_classes:
-            wrong = [v for v in values.unique().tolist() if not 0 <= v < num_classes]
-            raise UserError(
-                f'the {name} holds {wrong}, but its classes are 0 to '
-                f'{num_classes - 1} (and {ignore_index} in the truth, for ignored '
-                'pixels); correct the masks or the number of classes.'
+    totals = totals or Totals()
+    figures: dict[str, Any] = {}
+    for metric in metrics_of(table) if metrics is None else metrics:
+        for key, value in metric.figures(table, totals).items():
+            name = f'{metric.default_prefix}/{key}'
+            if name in figures:
+                raise UserError(
+                    f"{metric.__name__}: its figure {name} is another metric's, too; "
+                    'give it a default_prefix of its own.'
+                )
+            figures[name] = value
+    if all(part in figures for part in JOINT_PARTS):
+        figures[JOINT] = sum(figures[part] for part in JOINT_PARTS) / len(JOINT_PARTS)
+    return plain(figures)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The outcome of a test: figures, their doubt, and what is no number.
+
+    Attributes:
+        values: Numbers by key, NaN where undefined.
+        details: As JSON types: ``num_samples``; ``availability``, samples by pattern;
+            ``vessels``: ``number`` of them, 0 if samples name none, and
+            ``samples_of_several``, samples whose frames are of two vessels (they count
+            with the first); the details of every metric by its prefix (``seg``,
+            ``boundary``, ``cls``); ``not_scored``, why metrics were left out.
+        table: What they are of; None for scores read from a file, of foreign metrics
+            alone, or not on the main process.
+        intervals: (low, high) by key, None where there is none; no counts.
+        reasons: Why a figure is undefined, or has no interval, by key.
+        method: How intervals were made.
+        metrics: Whose figures the table has.
+    """
+
+    values: dict[str, float]
+    details: dict[str, Any] = field(default_factory=dict)
+    table: pd.DataFrame | None = None
+    intervals: dict[str, tuple[float, float] | None] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    method: dict[str, Any] = field(default_factory=lambda: {'resamples': 0})
+    metrics: Metrics = ()
+
+    @classmethod
+    def of_table(cls, table: pd.DataFrame, metrics: Metrics | None = None) -> 'Scores':
+        """The scores of a table, without intervals.
+
+        Args:
+            table: See :mod:`fume_mm.evaluation.table`.
+            metrics: See :func:`compute_figures`.
+        """
+        metrics = metrics_of(table) if metrics is None else metrics
+        values = compute_figures(table, metrics=metrics)
+        number = 0 if without_vessel(table) else vessel_codes(table)[1]
+        counts = table['availability'].value_counts()
+        details = {
+            'num_samples': len(table),
+            'availability': {name: int(counts.get(name, 0)) for name in AVAILABILITY},
+            'vessels': {
+                'number': number,
+                'samples_of_several': int((table['other_vessels'] != '').sum()),
+            },
+            **{metric.default_prefix: metric.describe(table) for metric in metrics},
+        }
+        reasons = {}
+        for metric in metrics:
+            start = f'{metric.default_prefix}/'
+            for key, value in values.items():
+                if key.startswith(start) and math.isnan(value):
+                    reasons[key] = metric.reason(key.removeprefix(start), table)
+        if math.isnan(values.get(JOINT, 0)):
+            reasons[JOINT] = 'one of its parts is undefined'
+        return cls(values, details, table, reasons=reasons, metrics=metrics)
+
+    def with_intervals(self, resamples: int = RESAMPLES, seed: int = 0) -> 'Scores':
+        """The same with 95 % intervals by a percentile bootstrap over vessels.
+
+        Frames of a vessel resemble each other, so whole vessels are drawn, as many as
+        there are, with replacement (Davison and Hinkley, Bootstrap Methods, 1997,
+        section 3.8). Each resample goes through the same functions as the table.
+        Resamples in which a figure is undefined, because no vessel of a class was
+        drawn, are left out. With less than some ten vessels such intervals are too
+        narrow.
+
+        Args:
+            resamples: How many; 0 for no intervals.
+            seed: Of the drawing.
+
+        Raises:
+            UserError: If there is 1 resample.
+        """
+        if not resamples or self.table is None:
+            return self
+        if resamples < 2:
+            raise UserError(f'{resamples} resamples give no interval; ask for 1000.')
+        table = self.table
+        codes, vessels = vessel_codes(table)
+        drawn: dict[str, Any] = {}
+        nothing = without_vessel(table)
+        if not nothing and vessels < 2:
+            nothing = 'there is one vessel only'
+        if not nothing:
+            totals = ResampledTotals(
+                codes, count=vessels, resamples=resamples, seed=seed
             )
-    pairs = truth * num_classes + prediction
-    counts = torch.bincount(pairs, minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes)
+            drawn = compute_figures(table, totals, self.metrics)
+        intervals: dict[str, tuple[float, float] | None] = {}
+        reasons = dict(self.reasons)
+        for key, value in self.values.items():
+            if isinstance(value, int) or not self._is_ours(key):
+                continue
+            intervals[key] = None
+            if math.isnan(value):
+                continue
+            if nothing:
+                reasons[key] = nothing
+                continue
+            defined = drawn[key][~np.isnan(drawn[key])]
+            if len(defined) < LEAST_DEFINED * resamples:
+                share = f'{len(defined)} of {resamples} resamples'
+                reasons[key] = f'no interval: only {share} define it'
+                continue
+            low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            intervals[key] = float(low), float(high)
+        method = {
+            'method': 'percentile bootstrap over vessels',
+            'level': LEVEL,
+            'resamples': resamples,
+            'seed': seed,
+            'vessels': vessels,
+        }
+        return dataclasses.replace(
+            self, intervals=intervals, reasons=reasons, method=method
+        )
 
+    def _is_ours(self, key: str) -> bool:
+        """Whether a figure follows from the table; MMEngine's own metrics' do not."""
+        prefixes = {metric.default_prefix for metric in self.metrics}
+        return key == JOINT or key.partition('/')[0] in prefixes
 
-def _count_bytes(
-    truth: Tensor, prediction: Tensor, num_classes: int, ignore_index: int
-) -> Tensor | None:
-    """The same in bytes, fifteen times as fast; None where that does not serve."""
-    cells = num_classes**2
-    if not (truth.is_cpu and prediction.is_cpu and truth.numel() and cells < 255):
-        return None
-    masks = []
-    for values in (truth, prediction):
-        if values.is_floating_point() or values.is_complex():
-            return None
-        array = values.numpy()
-        if not 0 <= array.min() <= array.max() <= 255:
-            return None
-        masks.append(array.astype(np.uint8, copy=False))
-    true, said = masks
-    ignored = true == ignore_index
-    if ((np.maximum(true, said) >= num_classes) & ~ignored).any():
-        return None
-    pairs = true * np.uint8(num_classes) + said
-    pairs[ignored] = cells
-    # bincount would make integers of eight bytes of them first
-    counts = [np.count_nonzero(pairs == cell) for cell in range(cells)]
-    return torch.tensor(counts).reshape(num_classes, num_classes)
+    def estimate(self, key: str) -> Estimate:
+        """A figure with its interval; NaN where there is none."""
+        bounds = self.intervals.get(key) or (math.nan, math.nan)
+        return Estimate(self.values.get(key, math.nan), *bounds)
 
+    def text(self, key: str, unit: Unit = PERCENT) -> str:
+        """A figure as text; ``n/a`` if undefined, ``-`` if it was not measured.
 
-def segmentation_scores(confusion: np.ndarray) -> dict[str, Any]:
-    """Overlap scores of the classes of :data:`SEG_CLASSES`.
+        One digit more where no figure has an interval.
+        """
+        if key not in self.values:
+            return MISSING
+        digits = unit.digits
+        if digits == 1 and not any(self.intervals.values()):
+            digits = 2
+        return self.estimate(key).text(unit, digits=digits)
 
-    Per class ``IoU = TP / (TP + FP + FN)`` and ``Dice = 2 TP / (2 TP + FP + FN)``. A
-    class that is neither in the truth nor in the prediction has NaN and is left out of
-    the means; one that is only in the prediction has 0 and counts. ``precision = TP /
-    (TP + FP)`` is NaN for a class that is never predicted, ``recall = TP / (TP + FN)``
-    for one that is not in the truth.
+    def to_json(self) -> dict[str, Any]:
+        """What test_results.json holds of them; :meth:`from_json` reads it."""
+        return {
+            'metrics': self.values,
+            'intervals': self.intervals,
+            'reasons': self.reasons,
+            'bootstrap': self.method,
+            'details': self.details,
+        }
 
-    Args:
-        confusion: (3, 3) pixel counts, or (..., 3, 3).
-
-    Returns:
-        ``mIoU``, ``mDice``, ``pixel_accuracy``, ``gas_IoU`` (the headline name of
-        ``IoU/gas``), and ``IoU``, ``Dice``, ``precision`` and ``recall`` with
-        ``/<class>``, all in 0 to 1.
-    """
-    counts, hits, true, predicted = _marginals(confusion, len(SEG_CLASSES))
-    iou = quotient(hits, true + predicted - hits)
-    dice = quotient(2 * hits, true + predicted)
-    scores = {
-        'mIoU': mean_defined(iou),
-        'mDice': mean_defined(dice),
-        'pixel_accuracy': quotient(hits.sum(-1), counts.sum((-2, -1))),
-        'gas_IoU': iou[..., GAS],
-    }
-    by_class = {
-        'IoU': iou,
-        'Dice': dice,
-        'precision': quotient(hits, predicted),
-        'recall': quotient(hits, true),
-    }
-    for label, values in by_class.items():
-        for index, name in enumerate(SEG_CLASSES):
-            scores[f'{label}/{name}'] = values[..., index]
-    return plain(scores)
-
-
-def classification_scores(confusion: np.ndarray) -> dict[str, Any]:
-    """Scores of the health classes, :data:`HEALTH_CLASSES`.
-
-    - ``balanced_accuracy``: mean recall over the classes that occur in the truth.
-    - ``f1/<class>`` ``= 2 TP / (2 TP + FP + FN)``: NaN only for a class that is neither
-      in the truth nor predicted; ``macro_f1`` is the mean over the others, and
-      ``weighted_f1`` the mean weighted by how often the classes occur in the truth.
-    - ``precision/<class>``: NaN for a class that is never predicted;
-      ``recall/<class>``: NaN for one that is not in the truth.
-    - ``kappa``: Cohen's (Educational and Psychological Measurement 20, 1960),
-      ``(p_o - p_e) / (1 - p_e)``; NaN where chance alone agrees always (truth and
-      prediction know only one and the same class).
-    - ``support/<class>``: true samples of the class.
-
-    Args:
-        confusion: (3, 3) sample counts, or (..., 3, 3).
-
-    Returns:
-        The scores above and ``accuracy``; all but the supports are fractions.
-    """
-    counts, hits, true, predicted = _marginals(confusion, len(HEALTH_CLASSES))
-    total = counts.sum((-2, -1))
-    precision = quotient(hits, predicted)
-    recall = quotient(hits, true)
-    f1 = quotient(2 * hits, true + predicted)
-    observed = quotient(hits.sum(-1), total)
-    chance = quotient((true * predicted).sum(-1), total**2)
-    scores = {
-        'accuracy': observed,
-        'balanced_accuracy': mean_defined(recall),
-        'macro_f1': mean_defined(f1),
-        'weighted_f1': quotient(np.nansum(f1 * true, axis=-1), total),
-        'kappa': quotient(observed - chance, 1 - chance),
-    }
-    for label, values in (('precision', precision), ('recall', recall), ('f1', f1)):
-        for index, name in enumerate(HEALTH_CLASSES):
-            scores[f'{label}/{name}'] = values[..., index]
-    for index, name in enumerate(HEALTH_CLASSES):
-        scores[f'support/{name}'] = true[..., index].astype(np.int64)
-    return plain(scores)
-
-
-def plain(scores: dict[str, Any]) -> dict[str, Any]:
-    """Arrays (...) of scores by key; those without a dimension as Python's numbers."""
-    arrays = {key: np.asarray(value) for key, value in scores.items()}
-    return {key: value if value.ndim else value.item() for key, value in arrays.items()}
-
-
-def quotient(numerator: Any, denominator: Any) -> np.ndarray:
-    """``numerator / denominator``, NaN where the denominator is zero."""
-    # Every numerator here is 0 where its denominator is, so this gives NaN, not inf.
-    with np.errstate(invalid='ignore'):
-        return np.divide(numerator, denominator)
-
-
-def mean_defined(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of what is not NaN; NaN where nothing is left."""
-    defined = ~np.isnan(values)
-    return quotient(np.where(defined, values, 0).sum(-1), defined.sum(-1))
-
-
-def _marginals(confusion: np.ndarray, num_classes: int) -> tuple[np.ndarray, ...]:
-    """Counts as float64 with hits, true and predicted totals of every class."""
-    assert confusion.shape[-2:] == (num_classes, num_classes), confusion.shape
-    counts = confusion.astype(np.float64)
-    hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    return counts, hits, counts.sum(-1), counts.sum(-2)
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> 'Scores':
+        """The scores of a test_results.json; null figures are NaN."""
+        return cls(
+            {k: math.nan if v is None else v for k, v in content['metrics'].items()},
+            dict(content.get('details') or {}),
+            intervals=dict(content.get('intervals') or {}),
+            reasons=dict(content.get('reasons') or {}),
+            method=dict(content.get('bootstrap') or {}),
+        )

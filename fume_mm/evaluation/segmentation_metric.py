@@ -4,25 +4,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
-from fume_mm.errors import UserError
 from fume_mm.registry import METRICS
-from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
+from fume_mm.structures import GASES, SEG_CLASSES
 
-from .base import DualGasMetric, defined_sums, masks_of, prefixed, sample_id
+from .base import FrameMetric, mean_of, prefixed
+from .confusion import confusion_matrix, segmentation_scores
+from .layout import FRAMES, Row, ScoreTable
 from .resampling import Totals
-from .scores import confusion_matrix, plain, quotient, segmentation_scores
-from .table import SEGMENTATION_COLUMNS, count_columns, groupings, numbers
+from .table import COUNT, groupings, numbers
 
-ALL = 'all'
-#: What is told for each availability pattern.
-PATTERN_KEYS = ('mIoU', 'gas_IoU')
-#: What is also told as a mean over frames.
+#: What is also given as a mean over frames.
 FRAME_KEYS = ('mIoU', 'mDice', 'gas_IoU')
 
 
+def count_columns(gas: str) -> list[str]:
+    """Names of the pixel counts of a gas, target by target."""
+    return [f'{gas}_{true}_as_{pred}' for true in SEG_CLASSES for pred in SEG_CLASSES]
+
+
 @METRICS.register_module()
-class SegmentationMetric(DualGasMetric):
+class SegmentationMetric(FrameMetric):
     """IoU, Dice, precision, recall and pixel accuracy of the masks of tube and gas.
 
     Pixels are accumulated over the split and each score is computed once from the
@@ -42,79 +45,71 @@ class SegmentationMetric(DualGasMetric):
     ``seg/both/…``, ``seg/co2_only/…`` and ``seg/ch4_only/…`` for the samples with these
     gases. A gas or a pattern that never occurs in the split has no keys.
 
-    ``details``: ``classes`` and ``confusion``, pixel counts by name (``all``, the
-    gases, the patterns), rows truth, columns prediction.
+    Columns: per gas nine pixel counts ``<gas>_<true class>_as_<predicted class>``.
+    Details: ``classes`` and ``confusion``, pixel counts by name (``all``, the gases,
+    the patterns), rows truth, columns prediction.
 
-    Args:
-        ignore_index: Pixels whose true value is this do not count.
-        collect_device: See :class:`DualGasMetric`.
-        collect_dir: See :class:`DualGasMetric`.
+    Args: See :class:`FrameMetric`.
     """
 
     default_prefix = 'seg'
-    needs = 'masks'
-    columns = SEGMENTATION_COLUMNS
+    columns = {name: COUNT for gas in GASES for name in count_columns(gas)}
+    foreign = '.*_as_.*'
+    headlines = (Row('mIoU', 'mIoU'), Row('gas_IoU', 'gas IoU'))
+    patterns = headlines
+    tables = (
+        ScoreTable(
+            'Masks (%)',
+            FRAMES,
+            (
+                Row('mIoU', 'mIoU'),
+                Row('mDice', 'Dice'),
+                Row('gas_IoU', 'gas IoU'),
+                Row('IoU/tube', 'tube IoU'),
+                Row('pixel_accuracy', 'pixel acc.'),
+                Row('precision/gas', 'gas precision'),
+                Row('recall/gas', 'gas recall'),
+                Row('frame/mIoU', 'frame mIoU'),
+                Row('frame/gas_IoU', 'frame gas IoU'),
+            ),
+        ),
+        ScoreTable(
+            'Masks by class (%)',
+            {f'{{}}/{name}': name for name in SEG_CLASSES},
+            tuple(Row(key, key) for key in ('IoU', 'Dice', 'precision', 'recall')),
+            brief=False,
+        ),
+    )
 
-    def __init__(
-        self,
-        *,
-        ignore_index: int = 255,
-        collect_device: str = 'gpu',
-        collect_dir: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, collect_dir=collect_dir)
-        self.ignore_index = ignore_index
-
-    def row(self, sample: dict) -> dict[str, Any]:
-        """Count the pixels of the sample's frames.
-
-        Args:
-            sample: Of each gas that it has, ``gt_sem_seg`` and ``pred_sem_seg``
-                (1, H, W).
-
-        Raises:
-            UserError: If a gas that is there has no truth or no prediction, or they do
-                not fit together.
-        """
-        row: dict[str, int] = {}
-        for gas in (gas for gas in GASES if gas in sample):
-            truth, prediction = masks_of(sample, gas, metric=type(self).__name__)
-            try:
-                confusion = confusion_matrix(
-                    truth,
-                    prediction,
-                    num_classes=len(SEG_CLASSES),
-                    ignore_index=self.ignore_index,
-                )
-            except UserError as error:
-                raise UserError(
-                    f"sample '{sample_id(sample)}', {GAS_LABELS[gas]} frame: {error}"
-                ) from error
-            counts = confusion.flatten().tolist()
-            row |= dict(zip(count_columns(gas), counts, strict=True))
-        return row
+    def frame(self, gas: str, target: Tensor, pred: Tensor) -> dict[str, Any]:
+        """Count the pixels of a frame."""
+        confusion = confusion_matrix(
+            target, pred, num_classes=len(SEG_CLASSES), ignore_index=self.ignore_index
+        )
+        return dict(zip(count_columns(gas), confusion.flatten().tolist(), strict=True))
 
     @staticmethod
     def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
         """See the class; keys without ``seg/``."""
-        confusions = _confusions(table)
+        confusions = pixel_counts(table)
         by_frame = {gas: segmentation_scores(c) for gas, c in confusions.items()}
         metrics: dict[str, Any] = {}
         for name, frames in groupings(table).items():
             scores = segmentation_scores(totals.sum(_chosen(confusions, frames)))
-            if name not in (ALL, *GASES):
-                metrics |= prefixed(name, scores, PATTERN_KEYS)
+            if name not in ('all', *GASES):
+                keys = [row.key for row in SegmentationMetric.patterns]
+                metrics |= prefixed(name, scores, keys)
                 continue
             for key in FRAME_KEYS:
                 values = [by_frame[gas][key] for gas in frames]
-                scores[f'frame/{key}'] = quotient(*defined_sums(totals, values))
-            metrics |= scores if name == ALL else prefixed(name, scores)
-        return plain(metrics)
+                scores[f'frame/{key}'] = mean_of(totals, *values)
+            metrics |= scores if name == 'all' else prefixed(name, scores)
+        return metrics
 
     @staticmethod
     def describe(table: pd.DataFrame) -> dict[str, Any]:
         """See the class."""
-        confusions = _confusions(table)
+        confusions = pixel_counts(table)
         return {
             'classes': list(SEG_CLASSES),
             'confusion': {
@@ -123,8 +118,28 @@ class SegmentationMetric(DualGasMetric):
             },
         }
 
+    @staticmethod
+    def reason(key: str, table: pd.DataFrame) -> str:
+        """Why a figure is undefined."""
+        *_, score, last = ('', *key.split('/'))
+        if last == 'gas_IoU':
+            return 'no frame has gas in truth or prediction'
+        return class_reason(score, last, 'pixel') or 'every pixel is unlabelled'
 
-def _confusions(table: pd.DataFrame) -> dict[str, np.ndarray]:
+
+def class_reason(score: str, name: str, unit: str) -> str | None:
+    """Why a score of a class is undefined, from counts of ``unit``."""
+    reasons = {
+        'precision': f'no {unit} is predicted as {name}',
+        'recall': f'no {unit} is {name} in the truth',
+        **dict.fromkeys(
+            ('IoU', 'Dice', 'f1'), f'no {unit} is {name} in truth or prediction'
+        ),
+    }
+    return reasons.get(score)
+
+
+def pixel_counts(table: pd.DataFrame) -> dict[str, np.ndarray]:
     """Pixel counts by gas, (N, 3, 3), all 0 for a frame that is not there."""
     size = len(SEG_CLASSES)
     return {

@@ -67,6 +67,19 @@ def write_whole(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextmanager
+def written_file(path: str | Path) -> Iterator[Path]:
+    """As :func:`write_whole`, with the folder made and what goes wrong a UserError."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with write_whole(path) as part:
+            yield part
+    except OSError as error:
+        raise UserError(
+            f'{path}: cannot be written ({error.strerror}); name another file.'
+        ) from error
+
+
 def write_json(path: str | Path, content: Any, *, indent: int | None = 2) -> None:
     """Write JSON, whole or not at all."""
     with write_whole(path) as part:

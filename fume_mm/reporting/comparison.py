@@ -1,38 +1,20 @@
-"""Finished runs side by side: reading them, and a table of the paper's columns."""
+"""Finished runs side by side: reading them, and a table of chosen columns."""
 
-import csv
-import io
-import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fume_mm.errors import UserError
+from fume_mm.evaluation.estimate import MISSING, Estimate
+from fume_mm.io.files import read_json
 
 from .paper_tables import PUBLISHED, TABLES, TITLES, Column
-
-MISSING = '-'
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A figure of a model.
-
-    Attributes:
-        value: The figure, the mean over seeds if there are several; None if missing.
-        low: Where its interval begins: of one run the bootstrap's over vessels, of
-            several the lowest of theirs.
-        high: Where it ends.
-        spread: Standard deviation over seeds; None for a single run.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    spread: float | None = None
+from .rendering import Table
+from .score_tables import declared_rows
+from .test_results import read_results
 
 
 @dataclass
@@ -51,6 +33,30 @@ class Model:
     results: list[dict[str, Any]] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
 
+    def estimate(self, column: Column, costs: Mapping[str, float]) -> Estimate:
+        """The figure in a column: of several runs their mean, and all their intervals.
+
+        Args:
+            column: The column.
+            costs: ``parameters``, ``macs``, ``latency`` and ``fps`` as far as known.
+        """
+        if column.key in costs:
+            return Estimate(costs[column.key])
+        values, bounds = [], []
+        for result in self.results:
+            value = result['metrics'].get(column.key)
+            if value is not None and math.isfinite(value):
+                values.append(value)
+                bounds.append((result.get('intervals') or {}).get(column.key))
+        if not values:
+            return Estimate(math.nan)
+        known = [pair for pair in bounds if pair]
+        low, high = math.nan, math.nan
+        if len(known) == len(values):
+            low, high = min(x for x, _ in known), max(x for _, x in known)
+        spread = statistics.stdev(values) if len(values) > 1 else math.nan
+        return Estimate(statistics.mean(values), low, high, spread)
+
 
 def read_runs(paths: Sequence[str | Path]) -> list[Model]:
     """The models of runs, or of folders that hold runs (a suite's).
@@ -63,32 +69,25 @@ def read_runs(paths: Sequence[str | Path]) -> list[Model]:
     for path in paths:
         folder = Path(path)
         found = sorted({x.parent for x in folder.rglob('test_results.json')})
-        notes = [x.parent for x in sorted(folder.rglob('run.json'))]
+        notes = sorted(folder.rglob('run.json'))
         if not found and not notes:
             raise UserError(
                 f'{folder}: holds no finished run; give folders in which tools/test.py '
                 'has written test_results.json.'
             )
         for place in found:
-            content = _read(place / 'test_results.json')
+            content = read_results(place / 'test_results.json')
             name = Path(content['config']).stem
             model = models.setdefault(name, Model(name, content['config']))
             model.results.append(content | {'folder': str(place)})
-        for place in notes:
-            note = _read(place / 'run.json')
+        for file in notes:
+            note = read_json(file, what='note of run_suite.py')
             if note['state'] in ('diverged', 'failed'):
                 name = Path(note['config']).stem
                 model = models.setdefault(name, Model(name, note['config']))
                 model.diverged.append(f'seed {note["seed"]} {note["state"]}')
     _check_same_data(models)
     return list(models.values())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise UserError(f'{path}: cannot be read ({error}); test again.') from error
 
 
 def _check_same_data(models: dict[str, Model]) -> None:
@@ -105,128 +104,114 @@ def _check_same_data(models: dict[str, Model]) -> None:
         )
 
 
-def cell_of(model: Model, column: Column, costs: dict[str, float]) -> Cell:
-    """The figure of a model in a column.
-
-    Args:
-        model: The model.
-        column: The column.
-        costs: ``parameters``, ``macs``, ``latency`` and ``fps`` as far as known.
-    """
-    if column.key in costs:
-        return Cell(costs[column.key] * column.scale)
-    values, lows, highs = [], [], []
-    for result in model.results:
-        value = result['metrics'].get(column.key)
-        if value is None or not math.isfinite(value):
-            continue
-        values.append(value * column.scale)
-        interval = (result.get('intervals') or {}).get(column.key)
-        if interval:
-            lows.append(interval[0] * column.scale)
-            highs.append(interval[1] * column.scale)
-    if not values:
-        return Cell(None)
-    spread = statistics.stdev(values) if len(values) > 1 else None
-    bounded = len(lows) == len(values)
-    return Cell(
-        statistics.mean(values),
-        min(lows) if bounded else None,
-        max(highs) if bounded else None,
-        spread,
-    )
-
-
-def best_rows(cells: Sequence[Cell], column: Column) -> int | None:
+def best_row(cells: Sequence[Estimate], column: Column) -> int | None:
     """The row that is best beyond doubt: its interval overlaps no other's."""
-    if column.lower is None:
+    known = [i for i, cell in enumerate(cells) if not math.isnan(cell.value)]
+    if (
+        column.lower is None
+        or len(known) < 2
+        or any(not cells[i].bounded for i in known)
+    ):
         return None
-    known = [(i, c) for i, c in enumerate(cells) if c.value is not None]
-    if len(known) < 2 or any(c.low is None for _, c in known):
-        return None
-    sign = -1.0 if column.lower else 1.0
-    index, best = max(known, key=lambda pair: sign * (pair[1].value or 0.0))
-    others = [c for i, c in known if i != index]
+    choose = min if column.lower else max
+    best = choose(known, key=lambda i: cells[i].value)
+    others = [cells[i] for i in known if i != best]
     if column.lower:
-        clear = all((best.high or 0.0) < (c.low or 0.0) for c in others)
+        clear = all(cells[best].high < other.low for other in others)
     else:
-        clear = all((best.low or 0.0) > (c.high or 0.0) for c in others)
-    return index if clear else None
+        clear = all(cells[best].low > other.high for other in others)
+    return best if clear else None
 
 
-def texts_of(
+def figure_text(figure: Estimate, column: Column, digits: int | None = None) -> str:
+    """A figure with its interval or spread; one digit for 100 and more."""
+    if abs(figure.value * column.unit.scale) >= 100:
+        digits = 1
+    return figure.text(column.unit, digits=digits, undefined=MISSING)
+
+
+def figure_texts(
     models: Sequence[Model],
     columns: Sequence[Column],
     *,
-    costs: dict[str, dict[str, float]],
-    form: str = 'md',
-    digits: int = 2,
+    costs: Mapping[str, Mapping[str, float]],
+    digits: int | None = None,
 ) -> list[list[str]]:
-    """A table's figures as text, models by columns, the best of a column marked.
+    """Figures as text, models by columns, the best of a column ``**bold**``.
 
     Args:
         models: The rows.
         columns: The columns.
-        costs: By model, see :func:`cell_of`.
-        form: 'md', 'csv' or 'latex'.
-        digits: After the point; one for figures of 100 and more.
+        costs: By model, see :meth:`Model.estimate`.
+        digits: After the point, if not as the column says; one for 100 and more.
     """
-    grid = [
-        [cell_of(model, column, costs.get(model.name, {})) for column in columns]
-        for model in models
+    grid = [[m.estimate(c, costs.get(m.name, {})) for c in columns] for m in models]
+    texts = [
+        [figure_text(x, c, digits) for x, c in zip(row, columns, strict=True)]
+        for row in grid
     ]
-    best = [best_rows([row[i] for row in grid], c) for i, c in enumerate(columns)]
-    return [
-        [
-            _bold(text, form) if best[i] == r else text
-            for i, text in enumerate(text_of(cell, digits) for cell in row)
-        ]
-        for r, row in enumerate(grid)
-    ]
+    for place, column in enumerate(columns):
+        best = best_row([row[place] for row in grid], column)
+        if best is not None:
+            texts[best][place] = f'**{texts[best][place]}**'
+    return texts
+
+
+def columns_of(keys: Sequence[str]) -> list[Column]:
+    """Columns of any metrics, headed and written as these declare.
+
+    Raises:
+        UserError: If no registered metric declares a key.
+    """
+    rows = declared_rows()
+    columns = []
+    for key in keys:
+        if key not in rows:
+            raise UserError(
+                f'{key}: no metric declares such a figure; give keys of '
+                f'test_results.json, such as {", ".join(list(rows)[:3])}.'
+            )
+        row = rows[key]
+        columns.append(Column(key, key, row.unit, row.lower))
+    return columns
 
 
 def comparison(
     models: Sequence[Model],
-    number: int,
+    table: int | Sequence[Column],
     *,
-    costs: dict[str, dict[str, float]],
-    form: str = 'md',
+    costs: Mapping[str, Mapping[str, float]],
     paper: bool = False,
-) -> str:
-    """A table of the paper, from runs.
+) -> Table:
+    """A table of models, from runs.
 
     Args:
         models: As :func:`read_runs` gives them.
-        number: 1, 3 or 4.
-        costs: By model, see :func:`cell_of`.
-        form: 'md', 'csv' or 'latex'.
-        paper: Also give the published figures, as columns of their own.
+        table: The paper's number, 1, 3 or 4; or columns.
+        costs: By model, see :meth:`Model.estimate`.
+        paper: Also give the published figures, as columns of their own; of a table of
+            the paper.
     """
-    columns = TABLES[number]
+    columns = TABLES[table] if isinstance(table, int) else table
+    published = PUBLISHED[table] if paper and isinstance(table, int) else {}
     tested = [model for model in models if model.results]
-    grid = texts_of(tested, columns, costs=costs, form=form)
     head = ['model', 'runs', *(column.title for column in columns)]
-    if paper:
+    if published:
         head += [f'paper: {column.title}' for column in columns]
     rows = []
-    for model, texts in zip(tested, grid, strict=True):
-        row = [model.name, str(len(model.results)), *texts]
-        if paper:
-            published = PUBLISHED[number].get(model.name)
-            figures = published[1] if published else (None,) * len(columns)
+    texts = figure_texts(tested, columns, costs=costs)
+    for model, cells in zip(tested, texts, strict=True):
+        row = [model.name, str(len(model.results)), *cells]
+        if published:
+            _, figures = published.get(model.name, ('', (None,) * len(columns)))
             row += [MISSING if x is None else f'{x:g}' for x in figures]
         rows.append(row)
-    notes = _notes(models, tested, number, paper=paper)
-    title = f'Table {number}: {TITLES[number]}'
-    return {'md': _markdown, 'csv': _csv, 'latex': _latex}[form](
-        title, head, rows, notes
-    )
+    title = f'Table {table}: {TITLES[table]}' if isinstance(table, int) else 'Models'
+    return Table(title, head, rows, _notes(models, published))
 
 
-def _notes(
-    models: Sequence[Model], tested: Sequence[Model], number: int, *, paper: bool
-) -> list[str]:
-    results = [result for model in tested for result in model.results]
+def _notes(models: Sequence[Model], published: Mapping[str, Any]) -> list[str]:
+    results = [result for model in models for result in model.results]
     notes = []
     if any(result.get('simulated') for result in results):
         notes.append('Simulated data.')
@@ -242,68 +227,14 @@ def _notes(
         for model in models
         if model.diverged
     ]
-    if paper:
-        named = {name: row[0] for name, row in PUBLISHED[number].items()}
-        shown = [f'{m.name} = "{named[m.name]}"' for m in tested if m.name in named]
+    if published:
+        shown = [
+            f'{m.name} = "{published[m.name][0]}"'
+            for m in models
+            if m.results and m.name in published
+        ]
         notes.append(
             'paper: published figures (arXiv 2601.08205), of other, real data and '
             f'another way of scoring; not to be compared. Rows: {", ".join(shown)}.'
         )
     return notes
-
-
-def text_of(cell: Cell, digits: int = 2) -> str:
-    """A figure with its interval or spread; one digit for 100 and more."""
-    if cell.value is None:
-        return MISSING
-    digits = digits if abs(cell.value) < 100 else 1
-    text = f'{cell.value:.{digits}f}'
-    if cell.spread is not None:
-        return f'{text} ± {cell.spread:.{digits}f}'
-    if cell.low is not None:
-        return f'{text} [{cell.low:.{digits}f}, {cell.high:.{digits}f}]'
-    return text
-
-
-def _bold(text: str, form: str) -> str:
-    return {'md': f'**{text}**', 'latex': rf'\textbf{{{text}}}', 'csv': text}[form]
-
-
-def _markdown(
-    title: str, head: list[str], rows: list[list[str]], notes: list[str]
-) -> str:
-    lines = [f'## {title}', '', *markdown_table(head, rows)]
-    return '\n'.join([*lines, '', *(f'- {note}' for note in notes), ''])
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table: the first column to the left, figures to the right."""
-    rule = '|---' + '|---:' * (len(head) - 1) + '|'
-    first, *others = [f'| {" | ".join(row)} |' for row in (head, *rows)]
-    return [first, rule, *others]
-
-
-def _csv(title: str, head: list[str], rows: list[list[str]], notes: list[str]) -> str:
-    out = io.StringIO()
-    for note in (title, *notes):
-        out.write(f'# {note}\n')
-    csv.writer(out, lineterminator='\n').writerows([head, *rows])
-    return out.getvalue()
-
-
-def _latex(title: str, head: list[str], rows: list[list[str]], notes: list[str]) -> str:
-    def escaped(text: str) -> str:
-        for sign in '%_&#':
-            text = text.replace(sign, f'\\{sign}')
-        return text.replace('±', r'$\pm$')
-
-    lines = [
-        r'\begin{table}',
-        rf'  \caption{{{escaped(title)}. {escaped(" ".join(notes))}}}',
-        rf'  \begin{{tabular}}{{l{"r" * (len(head) - 1)}}}',
-        r'    \hline',
-    ]
-    lines += ['    ' + ' & '.join(map(escaped, head)) + r' \\ \hline']
-    lines += ['    ' + ' & '.join(map(escaped, row)) + r' \\' for row in rows]
-    lines += [r'    \hline', r'  \end{tabular}', r'\end{table}', '']
-    return '\n'.join(lines)

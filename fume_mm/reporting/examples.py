@@ -5,15 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 
-from fume_mm.evaluation.table import (
-    CLASS_COLUMNS,
-    PROBABILITY_COLUMNS,
-    SEGMENTATION_COLUMNS,
-    count_columns,
-    has,
-    has_gas,
-    numbers,
-)
+from fume_mm.evaluation.health_metric import CLASS_COLUMNS, PROBABILITY_COLUMNS
+from fume_mm.evaluation.segmentation_metric import SegmentationMetric, count_columns
+from fume_mm.evaluation.table import has, has_gas, numbers
 from fume_mm.structures import GAS, GASES, HEALTH_CLASSES, SEG_CLASSES
 
 CHOICES = ('median', 'best', 'worst')
@@ -45,14 +39,14 @@ def frame_table(predictions: pd.DataFrame) -> pd.DataFrame:
         part['p_predicted'] = _probability(rows, 'predicted_class')
         size = len(SEG_CLASSES)
         counts = np.full((len(rows), size, size), np.nan)
-        if has(rows, SEGMENTATION_COLUMNS):
+        if has(rows, SegmentationMetric.columns):
             counts = numbers(rows, count_columns(gas)).reshape(-1, size, size)
         for index, name in enumerate(SEG_CLASSES[1:], start=1):
-            true, said = counts[:, index].sum(axis=1), counts[:, :, index].sum(axis=1)
+            true, pred = counts[:, index].sum(axis=1), counts[:, :, index].sum(axis=1)
             hits = counts[:, index, index]
             with np.errstate(invalid='ignore'):
-                part[f'{name}_iou'] = hits / (true + said - hits)
-            part[f'{name}_true'], part[f'{name}_predicted'] = true, said
+                part[f'{name}_iou'] = hits / (true + pred - hits)
+            part[f'{name}_true'], part[f'{name}_predicted'] = true, pred
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
@@ -96,8 +90,8 @@ def choose_examples(
             first_best = int((of_class['gas_iou'] < best).sum())
             places = {'median': (count - 1) // 2, 'best': first_best, 'worst': 0}
             if count < len(CHOICES):
-                wanted = {1: ('median',), 2: ('best', 'worst')}[count]
-                places = {choice: places[choice] for choice in wanted}
+                kept = {1: ('median',), 2: ('best', 'worst')}[count]
+                places = {choice: places[choice] for choice in kept}
                 places |= {'best': 1} if count == 2 else {}
             for choice, place in places.items():
                 rows[name or ANY_CLASS, choice] = of_class.iloc[place]
@@ -118,13 +112,13 @@ def worst_frames(frames: pd.DataFrame, *, count: int) -> pd.DataFrame:
         count: How many at most.
 
     Returns:
-        Rows of ``frames`` with ``badness`` (0 to 2) and ``words``, what went wrong.
+        Rows of ``frames`` with ``error`` (0 to 2) and ``words``, what went wrong.
     """
     missed = frames['predicted_class'] != frames['true_class']
     of_class = (1 - frames['p_true']).fillna(missed.astype(float))
-    badness = (1 - frames['gas_iou']).fillna(0.0) + of_class
-    order = frames.assign(badness=badness).sort_values('sample_id', kind='stable')
-    worst = order.sort_values('badness', ascending=False, kind='stable').head(count)
+    error = (1 - frames['gas_iou']).fillna(0.0) + of_class
+    order = frames.assign(error=error).sort_values('sample_id', kind='stable')
+    worst = order.sort_values('error', ascending=False, kind='stable').head(count)
     words = [describe(row) for _, row in worst.iterrows()]
     return worst.assign(words=pd.Series(words, index=worst.index, dtype=object))
 
@@ -137,27 +131,27 @@ def describe(frame: pd.Series) -> list[str]:
     """
     words = []
     for name in reversed(SEG_CLASSES[1:]):
-        true, said = frame[f'{name}_true'], frame[f'{name}_predicted']
+        true, pred = frame[f'{name}_true'], frame[f'{name}_predicted']
         iou = frame[f'{name}_iou']
         if math.isnan(true):
             continue
-        if true and not said:
+        if true and not pred:
             words.append(f'{name} missed ({true:.0f} px)')
-        elif said and not true:
-            words.append(f'{name} made up ({said:.0f} px)')
+        elif pred and not true:
+            words.append(f'{name} made up ({pred:.0f} px)')
         elif name == SEG_CLASSES[GAS] and math.isnan(iou):
             words.append('no gas, and none predicted')
         elif iou < POOR:
-            times = said / true
+            times = pred / true
             words.append(f'{name} IoU {iou:.2f}, area {times:.2f} times the true one')
         elif name == SEG_CLASSES[GAS]:
             words.append(f'{name} IoU {iou:.2f}')
-    true_class, said_class = frame['true_class'], frame['predicted_class']
+    true_class, pred_class = frame['true_class'], frame['predicted_class']
     known = not math.isnan(frame['p_predicted'])
-    if not said_class:
+    if not pred_class:
         return words
-    if said_class != true_class:
-        text = f'{true_class} taken for {said_class}'
+    if pred_class != true_class:
+        text = f'{true_class} taken for {pred_class}'
         if known:
             text += f' (p {frame["p_predicted"]:.2f}; true class {frame["p_true"]:.2f})'
         words.append(text)

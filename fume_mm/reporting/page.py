@@ -5,10 +5,7 @@ import contextlib
 import inspect
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import jinja2
-from mmengine.config import Config
+from typing import NamedTuple
 
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.drawing.sheet import figure_bytes
@@ -16,11 +13,11 @@ from fume_mm.errors import UserError
 from fume_mm.version import __version__
 
 from .plots import FIGURES
-from .report_tables import Table, headline, score_tables, vessel_table
+from .rendering import Table, templates
 from .run_folder import RunFolder, note_of
 from .run_plots import draw_figure
 from .run_warnings import run_warnings
-from .terminal import results_title
+from .score_tables import headlines, results_title, score_tables, vessel_table
 
 TEMPLATE = 'report.html.j2'
 #: As SVG they would be megabytes of pixels.
@@ -49,29 +46,22 @@ def report_html(run: RunFolder) -> str:
     Raises:
         UserError: If the run is not tested, or one of its files is broken.
     """
-    tables = [*score_tables(run), _cost_table(run)]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(
+    scores, config = run.scores, run.config  # whose custom_imports have metrics
+    template = templates().get_template(TEMPLATE)
+    return template.render(
         name=run.name,
         title=results_title(run.marks),
         note=note_of([run]) or '',
         warnings=run_warnings(run),
-        headline=headline(run),
-        tables=[table for table in tables if table.rows],
+        headlines=headlines(scores),
+        tables=[*score_tables(scores), *_cost_table(run)],
         vessels=vessel_table(run.predictions),
         pictures=pictures(run),
         wide_pictures=WIDE_PICTURES,
         card=data_card(run),
-        provenance=provenance(run),
-        versions=list((run.results.get('versions') or {}).items()),
+        circumstances=[provenance(run), versions(run)],
         config_path=str(run.config_path),
-        config=run.config.pretty_text,
+        config=config.pretty_text,
         program=f'fume_mm {__version__}',
     )
 
@@ -119,8 +109,14 @@ def data_card(run: RunFolder) -> list[tuple[str, str]]:
     return found
 
 
-def provenance(run: RunFolder) -> list[tuple[str, str]]:
-    """Where the numbers come from, name and value each."""
+def versions(run: RunFolder) -> Table:
+    """The versions that the test noted."""
+    found = run.results.get('versions') or {}
+    return Table('Versions', [], [[name, str(text)] for name, text in found.items()])
+
+
+def provenance(run: RunFolder) -> Table:
+    """Where the numbers come from."""
     results = run.results
     dataset = results.get('dataset') or {}
     bootstrap = results.get('bootstrap') or {}
@@ -132,7 +128,7 @@ def provenance(run: RunFolder) -> list[tuple[str, str]]:
         'checkpoint': results.get('checkpoint'),
         'checkpoint SHA-256': results.get('checkpoint_sha256'),
         'commit': results.get('commit'),
-        'seed': _seed(run.config),
+        'seed': (run.config.get('randomness') or {}).get('seed'),
         'test-time augmentation': 'yes' if results.get('tta') else 'no',
         'dataset': dataset.get('name'),
         'annotations': dataset.get('ann_file'),
@@ -142,38 +138,30 @@ def provenance(run: RunFolder) -> list[tuple[str, str]]:
         'gases': ', '.join(dataset.get('gases') or []) or None,
         'intervals': ', '.join(f'{name} {value}' for name, value in bootstrap.items()),
     }
-    return [
-        (name, 'not recorded' if value in (None, '') else str(value))
+    cells = [
+        [name, 'not recorded' if value in (None, '') else str(value)]
         for name, value in rows.items()
     ]
+    return Table('Test', [], cells)
 
 
-def _seed(config: Config) -> Any:
-    return (config.get('randomness') or {}).get('seed')
+def _cost_table(run: RunFolder) -> list[Table]:
+    """Parameters and MACs by part; nothing for what is no network."""
+    from fume_mm.engine.complexity import complexity  # builds the model: seconds
 
-
-def _cost_table(run: RunFolder) -> Table:
-    from fume_mm.engine.complexity import (
-        complexity,  # builds the model: seconds to import
-    )
-
-    head = ['', 'parameters', 'GMACs']
     try:
         cost = complexity(run.config, size=run.size())
-    except UserError as error:
-        return Table('Cost', head, [], note=str(error))
+    except UserError:
+        return []
     if not cost.parameters:
-        return Table('Cost', head, [])
+        return []
+    parts = {**cost.by_part, 'model': (cost.parameters, cost.macs)}
     rows = [
         [name, f'{parameters:,}', f'{macs / 1e9:.3f}']
-        for name, (parameters, macs) in cost.by_part.items()
+        for name, (parameters, macs) in parts.items()
     ]
-    rows.append(['model', f'{cost.parameters:,}', f'{cost.macs / 1e9:.3f}'])
     height, width = cost.size
-    return Table(
-        'Cost',
-        head,
-        rows,
-        note=f'A sample with {" and ".join(cost.gases)} at {width}x{height}; counted '
-        f'by {cost.counter}.',
-    )
+    note = f'A sample with {" and ".join(cost.gases)} at {width}x{height}; counted by '
+    return [
+        Table('Cost', ['', 'parameters', 'GMACs'], rows, [f'{note}{cost.counter}.'])
+    ]

@@ -7,8 +7,7 @@ the command that makes it.
 """
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,9 @@ from fume_mm.datasets.annotations import is_simulated
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.engine.config import config_errors, frame_scale, load_config
 from fume_mm.errors import UserError
-from fume_mm.evaluation.predictions import marks_of, read_predictions
+from fume_mm.evaluation.predictions import read_predictions
+from fume_mm.evaluation.scores import Scores
+from fume_mm.evaluation.table import marks_of
 from fume_mm.io.files import file_name
 from fume_mm.io.images import read_gray, read_mask
 from fume_mm.io.weights import read_checkpoint
@@ -64,6 +65,11 @@ class RunFolder:
         if not path.is_file():
             raise self._missing(path, self._test_command())
         return read_results(path)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The scores of the test, with intervals and reasons."""
+        return Scores.from_json(self.results)
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -301,12 +307,6 @@ def note_of(runs: Sequence[RunFolder]) -> str | None:
     if len(hashes - {None}) > 1:
         words.append('DIFFERENT TEST DATA')
     return ', '.join(words) or None
-
-
-def interval_of(results: Mapping[str, Any], key: str) -> tuple[float, float]:
-    """The 95 % interval of a score, NaN without one."""
-    bounds = (results.get('intervals') or {}).get(key)
-    return (math.nan, math.nan) if bounds is None else (bounds[0], bounds[1])
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

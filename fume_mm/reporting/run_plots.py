@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from fume_mm.drawing.sheet import SheetOptions, figure_bytes
 from fume_mm.errors import UserError
 from fume_mm.evaluation.estimate import Estimate
+from fume_mm.evaluation.layout import FRAMES
 from fume_mm.io.files import make_folder
 from fume_mm.structures import GAS_LABELS, GASES, HEALTH_CLASSES
 
@@ -25,8 +26,7 @@ from .plots.training_plots import (
     draw_ranking,
     draw_reliability,
 )
-from .run_folder import RunFolder, interval_of, name_runs, note_of
-from .terminal import FRAME_COLUMNS
+from .run_folder import RunFolder, name_runs, note_of
 
 #: Scores of the validation that are drawn, and what they are called.
 VALIDATION = {
@@ -47,8 +47,7 @@ GALLERY = 12
 
 def estimate(run: RunFolder, key: str) -> Estimate:
     """A score of a run's test with its interval; NaN if it has none."""
-    value = run.results['metrics'].get(key, float('nan'))
-    return Estimate(value, *interval_of(run.results, key))
+    return run.scores.estimate(key)
 
 
 def curves(run: RunFolder) -> Figure:
@@ -209,7 +208,7 @@ def radar(runs: Sequence[RunFolder]) -> Figure:
 
 def bars(runs: Sequence[RunFolder]) -> Figure:
     """Bars of the mIoU of all frames and of each gas."""
-    columns = {f'seg/{prefix}mIoU': name for prefix, name in FRAME_COLUMNS.items()}
+    columns = {f'seg/{frames}'.format('mIoU'): name for frames, name in FRAMES.items()}
     scores = {
         run.name: {
             name: estimate(run, key)

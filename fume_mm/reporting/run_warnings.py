@@ -10,9 +10,10 @@ from fume_mm.evaluation.table import without_vessel
 from fume_mm.structures import HEALTH_CLASSES
 
 from .run_folder import PREDICTIONS, RESULTS, RunFolder
+from .score_tables import grouped_reasons
 
 #: Fewer vessels make the intervals too narrow, see
-#: :func:`~fume_mm.evaluation.figures.confidence_intervals`.
+#: :meth:`~fume_mm.evaluation.Scores.with_intervals`.
 FEW_VESSELS = 10
 #: So many keys are named of those that share a reason.
 NAMED = 4
@@ -127,7 +128,10 @@ def run_warnings(run: RunFolder) -> list[str]:
         )
     for part, reason in details.get('not_scored', {}).items():
         found.append(f'Not scored: {part} ({reason}).')
-    found += _undefined_warnings(results)
+    found += [
+        f'{"Undefined" if undefined else "Without interval"}, because {reason}: {keys}.'
+        for undefined, reason, keys in grouped_reasons(run.scores, NAMED)
+    ]
     if str(results.get('commit') or '').endswith('-dirty'):
         found.append(
             'The program had changes that are not in its commit, so the commit alone '
@@ -140,8 +144,8 @@ def _shortcut_warning(table: pd.DataFrame, metrics: dict[str, float]) -> list[st
     shortcut = presence_shortcut(table)
     if shortcut is None or not shortcut.found:
         return []
-    own = metrics.get('cls/balanced_accuracy', math.nan)
-    model = '' if math.isnan(own) else f' The model has {100 * own:.1f} %.'
+    score = metrics.get('cls/balanced_accuracy', math.nan)
+    model = '' if math.isnan(score) else f' The model has {100 * score:.1f} %.'
     return [
         'Presence shortcut: which gases were recorded alone tells the health class, '
         f'with a balanced accuracy of {100 * shortcut.value:.1f} % where chance has '
@@ -156,10 +160,10 @@ def _one_class_warning(details: dict[str, Any]) -> list[str]:
     if not confusion:
         return []
     counts = np.asarray(confusion)
-    said = np.flatnonzero(counts.sum(axis=0))
-    if len(said) != 1 or np.count_nonzero(counts.sum(axis=1)) < 2:
+    predicted = np.flatnonzero(counts.sum(axis=0))
+    if len(predicted) != 1 or np.count_nonzero(counts.sum(axis=1)) < 2:
         return []
-    return [f'The model says {HEALTH_CLASSES[said[0]]} of every sample.']
+    return [f'The model predicts {HEALTH_CLASSES[predicted[0]]} for every sample.']
 
 
 def _vessel_warnings(table: pd.DataFrame, details: dict[str, Any]) -> list[str]:
@@ -181,19 +185,4 @@ def _vessel_warnings(table: pd.DataFrame, details: dict[str, Any]) -> list[str]:
         found.append(
             f'{several} samples join frames of two vessels; each counts with the first.'
         )
-    return found
-
-
-def _undefined_warnings(results: dict[str, Any]) -> list[str]:
-    """Scores that are undefined or have no interval, those of one reason together."""
-    by_reason: dict[str, list[str]] = {}
-    for key, reason in (results.get('reasons') or {}).items():
-        undefined = math.isnan(results['metrics'].get(key, math.nan))
-        text = reason.removeprefix('no interval: ')
-        what = 'Undefined' if undefined else 'Without interval'
-        by_reason.setdefault(f'{what}, because {text}', []).append(key)
-    found = []
-    for reason, keys in by_reason.items():
-        more = f' and {len(keys) - NAMED} more' if len(keys) > NAMED else ''
-        found.append(f'{reason}: {", ".join(keys[:NAMED])}{more}.')
     return found

@@ -87,7 +87,7 @@ def test_details_are_json_and_numbers_are_numbers(samples):
     evaluator.process(samples)
     metrics = evaluator.evaluate(3)
     assert all(isinstance(value, int | float) for value in metrics.values())
-    details = json.loads(json.dumps(evaluator.details))
+    details = json.loads(json.dumps(evaluator.scores.details))
     assert details['num_samples'] == 3
     assert details['availability'] == {'both': 1, 'co2_only': 2, 'ch4_only': 0}
     assert details['cls']['confusion']['all'] == [[1, 0, 0], [1, 0, 0], [0, 0, 1]]
@@ -124,7 +124,7 @@ def test_table_has_a_row_per_sample_with_the_columns_of_all_metrics(samples):
     evaluator = built(dict(CONFIG))
     evaluator.process(samples)
     evaluator.evaluate(3)
-    table = evaluator.table
+    table = evaluator.scores.table
     assert table['sample_id'].tolist() == ['a', 'b', 'c']
     assert table['vessel'].tolist() == ['v0', 'v1', 'v2']
     assert table['other_vessels'].tolist() == ['v1', '', '']
@@ -142,7 +142,7 @@ def test_metrics_without_predictions_are_left_out(samples):
     metrics = evaluator.evaluate(3)
     assert {key.split('/')[0] for key in metrics} == {'cls'}
     reason = 'the model predicts no masks'
-    assert evaluator.details['not_scored'] == {'seg': reason, 'boundary': reason}
+    assert evaluator.scores.details['not_scored'] == {'seg': reason, 'boundary': reason}
     with pytest.raises(UserError, match='no metric of the evaluator is left'):
         evaluator.leave_out('health', 'the model predicts no health class')
 
@@ -182,7 +182,7 @@ def evaluate_shard(rank, world, shards, size, rendezvous, out):
         evaluator.process(batch)
     try:
         metrics = evaluator.evaluate(size)
-        result = metrics, evaluator.details, evaluator.table
+        result = metrics, evaluator.scores.details, evaluator.scores.table
     except UserError as error:
         result = str(error)
     torch.save(result, f'{out}/{rank}.pt')
@@ -214,8 +214,8 @@ def test_two_processes_equal_one(samples, tmp_path, monkeypatch):
         main, other = in_two_processes(shards, 3, folder)
         for metrics, details, _ in (main, other):
             assert metrics == pytest.approx(expected, rel=0, abs=0, nan_ok=True)
-            assert details == evaluator.details
-        assert main[2].equals(evaluator.table)
+            assert details == evaluator.scores.details
+        assert main[2].equals(evaluator.scores.table)
         assert other[2] is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ['padded', 'uneven']
 
@@ -231,7 +231,7 @@ def test_two_processes_equal_one_on_random_samples(random_samples, tmp_path):
     shards = [[share[i : i + 3] for i in range(0, 7, 3)] for share in shares]
     main, other = in_two_processes(shards, 13, tmp_path)
     assert main[0] == other[0] == pytest.approx(expected, rel=0, abs=0, nan_ok=True)
-    assert main[2].equals(evaluator.table)
+    assert main[2].equals(evaluator.scores.table)
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='forks')

@@ -60,6 +60,11 @@ def run(metric, *batches):
     return metric.evaluate(sum(map(len, batches)))
 
 
+def described(metric, samples):
+    metric.process(None, [sample.to_dict() for sample in samples])
+    return metric.describe(metric.gather(len(samples)))
+
+
 @pytest.fixture
 def samples(make_sample):
     """Four pixels a frame; all three patterns."""
@@ -120,10 +125,9 @@ def test_segmentation_accumulates_pixels_per_gas_and_pattern(samples):
 
 
 def test_segmentation_details(samples):
-    metric = SegmentationMetric()
-    run(metric, samples)
-    assert metric.details['classes'] == ['background', 'tube', 'gas']
-    confusion = metric.details['confusion']
+    details = described(SegmentationMetric(), samples)
+    assert details['classes'] == ['background', 'tube', 'gas']
+    confusion = details['confusion']
     assert list(confusion) == ['all', 'co2', 'ch4', 'both', 'co2_only', 'ch4_only']
     assert confusion['co2'] == [[3, 0, 0], [0, 1, 0], [1, 1, 2]]
     assert confusion['ch4_only'] == [[2, 0, 0], [0, 2, 0], [0, 0, 0]]
@@ -202,7 +206,7 @@ def test_health_keys_and_numbers(samples):
     assert metrics['cls/balanced_accuracy'] == (1 + 0 + 1) / 3
     assert metrics['cls/co2_only/accuracy'] == 0
     assert metrics['cls/support/Transitional'] == 1
-    assert metric.details['confusion'] == {
+    assert described(metric, samples)['confusion'] == {
         'all': [[1, 0, 0], [0, 0, 1], [0, 0, 1]],
         'both': [[1, 0, 0], [0, 0, 0], [0, 0, 0]],
         'co2_only': [[0, 0, 0], [0, 0, 1], [0, 0, 0]],
@@ -274,7 +278,7 @@ def test_boundary_is_a_mean_over_frames_that_have_the_class(make_sample):
     }
     assert {key: metrics[key] for key in expected} == pytest.approx(expected)
     assert math.isnan(metrics['boundary/co2/HD95/gas'])
-    frames = metric.details['frames']
+    frames = described(metric, samples)['frames']
     assert frames['all']['gas'] == {
         'both': 1,
         'truth': 1,

@@ -15,10 +15,10 @@ from fume_mm.evaluation import (
 )
 from fume_mm.evaluation.predictions import (
     check_path,
-    marks_of,
     read_predictions,
     write_predictions,
 )
+from fume_mm.evaluation.table import marks_of
 
 SUFFIXES = ['.csv', '.parquet']
 
@@ -33,7 +33,7 @@ def table(random_samples):
     samples[4].set_metainfo({'sample_id': '007 '})
     evaluator.process(samples)
     evaluator.evaluate(30)
-    return evaluator.table
+    return evaluator.scores.table
 
 
 @pytest.mark.parametrize('suffix', SUFFIXES)
@@ -55,7 +55,7 @@ def test_a_part_of_the_columns_is_enough(random_samples, tmp_path, part):
     samples = random_samples(8)
     evaluator.process(samples)
     metrics = evaluator.evaluate(8)
-    write_predictions(evaluator.table, tmp_path / 'a.csv')
+    write_predictions(evaluator.scores.table, tmp_path / 'a.csv')
     again = compute_figures(read_predictions(tmp_path / 'a.csv'))
     assert again == pytest.approx(metrics, rel=0, abs=0, nan_ok=True)
 
@@ -114,7 +114,7 @@ def test_what_is_wrong_is_named(table, tmp_path, name):
         ('{gas}_gas_as_gas', -1, 'less than 0'),
         ('{gas}_gas_as_gas', '', 'exactly where availability has the gas'),
         ('{gas}_gas_in', '', 'exactly where availability has the gas'),
-        ('{gas}_gas_in', 'all', 'unknown'),
+        ('{gas}_gas_in', 'all', 'not one of both, truth'),
         ('{gas}_gas_hd95', -2.0, 'not from 0 to inf'),
         ('{gas}_gas_hd95', 'inf', 'not from 0 to inf'),
         ('{gas}_gas_asd', '', 'not from 0 to inf'),

@@ -1,241 +1,184 @@
+"""Figures of a table, their intervals, and why there are none."""
+
 import math
+import time
 
 import numpy as np
+import pandas as pd
 import pytest
-import torch
-from mmseg.evaluation import IoUMetric
-from sklearn import metrics as sk
 
 from fume_mm.errors import UserError
 from fume_mm.evaluation import (
-    classification_scores,
-    confusion_matrix,
-    segmentation_scores,
+    BoundaryMetric,
+    DualGasEvaluator,
+    HealthMetric,
+    Scores,
+    SegmentationMetric,
+    compute_figures,
+    scores,
 )
+from fume_mm.evaluation.resampling import ResampledTotals
+from fume_mm.evaluation.table import vessel_codes
+
+METRICS = (SegmentationMetric, BoundaryMetric, HealthMetric)
 
 
-def test_confusion_has_truth_in_rows_and_leaves_ignored_pixels_out():
-    truth = torch.tensor([[0, 0, 1], [2, 255, 2]])
-    prediction = torch.tensor([[0, 2, 1], [2, 1, 0]])
-    confusion = confusion_matrix(truth, prediction, num_classes=3)
-    assert confusion.dtype == torch.int64
-    assert confusion.tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
+def evaluate(samples, metrics=METRICS):
+    evaluator = DualGasEvaluator([metric() for metric in metrics])
+    evaluator.process(samples)
+    return evaluator.evaluate(len(samples)), evaluator
 
 
-def test_ignore_index_may_be_a_class_id():
-    truth, prediction = torch.tensor([0, 1, 2]), torch.tensor([0, 0, 2])
-    confusion = confusion_matrix(truth, prediction, num_classes=3, ignore_index=0)
-    assert confusion.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 1]]
+def confidence_intervals(table, **kwargs):
+    return Scores.of_table(table).with_intervals(**kwargs)
 
 
-def test_confusion_does_not_overflow_small_integers():
-    truth = torch.full((100,), 2, dtype=torch.uint8)
-    confusion = confusion_matrix(truth, truth, num_classes=200)
-    assert confusion.sum() == confusion[2, 2] == 100
+def test_figures_of_the_table_are_those_of_the_evaluator(random_samples):
+    metrics, evaluator = evaluate(random_samples(40))
+    again = compute_figures(evaluator.scores.table)
+    assert list(again) == list(metrics)
+    assert again == pytest.approx(metrics, rel=0, abs=0, nan_ok=True)
 
 
-def test_confusion_of_ignored_pixels_only_is_zero():
-    truth = torch.full((2, 2), 255)
-    assert confusion_matrix(truth, torch.zeros(2, 2).long(), num_classes=3).sum() == 0
+def test_a_resample_is_the_table_with_its_vessels_repeated(random_samples):
+    _, evaluator = evaluate(random_samples(40))
+    table = evaluator.scores.table
+    codes, count = vessel_codes(table)
+    totals = ResampledTotals(codes, count=count, resamples=12, seed=3)
+    drawn = compute_figures(table, totals)
+    assert (totals.times.sum(axis=1) == count).all()
+    for index, times in enumerate(totals.times.astype(int)):
+        # a vessel that was drawn twice is two vessels
+        parts = [
+            table[codes == vessel].assign(vessel=f'{vessel}/{copy}')
+            for vessel, number in enumerate(times)
+            for copy in range(number)
+        ]
+        plain = compute_figures(pd.concat(parts, ignore_index=True))
+        for key, value in plain.items():
+            assert drawn[key][index] == pytest.approx(value, nan_ok=True), key
+        # a pattern or gas that was not drawn has no figure instead of no key
+        absent = set(drawn) - set(plain)
+        assert all(
+            np.isnan(drawn[key][index]) for key in absent if 'support' not in key
+        )
+
+
+def test_intervals_are_seeded_quantiles_around_the_figure(random_samples):
+    metrics, evaluator = evaluate(random_samples(60, vessels=12))
+    found = confidence_intervals(evaluator.scores.table, seed=1)
+    again = confidence_intervals(evaluator.scores.table, seed=1)
+    assert found.to_json() == again.to_json()
+    assert (
+        found.intervals
+        != confidence_intervals(evaluator.scores.table, seed=2).intervals
+    )
+    assert set(found.intervals) == {key for key in metrics if '/support/' not in key}
+    assert found.method['vessels'] == 12
+    for key in ('seg/mIoU', 'seg/frame/mIoU', 'boundary/HD95', 'cls/accuracy'):
+        low, high = found.intervals[key]
+        assert low < metrics[key] < high
+    codes, count = vessel_codes(evaluator.scores.table)
+    totals = ResampledTotals(codes, count=count, resamples=1000, seed=1)
+    values = compute_figures(evaluator.scores.table, totals)['seg/mIoU']
+    assert found.intervals['seg/mIoU'] == tuple(np.quantile(values, [1 / 40, 39 / 40]))
+
+
+def test_frames_of_one_vessel_do_not_narrow_the_interval(random_samples):
+    """Ten copies of every frame are no more information."""
+    _, evaluator = evaluate(random_samples(30))
+    copies = pd.concat([evaluator.scores.table] * 10, ignore_index=True)
+    once = confidence_intervals(evaluator.scores.table)
+    often = confidence_intervals(copies)
+    assert once.intervals['seg/mIoU'] == pytest.approx(often.intervals['seg/mIoU'])
+    assert once.intervals['cls/brier'] == pytest.approx(often.intervals['cls/brier'])
 
 
 @pytest.mark.parametrize(
-    ('truth', 'prediction', 'message'),
+    ('groups', 'reason'),
     [
-        ([0, 3], [0, 0], r'the truth holds \[3\]'),
-        ([0, 0], [0, 5], r'the prediction holds \[5\]'),
-        ([0, 0], [-1, 0], r'the prediction holds \[-1\]'),
-        ([0, 0], [0], r'shape \(2,\), the prediction \(1,\)'),
+        (('v0',), 'there is one vessel only'),
+        ((), '2 of 2 samples name no vessel (groups)'),
     ],
 )
-def test_confusion_refuses_what_does_not_fit(truth, prediction, message):
-    with pytest.raises(UserError, match=message):
-        confusion_matrix(torch.tensor(truth), torch.tensor(prediction), num_classes=3)
-
-
-@pytest.mark.parametrize('dtype', [torch.int64, torch.int16, torch.uint8])
-def test_confusion_is_the_same_in_bytes_and_otherwise(dtype):
-    generator = torch.Generator().manual_seed(0)
-    truth, prediction = (
-        torch.randint(0, 3, (9, 50), generator=generator) for _ in range(2)
-    )
-    truth[:2] = 255
-    expected = np.zeros((3, 3), int)
-    counted = truth != 255
-    np.add.at(expected, (truth[counted], prediction[counted]), 1)
-    prediction[:2] = 7  # what is said of ignored pixels is no one's business
-    masks = truth.to(dtype), prediction.to(dtype)
-    assert confusion_matrix(*masks, num_classes=3).tolist() == expected.tolist()
-    # values beyond a byte take the other way
-    truth[:2] = 1000
-    assert (
-        confusion_matrix(truth, prediction, num_classes=3, ignore_index=1000).tolist()
-        == expected.tolist()
-    )
-
-
-def test_scores_of_a_stack_are_those_of_each_matrix():
-    rng = np.random.default_rng(0)
-    confusions = rng.integers(0, 4, (5, 3, 3))
-    confusions[0] = 0
-    confusions[1, 2] = confusions[1, :, 2] = 0
-    for function in (segmentation_scores, classification_scores):
-        stacked = function(confusions)
-        for index, confusion in enumerate(confusions):
-            one = {key: values[index] for key, values in stacked.items()}
-            assert one == pytest.approx(function(confusion), nan_ok=True)
-
-
-def test_segmentation_scores_by_hand():
-    # 8 pixels: background 4 true (3 hit, 1 → gas), tube 2 (2 hit), gas 2 (1 hit,
-    # 1 → background).
-    scores = segmentation_scores(np.array([[3, 0, 1], [0, 2, 0], [1, 0, 1]]))
-    assert scores == pytest.approx(
-        {
-            'IoU/background': 3 / 5,
-            'IoU/tube': 1,
-            'IoU/gas': 1 / 3,
-            'gas_IoU': 1 / 3,
-            'mIoU': (3 / 5 + 1 + 1 / 3) / 3,
-            'Dice/background': 6 / 8,
-            'Dice/tube': 1,
-            'Dice/gas': 2 / 4,
-            'mDice': (6 / 8 + 1 + 2 / 4) / 3,
-            'pixel_accuracy': 6 / 8,
-            'precision/background': 3 / 4,
-            'precision/tube': 1,
-            'precision/gas': 1 / 2,
-            'recall/background': 3 / 4,
-            'recall/tube': 1,
-            'recall/gas': 1 / 2,
-        }
-    )
-
-
-def test_class_absent_from_both_is_nan_and_leaves_the_mean():
-    scores = segmentation_scores(np.array([[3, 1, 0], [1, 3, 0], [0, 0, 0]]))
-    assert math.isnan(scores['gas_IoU'])
-    assert math.isnan(scores['Dice/gas'])
-    assert scores['mIoU'] == pytest.approx(3 / 5)
-    assert scores['mDice'] == pytest.approx(6 / 8)
-
-
-def test_class_only_predicted_counts_as_zero():
-    scores = segmentation_scores(np.array([[3, 0, 1], [0, 0, 0], [0, 0, 0]]))
-    assert scores['gas_IoU'] == 0
-    assert scores['mIoU'] == pytest.approx((3 / 4 + 0) / 2)
-
-
-def test_all_background_is_perfect_on_background_alone():
-    scores = segmentation_scores(np.diag([10, 0, 0]))
-    assert scores['mIoU'] == scores['mDice'] == scores['pixel_accuracy'] == 1
-    assert math.isnan(scores['IoU/tube'])
-
-
-def test_no_pixel_at_all_is_nan():
-    scores = segmentation_scores(np.zeros((3, 3), int))
-    assert all(math.isnan(value) for value in scores.values())
-
-
-def test_segmentation_agrees_with_mmseg():
-    generator = torch.Generator().manual_seed(0)
-    truth = torch.randint(0, 3, (32, 40), generator=generator)
-    truth[:4] = 255
-    prediction = torch.randint(0, 3, (32, 40), generator=generator)
-    areas = IoUMetric.intersect_and_union(prediction, truth.clone(), 3, 255)
-    theirs = IoUMetric.total_area_to_metrics(*areas, metrics=['mIoU', 'mDice'])
-    confusion = confusion_matrix(truth, prediction, num_classes=3).numpy()
-    ours = segmentation_scores(confusion)
-    names = ('background', 'tube', 'gas')
-    assert [ours[f'IoU/{n}'] for n in names] == pytest.approx(theirs['IoU'].tolist())
-    assert [ours[f'Dice/{n}'] for n in names] == pytest.approx(theirs['Dice'].tolist())
-    assert ours['pixel_accuracy'] == pytest.approx(float(theirs['aAcc']))
-
-
-EMPTY = torch.zeros(6, 7, dtype=torch.int64)
-PIXEL = EMPTY.clone()
-PIXEL[2, 3] = 2
-HALF = EMPTY.clone()
-HALF[:, 3:] = 1
-UNLABELLED = torch.full_like(EMPTY, 255)
-
-
-@pytest.mark.parametrize('truth', [EMPTY, PIXEL, HALF, EMPTY + 2, UNLABELLED])
-@pytest.mark.parametrize('prediction', [EMPTY, PIXEL, HALF, EMPTY + 1, EMPTY + 2])
-def test_adversarial_masks_agree_with_mmseg(truth, prediction):
-    areas = IoUMetric.intersect_and_union(prediction, truth.clone(), 3, 255)
-    theirs = IoUMetric.total_area_to_metrics(*areas, metrics=['mIoU', 'mDice'])
-    ours = segmentation_scores(
-        confusion_matrix(truth, prediction, num_classes=3).numpy()
-    )
-    for score in ('IoU', 'Dice'):
-        mine = [ours[f'{score}/{name}'] for name in ('background', 'tube', 'gas')]
-        assert mine == pytest.approx(list(theirs[score]), nan_ok=True)
-
-
-def test_classification_scores_by_hand():
-    # True: 5 Healthy (4 hit, 1 → Acidotic), 1 Transitional (→ Healthy), 4 Acidotic.
-    scores = classification_scores(np.array([[4, 0, 1], [1, 0, 0], [0, 0, 4]]))
-    observed, chance = 8 / 10, (5 * 5 + 1 * 0 + 4 * 5) / 100
-    assert scores == pytest.approx(
-        {
-            'accuracy': 8 / 10,
-            'balanced_accuracy': (4 / 5 + 0 + 1) / 3,
-            'macro_f1': (8 / 10 + 0 + 8 / 9) / 3,
-            'weighted_f1': (5 * 8 / 10 + 1 * 0 + 4 * 8 / 9) / 10,
-            'kappa': (observed - chance) / (1 - chance),
-            'precision/Healthy': 4 / 5,
-            'precision/Transitional': float('nan'),
-            'precision/Acidotic': 4 / 5,
-            'recall/Healthy': 4 / 5,
-            'recall/Transitional': 0,
-            'recall/Acidotic': 1,
-            'f1/Healthy': 8 / 10,
-            'f1/Transitional': 0,
-            'f1/Acidotic': 8 / 9,
-            'support/Healthy': 5,
-            'support/Transitional': 1,
-            'support/Acidotic': 4,
-        },
-        nan_ok=True,
-    )
-
-
-def test_class_not_in_the_truth_leaves_balanced_accuracy():
-    scores = classification_scores(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 2]]))
-    assert math.isnan(scores['recall/Transitional'])
-    assert scores['balanced_accuracy'] == pytest.approx((3 / 4 + 1) / 2)
-    assert scores['macro_f1'] == pytest.approx((6 / 7 + 0 + 1) / 3)
-
-
-def test_one_class_everywhere_has_no_kappa():
-    scores = classification_scores(np.diag([0, 0, 7]))
-    assert math.isnan(scores['kappa'])
-    assert scores['accuracy'] == scores['balanced_accuracy'] == scores['macro_f1'] == 1
-
-
-@pytest.mark.filterwarnings('ignore:y_pred contains classes not in y_true')
-@pytest.mark.parametrize('classes', [(0, 1, 2), (0, 2), (1, 2)])
-def test_classification_agrees_with_scikit_learn(classes):
-    rng = np.random.default_rng(1)
-    truth = rng.choice(classes, 60)
-    prediction = rng.integers(0, 3, 60)
-    confusion = sk.confusion_matrix(truth, prediction, labels=[0, 1, 2])
-    ours = classification_scores(confusion)
-    assert ours['accuracy'] == pytest.approx(sk.accuracy_score(truth, prediction))
-    assert ours['balanced_accuracy'] == pytest.approx(
-        sk.balanced_accuracy_score(truth, prediction)
-    )
-    assert ours['kappa'] == pytest.approx(sk.cohen_kappa_score(truth, prediction))
-    for average in ('macro', 'weighted'):
-        assert ours[f'{average}_f1'] == pytest.approx(
-            sk.f1_score(truth, prediction, average=average)
+def test_no_interval_without_vessels(make_sample, groups, reason):
+    samples = [
+        make_sample(
+            name, co2=([[0, 1]], [[0, 1]]), health=0, predicted=0, groups=groups
         )
-    columns = sk.precision_recall_fscore_support(
-        truth, prediction, labels=[0, 1, 2], zero_division=np.nan
+        for name in 'ab'
+    ]
+    metrics, evaluator = evaluate(samples)
+    found = confidence_intervals(evaluator.scores.table)
+    assert found.intervals['seg/mIoU'] is None
+    assert found.reasons['seg/mIoU'] == reason
+    why = evaluator.scores.reasons
+    assert set(why) == {key for key, value in metrics.items() if math.isnan(value)}
+    assert {k: v for k, v in found.reasons.items() if k in why} == why
+    if not groups:
+        assert why['cls/vessel/accuracy'] == reason
+
+
+def test_a_figure_that_few_resamples_define_has_no_interval(make_sample, monkeypatch):
+    samples = [
+        make_sample(f's{i}', co2=([[0, 0]], [[0, 0]]), groups=(f'v{i}',))
+        for i in range(9)
+    ]
+    # drawn in 1 - (9/10)^10, about 65 %, of the resamples
+    samples.append(make_sample('s', co2=([[0, 2]], [[0, 2]]), groups=('v',)))
+    _, evaluator = evaluate(samples, [SegmentationMetric])
+    found = confidence_intervals(evaluator.scores.table)
+    assert found.intervals['seg/gas_IoU'] == (1, 1)
+    assert found.intervals['seg/IoU/tube'] is None
+    assert found.reasons['seg/IoU/tube'].startswith('no pixel is tube')
+    monkeypatch.setattr(scores, 'LEAST_DEFINED', 0.8)
+    found = confidence_intervals(evaluator.scores.table)
+    assert found.intervals['seg/gas_IoU'] is None
+    assert found.reasons['seg/gas_IoU'].startswith('no interval: only 6')
+
+
+def test_resamples_must_be_some(random_samples):
+    _, evaluator = evaluate(random_samples(5))
+    with pytest.raises(UserError, match='1 resamples give no interval'):
+        confidence_intervals(evaluator.scores.table, resamples=1)
+
+
+def test_every_undefined_figure_has_a_reason(make_sample):
+    sample = make_sample(
+        'a', co2=([[0, 0]], [[0, 0]]), health=1, predicted=1, groups=('v',)
     )
-    for label, values in zip(
-        ('precision', 'recall', 'f1', 'support'), columns, strict=True
-    ):
-        mine = [ours[f'{label}/{n}'] for n in ('Healthy', 'Transitional', 'Acidotic')]
-        assert mine == pytest.approx(list(values), nan_ok=True)
+    metrics, evaluator = evaluate([sample])
+    reasons = evaluator.scores.reasons
+    assert set(reasons) == {k for k, v in metrics.items() if math.isnan(v)}
+    assert reasons['seg/gas_IoU'] == 'no frame has gas in truth or prediction'
+    assert reasons['seg/co2/recall/tube'] == 'no pixel is tube in the truth'
+    assert reasons['boundary/HD95'] == 'no frame has tube or gas in truth or prediction'
+    assert reasons['boundary/F1/gas'] == 'no frame has gas in truth or prediction'
+    assert reasons['cls/precision/Healthy'] == 'no sample is predicted as Healthy'
+    assert reasons['cls/roc_auc/Transitional'] == (
+        'all samples are Transitional, or none is'
+    )
+    assert reasons['cls/average_precision/Acidotic'] == 'no sample is Acidotic'
+    assert 'cls/kappa' in reasons
+    assert 'joint/score' not in reasons
+
+
+def test_reason_of_a_vessel_of_several_classes(make_sample):
+    samples = [
+        make_sample(str(c), co2=([[0]], [[0]]), health=c, predicted=c, groups=('v',))
+        for c in (0, 1)
+    ]
+    metrics, evaluator = evaluate(samples, [HealthMetric])
+    assert math.isnan(metrics['cls/vessel/accuracy'])
+    reasons = evaluator.scores.reasons
+    assert reasons['cls/vessel/accuracy'].startswith('no vessel has samples of one')
+    assert evaluator.scores.details['cls']['vessels']['mixed'] == 1
+
+
+def test_thousand_resamples_take_a_second_or_so(random_samples):
+    _, evaluator = evaluate(random_samples(50, vessels=20))
+    # as many samples as the owners' test split
+    table = pd.concat([evaluator.scores.table] * 19, ignore_index=True)
+    start = time.process_time()
+    confidence_intervals(table)
+    assert time.process_time() - start < 10  # 1 s on an idle core

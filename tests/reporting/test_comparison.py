@@ -12,6 +12,7 @@ import pytest
 from fume_mm.errors import UserError
 from fume_mm.reporting.comparison import comparison, read_runs
 from fume_mm.reporting.paper_tables import PUBLISHED, TABLES
+from fume_mm.reporting.rendering import render
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ('configs', 'projects/table1')
@@ -69,7 +70,7 @@ def rows(text: str) -> list[dict[str, str]]:
 def test_figures_intervals_spreads_and_gaps(runs: Path) -> None:
     models = read_runs([runs])
     costs = {'enet_t1': {'parameters': 257_530, 'latency': 4.0, 'fps': 250.0}}
-    text = comparison(models, 1, costs=costs, form='csv')
+    text = render(comparison(models, 1, costs=costs), 'csv')
     table = {row['model']: row for row in rows(text)}
     assert table['fume_fastscnn']['mIoU'] == '80.00 [78.00, 82.00]'
     assert table['fume_fastscnn']['HD95 (px)'] == '12.00 [11.80, 12.20]'
@@ -85,16 +86,17 @@ def test_figures_intervals_spreads_and_gaps(runs: Path) -> None:
 
 
 def test_the_best_is_marked_where_intervals_are_apart(runs: Path) -> None:
-    text = comparison(read_runs([runs]), 1, costs={})
+    text = render(comparison(read_runs([runs]), 1, costs={}), 'md')
     assert '**80.00 [78.00, 82.00]**' in text
     assert '**12.00 [11.80, 12.20]**' in text  # less is better
     assert text.count('**') == 4
     make_run(runs / 'd', 'cmx_t1', 0.79, (0.77, 0.81))
-    assert comparison(read_runs([runs]), 1, costs={}).count('**') == 0
+    text = render(comparison(read_runs([runs]), 1, costs={}), 'md')
+    assert text.count('**') == 0
 
 
 def test_published_figures_are_said_to_be_of_other_data(runs: Path) -> None:
-    text = comparison(read_runs([runs]), 1, costs={}, form='csv', paper=True)
+    text = render(comparison(read_runs([runs]), 1, costs={}, paper=True), 'csv')
     table = {row['model']: row for row in rows(text)}
     assert table['fume_fastscnn_concat']['paper: mIoU'] == '80.99'
     assert table['enet_t1']['paper: MACs (G)'] == '3.18'
@@ -107,7 +109,7 @@ def test_published_figures_are_said_to_be_of_other_data(runs: Path) -> None:
 
 
 def test_latex_escapes_and_has_as_many_cells_as_its_head(runs: Path) -> None:
-    text = comparison(read_runs([runs]), 1, costs={}, form='latex')
+    text = render(comparison(read_runs([runs]), 1, costs={}), 'latex')
     body = [line for line in text.splitlines() if '&' in line]
     assert len(body) == 4
     assert {line.count(' & ') for line in body} == {len(TABLES[1]) + 1}
@@ -124,7 +126,7 @@ def test_other_data_and_no_runs_are_refused(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match='empty: holds no finished run'):
         read_runs([empty])
     (empty / 'test_results.json').write_text('{')
-    with pytest.raises(UserError, match=r'test_results\.json: cannot be read'):
+    with pytest.raises(UserError, match=r'test_results\.json: is no readable'):
         read_runs([empty])
 
 

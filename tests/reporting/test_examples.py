@@ -5,7 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from fume_mm.evaluation.table import SCHEMA, count_columns, make_table
+from fume_mm.evaluation import HealthMetric, SegmentationMetric
+from fume_mm.evaluation.segmentation_metric import count_columns
+from fume_mm.evaluation.table import make_table
 from fume_mm.reporting.examples import (
     ANY_CLASS,
     choose_examples,
@@ -13,6 +15,8 @@ from fume_mm.reporting.examples import (
     frame_table,
     worst_frames,
 )
+
+SCHEMA = {**HealthMetric.columns, **SegmentationMetric.columns}
 
 
 def row(name, *, co2=None, ch4=None, true='Healthy', said='Healthy', scores=None):
@@ -100,13 +104,13 @@ def test_the_worst_come_first():
     ]
     worst = worst_frames(frame_table(table(*rows)), count=3)
     assert worst['sample_id'].tolist() == ['both', 'ill', 'half']
-    assert worst['badness'].tolist() == pytest.approx([1.9, 0.9, 1 - 5 / 15])
+    assert worst['error'].tolist() == pytest.approx([1.9, 0.9, 1 - 5 / 15])
 
 
 def test_without_probabilities_a_wrong_class_counts_1():
     rows = [row('a', co2=(10, 10, 10)), row('b', co2=(10, 10, 10), said='Acidotic')]
     worst = worst_frames(frame_table(table(*rows)), count=9)
-    assert worst['badness'].tolist() == [1, 0]
+    assert worst['error'].tolist() == [1, 0]
     assert worst['words'].iloc[0][-1] == 'Healthy taken for Acidotic'
 
 

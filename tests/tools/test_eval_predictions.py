@@ -79,9 +79,10 @@ def test_wrong_masks_are_named(campaign: Path) -> None:
     cv2.imwrite(str(masks[0]), np.zeros((5, 5), np.uint8))
     assert 'frame: the truth has the shape' in refused(*arguments(campaign))
     cv2.imwrite(str(masks[0]), np.full((24, 32), 7, np.uint8))
-    assert 'mask values 7 are no class' in refused(*arguments(campaign))
+    assert f'{masks[0]}: ' in (error := refused(*arguments(campaign)))
+    assert 'values 7 are no class' in error
     masks[0].write_bytes(b'text')
-    assert f'{masks[0]}: is not an image' in refused(*arguments(campaign))
+    assert f'{masks[0]}: is no image of one channel' in refused(*arguments(campaign))
     masks[0].unlink()
     assert f'{masks[0]}: there is no such mask' in refused(*arguments(campaign))
     masks[0].write_bytes(good)

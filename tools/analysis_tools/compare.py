@@ -27,9 +27,22 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--format',
-        choices=('md', 'csv', 'latex'),
+        choices=('text', 'md', 'csv', 'latex'),
         default='md',
         help='(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--metrics',
+        nargs='+',
+        metavar='KEY',
+        help='instead of a table of the paper: these keys of test_results.json',
+    )
+    parser.add_argument(
+        '--imports',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help="Python modules that register metrics of one's own, as custom_imports",
     )
     parser.add_argument(
         '--paper', action='store_true', help='also the published figures, so labelled'
@@ -84,14 +97,17 @@ def costs(model: Any, timed: dict[str, float]) -> dict[str, float]:
 def main() -> None:
     """Compare."""
     args = parse_args()
-    from fume_mm.reporting.comparison import comparison, read_runs
+    from fume_mm.registry import import_modules
+    from fume_mm.reporting.comparison import columns_of, comparison, read_runs
+    from fume_mm.reporting.rendering import render
 
+    import_modules(args.imports)
     timed = latencies(args.latency)
     models = read_runs(args.runs)
+    table = columns_of(args.metrics) if args.metrics else args.table
     known = {model.name: costs(model, timed) for model in models if model.results}
-    text = comparison(
-        models, args.table, costs=known, form=args.format, paper=args.paper
-    )
+    compared = comparison(models, table, costs=known, paper=args.paper)
+    text = render(compared, args.format) + '\n'
     print(text, end='')
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -12,12 +12,8 @@ Example:
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from fume_mm.errors import UserError, run_cli
-
-if TYPE_CHECKING:
-    import pandas as pd
+from fume_mm.errors import run_cli
 
 
 def parse_args() -> argparse.Namespace:
@@ -56,6 +52,13 @@ def parse_args() -> argparse.Namespace:
         '--table',
         help='where to write the row of each sample, .csv or .parquet; with --masks',
     )
+    parser.add_argument(
+        '--imports',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help="Python modules that register metrics of one's own, as custom_imports",
+    )
     args = parser.parse_args()
     if (args.predictions is None) == (args.masks is None):
         parser.error('give either a file of predictions or --masks')
@@ -66,103 +69,34 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def table_of_masks(folder: Path, ann: str, root: Path) -> 'pd.DataFrame':
-    """The table of a campaign's split and a folder of masks.
-
-    Raises:
-        UserError: If the annotations, a mask of a frame or its size are not right.
-    """
-    from fume_mm.datasets.annotations import is_simulated
-    from fume_mm.datasets.pairing import read_paired
-    from fume_mm.evaluation import BoundaryMetric, DualGasEvaluator, SegmentationMetric
-
-    if not folder.is_dir():
-        raise UserError(f'{folder}: there is no such folder; name that of the masks.')
-    samples = read_paired(root / ann, root=root)
-    evaluator = DualGasEvaluator([SegmentationMetric(), BoundaryMetric()])
-    for sample in samples.to_dict('records'):
-        evaluator.process([with_masks(sample, folder, root)])
-    evaluator.evaluate(len(samples))
-    assert evaluator.table is not None
-    return evaluator.table.assign(
-        simulated=is_simulated(root), leakage=shares_groups(root, ann)
-    )
-
-
-def shares_groups(root: Path, ann: str) -> bool:
-    """Whether the split has a vessel (or run, or frame) of another split."""
-    from fume_mm.datasets.pairing import read_paired
-    from fume_mm.datasets.splitting import find_leaks
-    from fume_mm.structures import SPLITS
-
-    paths = {split: root / f'paired_{split}_annotations.csv' for split in SPLITS}
-    found = {
-        split: read_paired(path, root=root, check_files=False)[['groups']]
-        for split, path in paths.items()
-        if path.exists() or path.name == Path(ann).name
-    }
-    return bool(find_leaks(found, column='groups'))
-
-
-def with_masks(row: dict[Any, Any], folder: Path, root: Path) -> dict[str, Any]:
-    """A sample as the evaluator wants it, of a row of the paired annotations."""
-    from fume_mm.io.files import file_name
-    from fume_mm.structures import GASES
-
-    sample = {key: row[key] for key in ('sample_id', 'groups', 'ph_value')}
-    for gas in (gas for gas in GASES if row[f'{gas}_frame']):
-        name = file_name(str(row['sample_id']))  # as MaskHook writes it
-        sample[gas] = {
-            'gt_sem_seg': {'data': mask_tensor(root / row[f'{gas}_mask'])},
-            'pred_sem_seg': {'data': mask_tensor(folder / f'{name}_{gas}.png')},
-        }
-    return sample
-
-
-def mask_tensor(path: Path) -> Any:
-    """(1, H, W) class ids of a mask."""
-    import torch
-
-    from fume_mm.io.images import read_mask
-
-    return torch.from_numpy(read_mask(path))[None].long()
-
-
 def main() -> None:
     """Compute and print."""
     args = parse_args()
-    from fume_mm.evaluation import compute_figures
-    from fume_mm.evaluation.figures import describe_samples
+    from fume_mm.engine.saved_masks import table_of_masks
     from fume_mm.evaluation.predictions import (
         check_path,
-        marks_of,
         read_predictions,
         write_predictions,
     )
-    from fume_mm.reporting.test_results import (
-        figures_content,
-        results_table,
-        write_results,
-    )
+    from fume_mm.evaluation.scores import Scores
+    from fume_mm.evaluation.table import marks_of
+    from fume_mm.registry import import_modules
+    from fume_mm.reporting.test_results import content_text, write_results
 
+    import_modules(args.imports)
     if args.table:
         check_path(args.table)
     if args.masks:
         table = table_of_masks(args.masks, args.ann, args.data_root)
     else:
         table = read_predictions(args.predictions)
+    scores = Scores.of_table(table).with_intervals(args.resamples, args.seed)
     content = {
         'predictions': str(args.predictions or args.masks),
         **marks_of(table),
-        **figures_content(
-            compute_figures(table),
-            describe_samples(table),
-            table,
-            resamples=args.resamples,
-            seed=args.seed,
-        ),
+        **scores.to_json(),
     }
-    print(results_table(content))
+    print(content_text(content))
     if args.json:
         write_results(content, args.json)
         print(f'written: {args.json}')

@@ -16,15 +16,24 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('results', type=Path, help='test_results.json of tools/test.py')
+    parser.add_argument(
+        '--imports',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help="Python modules that register metrics of one's own, as custom_imports",
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     """Print."""
     args = parse_args()
-    from fume_mm.reporting.test_results import read_results, results_table
+    from fume_mm.registry import import_modules
+    from fume_mm.reporting.test_results import content_text, read_results
 
-    print(results_table(read_results(args.results)))
+    import_modules(args.imports)
+    print(content_text(read_results(args.results)))
 
 
 if __name__ == '__main__':

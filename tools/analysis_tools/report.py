@@ -12,7 +12,7 @@ Example:
 import argparse
 from pathlib import Path
 
-from fume_mm.errors import UserError, run_cli
+from fume_mm.errors import run_cli
 
 
 def parse_args() -> argparse.Namespace:
@@ -34,19 +34,15 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Write."""
     args = parse_args()
+    from fume_mm.io.files import written_file
     from fume_mm.reporting.page import report_html
     from fume_mm.reporting.run_folder import RunFolder
 
     run = RunFolder(args.run, data_root=args.data_root)
     page = report_html(run)
     out = args.out or run.path / 'report.html'
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page, encoding='utf-8')
-    except OSError as error:
-        raise UserError(
-            f'{out}: cannot be written ({error.strerror}); name another file.'
-        ) from error
+    with written_file(out) as part:
+        part.write_text(page, encoding='utf-8')
     print(f'written: {out}')
 
 

@@ -24,7 +24,6 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from fume_mm.errors import UserError, run_cli
 
@@ -34,7 +33,6 @@ NOTE = 'run.json'
 STATES = ('waiting', 'training', 'testing', 'done', 'diverged', 'failed')
 #: Seconds between two words on how far a run is.
 HEARTBEAT = 60.0
-COLUMNS = ('seg/mIoU', 'seg/gas_IoU', 'cls/balanced_accuracy', 'cls/macro_f1')
 
 
 @dataclass
@@ -222,31 +220,38 @@ def last_error(log: str) -> str:
     return (errors or lines or ['it said nothing'])[-1].removeprefix('error: ')
 
 
-def figures(run: Run) -> dict[str, Any]:
-    """The metrics that the run's test left."""
-    from fume_mm.reporting.run_folder import RunFolder
-
-    folder = RunFolder(run.folder) if run.state == 'done' else None
-    return folder.results['metrics'] if folder and folder.is_tested else {}
-
-
 def table(runs: list[Run]) -> str:
-    """All runs as text."""
-    head = ['config', 'seed', 'state', 'minutes', *(key for key in COLUMNS)]
-    rows = [head]
+    """All runs as text, with the headline figures of those that are done."""
+    from fume_mm.evaluation.estimate import MISSING, Estimate
+    from fume_mm.reporting.rendering import Table, render
+    from fume_mm.reporting.run_folder import RunFolder
+    from fume_mm.reporting.score_tables import headline_rows
+
+    done = {
+        run.work_dir: RunFolder(run.folder).scores
+        for run in runs
+        if run.state == 'done'
+    }
+    columns = {
+        key: row
+        for scores in done.values()
+        for key, row in headline_rows(scores).items()
+    }
+    rows = []
     for run in runs:
-        values = figures(run)
-        cells = [values.get(key, math.nan) for key in COLUMNS]
-        shown = ['-' if math.isnan(cell) else f'{100 * cell:.1f}' for cell in cells]
+        figures = [MISSING] * len(columns)
+        if run.work_dir in done:
+            values = done[run.work_dir].values
+            figures = [
+                Estimate(values.get(key, math.nan)).text(row.unit, undefined=MISSING)
+                for key, row in columns.items()
+            ]
         minutes = f'{run.seconds / 60:.1f}'
-        rows.append([Path(run.config).stem, str(run.seed), run.state, minutes, *shown])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = [
-        '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
+        name = Path(run.config).stem
+        rows.append([name, str(run.seed), run.state, minutes, *figures])
     errors = [f'{run.folder}: {run.error}' for run in runs if run.error]
-    return '\n'.join(line.rstrip() for line in [*lines, *errors])
+    head = ['config', 'seed', 'state', 'minutes', *columns]
+    return render(Table('', head, rows, errors))
 
 
 def main() -> int:

@@ -18,15 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from fume_mm.errors import UserError, run_cli
+from fume_mm.evaluation.estimate import PIXELS
+from fume_mm.io.files import read_json
 from fume_mm.io.provenance import machine
-from fume_mm.reporting.comparison import (
-    Model,
-    cell_of,
-    markdown_table,
-    read_runs,
-    texts_of,
-)
+from fume_mm.reporting.comparison import Model, figure_texts, read_runs
 from fume_mm.reporting.paper_tables import Column
+from fume_mm.reporting.rendering import Table, render
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / 'docs/benchmark.json'
@@ -38,7 +35,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     'all samples': (
         Column('mIoU', 'seg/mIoU'),
         Column('gas IoU', 'seg/gas_IoU'),
-        Column('HD95 (px)', 'boundary/HD95', 1.0, True),
+        Column('HD95 (px)', 'boundary/HD95', PIXELS, True),
         Column('balanced accuracy', 'cls/balanced_accuracy'),
         Column('ROC-AUC', 'cls/roc_auc'),
     ),
@@ -90,10 +87,7 @@ def slim(result: dict[str, Any], keys: list[str]) -> dict[str, Any]:
     Raises:
         UserError: If it is no run of a suite, which alone notes seed and options.
     """
-    path = Path(result['folder'], NOTE)
-    if not path.is_file():
-        raise UserError(f'{path}: is not there; make the run by run_suite.py.')
-    note = json.loads(path.read_text(encoding='utf-8'))
+    note = read_json(Path(result['folder'], NOTE), what='note of run_suite.py')
     intervals = result.get('intervals') or {}
     return {
         'seed': note['seed'],
@@ -114,10 +108,11 @@ def table(models: list[Model], columns: tuple[Column, ...]) -> str:
             *texts,
         ]
         for model, texts in zip(
-            models, texts_of(models, columns, costs={}, digits=1), strict=True
+            models, figure_texts(models, columns, costs={}, digits=1), strict=True
         )
     ]
-    lines = markdown_table(['model', 'seeds', *(c.title for c in columns)], rows)
+    head = ['model', 'seeds', *(c.title for c in columns)]
+    lines = [render(Table('', head, rows), 'md')]
     left = [f'{m.name}: {", ".join(m.diverged)}' for m in models if m.diverged]
     if left:
         lines += ['', f'Left out: {"; ".join(left)}.']
@@ -160,12 +155,10 @@ def draw(suites: dict[str, list[Model]]) -> None:
     axes = figure.subplots(1, 2, sharey=True)
     for axis, (column, chance) in zip(axes, panels, strict=True):
         for i, (_, model) in enumerate(rows):
-            found = cell_of(model, column, {})
-            if found.value is None:
-                continue
-            if found.low is not None:
-                axis.plot([found.low, found.high], [i, i], color='0.6', linewidth=2)
-            axis.plot(found.value, i, 'o', color='#0072b2')
+            value, low, high, _ = (100 * x for x in model.estimate(column, {}))
+            # NaN draws nothing
+            axis.plot([low, high], [i, i], color='0.6', linewidth=2)
+            axis.plot(value, i, 'o', color='#0072b2')
         if chance is not None:
             axis.axvline(chance, color='0.4', linestyle=':')
             axis.set_title('dotted: chance', fontsize=9, loc='right')

@@ -140,7 +140,8 @@ def size_of(entry: Entry) -> tuple[str, str]:
 
 def results() -> dict[str, dict[str, str]]:
     """Figures by config name and column, as the benchmark's first suite left them."""
-    from fume_mm.reporting.comparison import Model, cell_of, text_of
+    from fume_mm.evaluation.estimate import MISSING
+    from fume_mm.reporting.comparison import Model
     from fume_mm.reporting.paper_tables import Column
 
     path = ROOT / RESULTS
@@ -150,16 +151,17 @@ def results() -> dict[str, dict[str, str]]:
     models = [Model(**entry) for entry in next(iter(suites.values()))]
     return {
         model.name: {
-            title: text_of(cell_of(model, Column(title, key), {}), digits=1)
+            title: model.estimate(Column(title, key), {}).text(undefined=MISSING)
             for title, key in SCORES.items()
         }
         for model in models
     }
 
 
-def table(family: list[Entry], folder: Path) -> list[str]:
+def table(family: list[Entry], folder: Path) -> str:
     """A Markdown table of a family; links are relative to ``folder``."""
-    from fume_mm.reporting.comparison import MISSING, markdown_table
+    from fume_mm.evaluation.estimate import MISSING
+    from fume_mm.reporting.rendering import Table, render
 
     measured = results()
     scores = list(SCORES) if any(entry.name in measured for entry in family) else []
@@ -168,17 +170,18 @@ def table(family: list[Entry], folder: Path) -> list[str]:
         target = Path(*['..'] * len(folder.parts), entry.path)
         if folder == entry.path.parent:
             target = Path(entry.path.name)
-        own = measured.get(entry.name, {})
-        figures = [own.get(score, MISSING) for score in scores]
+        known = measured.get(entry.name, {})
+        figures = [known.get(score, MISSING) for score in scores]
         rows.append([f'[{entry.name}]({target.as_posix()})', *size_of(entry), *figures])
-    return markdown_table(['config', 'parameters', 'GMACs', *scores], rows)
+    head = ['config', 'parameters', 'GMACs', *scores]
+    return render(Table('', head, rows), 'md')
 
 
 def folder_page(family: str, found: list[Entry]) -> str:
     """README.md of a folder of configs."""
     title, common = FAMILIES[family]
     folder = Path(family)
-    lines = [f'# {title}', '', common, '', *table(found, folder), '']
+    lines = [f'# {title}', '', common, '', table(found, folder), '']
     for entry in found:
         lines += [f'## {entry.name}', '', linked(entry.text), '']
         lines += ['```bash', f'python tools/train.py {entry.path}', '```', '']
@@ -213,7 +216,7 @@ def zoo_page(families: dict[str, list[Entry]]) -> str:
         title, common = FAMILIES[family]
         readme = f'../{family}/README.md'
         lines += [f'## [{title}]({readme})', '', common, '']
-        lines += [*table(found, Path('docs')), '']
+        lines += [table(found, Path('docs')), '']
     return _made('\n'.join(lines))
 
 

@@ -75,7 +75,8 @@ class TensorboardHook(Hook):
             if value is not None and value > self._best.get(key, float('-inf')):
                 self._best[key] = float(value)
         writer = _writer(runner)
-        table = getattr(runner.val_loop.evaluator, 'table', None)
+        scores = getattr(runner.val_loop.evaluator, 'scores', None)
+        table = scores.table if scores else None
         if writer is None or table is None:
             return
         for name in HEALTH_CLASSES:

@@ -1,0 +1,259 @@
+"""The tables of a test's scores, as its metrics declare them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fume_mm.evaluation.base import DualGasMetric
+from fume_mm.evaluation.confusion import segmentation_scores
+from fume_mm.evaluation.estimate import MISSING, PERCENT, Estimate
+from fume_mm.evaluation.health_metric import PROBABILITY_COLUMNS
+from fume_mm.evaluation.layout import Row, ScoreTable
+from fume_mm.evaluation.scores import JOINT, JOINT_ROW, Scores, registered_metrics
+from fume_mm.evaluation.segmentation_metric import SegmentationMetric, pixel_counts
+from fume_mm.evaluation.table import has, numbers, without_vessel
+from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, HEALTH_CLASSES
+from fume_mm.structures.marks import dataset_note
+
+from .rendering import Table, render
+
+PATTERN_LABELS = {
+    'both': ' and '.join(GAS_LABELS[gas] for gas in GASES),
+    **{f'{gas}_only': f'{GAS_LABELS[gas]} only' for gas in GASES},
+}
+
+
+class Headline(NamedTuple):
+    """A headline figure: value and interval as text."""
+
+    name: str
+    value: str
+    interval: str
+
+
+def results_title(marks: Mapping[str, Any]) -> str:
+    """Title of a test's tables, from its ``simulated`` and ``leakage`` marks.
+
+    Args:
+        marks: The dataset's metainfo or the content of test_results.json.
+    """
+    note = dataset_note(marks)
+    return f'Test split ({note})' if note else 'Test split'
+
+
+def results_text(scores: Scores, *, title: str = '') -> str:
+    """Scores as text for a terminal, up to 79 columns but for the notes.
+
+    Args:
+        scores: Parts that were not measured are left out; keys of metrics that are not
+            registered are not shown.
+        title: First line. Says what the numbers are of, and whether the data are
+            simulated or the split leaks.
+
+    Returns:
+        The tables, without a newline at the end. Fractions are in percent; ``n/a`` is
+        an undefined score (NaN), ``-`` one that was not measured.
+    """
+    blocks = [f'{title}\n{"=" * len(title)}'] if title else []
+    blocks += [render(table) for table in score_tables(scores, brief=True)]
+    if JOINT in scores.values:
+        text = scores.text(JOINT)
+        blocks.append(f'Joint score (mean of mIoU and balanced accuracy): {text} %')
+    blocks.append('\n'.join(_notes(scores)))
+    return '\n\n'.join(filter(None, blocks))
+
+
+def score_tables(scores: Scores, *, brief: bool = False) -> list[Table]:
+    """All scores, table by table; those without a row are left out.
+
+    Args:
+        scores: The scores.
+        brief: Without the tables that are too much for a terminal.
+    """
+    tables: list[Table] = []
+    metrics = metrics_in(scores)
+    for metric in metrics:
+        prefix = metric.default_prefix
+        details = scores.details.get(prefix, {})
+        filled = [_filled(scores, table, prefix) for table in metric.tables]
+        chosen = zip(metric.tables, filled, strict=True)
+        found = [
+            t for declared, t in chosen if t.rows and (declared.brief or not brief)
+        ]
+        if found:
+            found[0] = found[0]._replace(notes=metric.notes(details))
+        tables += found
+        for title, place, names in metric.matrices:
+            counts: Any = details
+            for key in place:
+                counts = (counts or {}).get(key)
+            if counts and np.any(counts):
+                rows = [[n, *map(str, c)] for n, c in zip(names, counts, strict=True)]
+                tables.append(Table(title, ['', *names], rows))
+    tables.append(_by_pattern(scores, metrics))
+    return [table for table in tables if table.rows]
+
+
+def metrics_in(scores: Scores) -> list[type[DualGasMetric]]:
+    """The registered metrics that have figures among the scores, in their order."""
+    prefixes = list(dict.fromkeys(key.partition('/')[0] for key in scores.values))
+    found = [m for m in registered_metrics() if m.default_prefix in prefixes]
+    return sorted(found, key=lambda metric: prefixes.index(metric.default_prefix))
+
+
+def declared_rows() -> dict[str, Row]:
+    """The row of every key that a registered metric declares, and the joint score."""
+    rows = {JOINT: JOINT_ROW}
+    for metric in registered_metrics():
+        for table in metric.tables:
+            for column in table.columns:
+                for row in table.rows:
+                    key = f'{metric.default_prefix}/{column.format(row.key)}'
+                    rows.setdefault(key, row)
+    return rows
+
+
+def headline_rows(scores: Scores) -> dict[str, Row]:
+    """The headline figures that a test has, by key."""
+    rows = {JOINT: JOINT_ROW}
+    for metric in metrics_in(scores):
+        rows |= {f'{metric.default_prefix}/{row.key}': row for row in metric.headlines}
+    return {key: row for key, row in rows.items() if key in scores.values}
+
+
+def headlines(scores: Scores) -> list[Headline]:
+    """The headline figures that a test has, as text."""
+    found = []
+    for key, row in headline_rows(scores).items():
+        value, _, interval = scores.text(key, row.unit).partition(' ')
+        percent = row.unit is PERCENT and not math.isnan(scores.values[key])
+        found.append(Headline(row.label, value + ' %' * percent, interval))
+    return found
+
+
+def _filled(scores: Scores, table: ScoreTable, prefix: str) -> Table:
+    """A declared table with the scores that were measured."""
+
+    def key(column: str, row: Row) -> str:
+        return f'{prefix}/{column.format(row.key)}'
+
+    columns = {
+        column: heading
+        for column, heading in table.columns.items()
+        if any(key(column, row) in scores.values for row in table.rows)
+    }
+    rows = [
+        [row.label, *(scores.text(key(column, row), row.unit) for column in columns)]
+        for row in table.rows
+        if any(key(column, row) in scores.values for column in columns)
+    ]
+    return Table(table.title, ['', *columns.values()], rows)
+
+
+def _by_pattern(scores: Scores, metrics: Sequence[type[DualGasMetric]]) -> Table:
+    samples = scores.details.get('availability', {})
+    declared = [(m.default_prefix, row) for m in metrics for row in m.patterns]
+    names = [
+        name
+        for name in AVAILABILITY
+        if any(
+            f'{prefix}/{name}/{row.key}' in scores.values for prefix, row in declared
+        )
+    ]
+    rows = [
+        [row.label, *(scores.text(f'{p}/{name}/{row.key}', row.unit) for name in names)]
+        for p, row in declared
+        if names
+    ]
+    rows = [row for row in rows if any(cell != MISSING for cell in row[1:])]
+    head = [f'{PATTERN_LABELS[name]} ({samples.get(name, "-")})' for name in names]
+    return Table('By gases (%)', ['', *head], rows)
+
+
+def _notes(scores: Scores) -> list[str]:
+    """What a reader must know to read the numbers."""
+    lines = []
+    vessels = scores.details.get('vessels', {})
+    if any(scores.intervals.values()):
+        number = vessels.get('number')
+        lines.append(f'In brackets: 95 % intervals, bootstrap over {number} vessels.')
+    if several := vessels.get('samples_of_several'):
+        lines.append(f'{several} samples join frames of two vessels: first counts.')
+    for part, reason in scores.details.get('not_scored', {}).items():
+        lines.append(f'Not scored: {part} ({reason}).')
+    return lines + [
+        f'{"n/a" if undefined else "no interval"}: {reason} ({keys})'
+        for undefined, reason, keys in grouped_reasons(scores)
+    ]
+
+
+def grouped_reasons(scores: Scores, most: int = 3) -> list[tuple[bool, str, str]]:
+    """Why figures are undefined or have no interval, those of one reason together.
+
+    Returns:
+        Whether they are undefined, the reason, and the keys: ``most`` of them and how
+        many more.
+    """
+    groups: dict[tuple[bool, str], list[str]] = {}
+    for key, reason in scores.reasons.items():
+        undefined = math.isnan(scores.values.get(key, math.nan))
+        text = reason.removeprefix('no interval: ')
+        groups.setdefault((undefined, text), []).append(key)
+    return [
+        (
+            *group,
+            ', '.join(keys[:most])
+            + f' and {len(keys) - most} more' * (len(keys) > most),
+        )
+        for group, keys in groups.items()
+    ]
+
+
+def vessel_table(table: pd.DataFrame) -> Table:
+    """A row for each vessel: samples, classes, verdict and IoU; wrong verdicts first.
+
+    The verdict is that of :class:`~fume_mm.evaluation.HealthMetric`; the IoU is of the
+    vessel's pixels in all frames.
+
+    Args:
+        table: See :mod:`fume_mm.evaluation.table`; without vessels, there are no
+            rows.
+    """
+    if without_vessel(table):
+        return Table('By vessel', ['vessel'], [])
+    codes, names = pd.factorize(table['vessel'])
+    sizes = np.bincount(codes)
+    columns: dict[str, list[str]] = {'samples': [str(size) for size in sizes]}
+    wrong = np.zeros(len(names), bool)
+    if 'true_class' in table:
+        by_vessel = table['true_class'].groupby(codes, sort=False)
+        truth = [', '.join(dict.fromkeys(group)) for _, group in by_vessel]
+        columns['true class'] = truth
+        probs = numbers(table, list(PROBABILITY_COLUMNS))
+        if not np.isnan(probs).any():
+            means = _sums(codes, probs) / sizes[:, None]
+            verdicts = [HEALTH_CLASSES[index] for index in means.argmax(axis=1)]
+            columns['verdict'] = verdicts
+            columns['mean probability'] = [f'{p:.2f}' for p in means.max(axis=1)]
+            wrong = np.array(truth) != np.array(verdicts)
+            columns['verdict is'] = [
+                'of several classes' if ',' in true else 'wrong' if bad else 'right'
+                for true, bad in zip(truth, wrong, strict=True)
+            ]
+    if has(table, SegmentationMetric.columns):
+        ious = segmentation_scores(_sums(codes, sum(pixel_counts(table).values())))
+        for key, label in (('mIoU', 'mIoU (%)'), ('gas_IoU', 'gas IoU (%)')):
+            columns[label] = [Estimate(value).text() for value in ious[key]]
+    order = sorted(range(len(names)), key=lambda i: (not wrong[i], str(names[i])))
+    rows = [[str(names[i]), *(column[i] for column in columns.values())] for i in order]
+    return Table('By vessel', ['vessel', *columns], rows)
+
+
+def _sums(codes: np.ndarray, values: Any) -> np.ndarray:
+    """Sums of the rows of ``values`` (N, ...) of each code, (codes, ...)."""
+    sums = np.zeros((codes.max() + 1, *values.shape[1:]))
+    np.add.at(sums, codes, values)
+    return sums
