@@ -70,7 +70,8 @@ def caption_tile(
     canvas = Canvas(tile.shape[1], tile.shape[0] + height)
     canvas.paste(tile, (0, height if above else 0))
     middle = height // 2 + (0 if above else tile.shape[0])
-    canvas.text((2, middle), caption, height - 6, max_width=tile.shape[1] - 4)
+    size = round(0.62 * height)  # letters that reach down stay clear of the tile
+    canvas.text((2, middle), caption, size, max_width=tile.shape[1] - 4)
     return canvas.array
 
 

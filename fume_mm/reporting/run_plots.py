@@ -58,8 +58,8 @@ def curves(run: RunFolder) -> Figure:
         raise UserError(f'{run.path}: its scalars.json holds no loss and no score.')
     validation = _by_step(run, training, validation)
     keys = dict.fromkeys(key for row in training for key in row if 'loss' in key)
-    losses: dict[str, list[Curve]] = {'total': [], **{GAS_LABELS[g]: [] for g in GASES}}
-    losses['health'] = []
+    panels = ('total', *GAS_LABELS.values(), 'health')
+    losses: dict[str, list[Curve]] = {panel: [] for panel in panels}
     for key in keys:
         gas = key.partition('.')[0]
         panel = 'total' if key == 'loss' else GAS_LABELS.get(gas, 'health')
@@ -202,8 +202,12 @@ def radar(runs: Sequence[RunFolder]) -> Figure:
         for name, by_class in scores.items()
         if any(math.isnan(score.value) for score in by_class.values())
     ]
-    foot = [f'Gaps, not predicted or undefined: {", ".join(gaps)}.'] if gaps else []
+    foot = _names('Gaps, not predicted or undefined', gaps)
     return draw_radar(scores, note=note_of(runs), foot=foot)
+
+
+def _names(what: str, runs: Sequence[str]) -> list[str]:
+    return [f'{what}: {", ".join(runs)}.'] if runs else []
 
 
 def bars(runs: Sequence[RunFolder]) -> Figure:
@@ -221,7 +225,7 @@ def bars(runs: Sequence[RunFolder]) -> Figure:
     scores = {name: by_kind for name, by_kind in scores.items() if by_kind}
     if not scores:
         raise UserError('none of the runs has an mIoU; their models predict no masks.')
-    foot = [f'Without masks: {", ".join(none)}.'] if none else []
+    foot = _names('Without masks', none)
     return draw_bars(scores, note=note_of(runs), foot=foot)
 
 
@@ -244,25 +248,17 @@ def efficiency(runs: Sequence[RunFolder]) -> Figure:
             'that predict masks.'
         )
     sample = f'sample at {", ".join(sorted(sizes))} (all gases of the model)'
-    text = f'Left out, no network or no masks: {", ".join(left_out)}.'
-    foot = [text] if left_out else []
+    foot = _names('Left out, no network or no masks', left_out)
     return draw_efficiency(costs, sample=sample, note=note_of(runs), foot=foot)
 
 
-#: Figures of one run each.
+#: Figures of one run each, and of all runs together.
 OF_ONE: dict[str, Callable[[RunFolder], Figure]] = {
-    'curves': curves,
-    'confusion': confusion,
-    'reliability': reliability,
-    'roc_pr': roc_pr,
-    'grid': grid,
-    'errors': errors,
+    draw.__name__: draw
+    for draw in (curves, confusion, reliability, roc_pr, grid, errors)
 }
-#: Figures of all runs together.
 OF_ALL: dict[str, Callable[[Sequence[RunFolder]], Figure]] = {
-    'radar': radar,
-    'bars': bars,
-    'efficiency': efficiency,
+    draw.__name__: draw for draw in (radar, bars, efficiency)
 }
 
 

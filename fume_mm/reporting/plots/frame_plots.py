@@ -85,7 +85,7 @@ def draw_gallery(
     rows = [[_heading('', columns), _text([], WORDS)]]
     for number, example in enumerate(examples, start=1):
         caption = f'{number}  {example.caption}'
-        lines = [line for said in example.words for line in textwrap.wrap(said, SIGNS)]
+        lines = [line for text in example.words for line in textwrap.wrap(text, SIGNS)]
         block = _block(example._replace(caption=caption), columns)
         rows.append([block, _text(['', *lines], WORDS)])
     return _figure('Errors, worst frames first', rows, examples, options)

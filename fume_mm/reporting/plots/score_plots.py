@@ -57,22 +57,18 @@ class Cost(NamedTuple):
 
 
 def draw_radar(
-    scores: Mapping[str, Mapping[str, Estimate]],
-    *,
-    title: str = 'F1 by class',
-    **options: 'Unpack[SheetOptions]',
+    scores: Mapping[str, Mapping[str, Estimate]], **options: 'Unpack[SheetOptions]'
 ) -> Figure:
     """A spoke for each class, a polygon for each run, intervals along the spokes.
 
     Args:
         scores: F1 by run and class; every run has the same classes. One that is
             undefined leaves a gap.
-        title: Headline.
         options: See the module.
     """
     classes = list(next(iter(scores.values())))
     size = 8, max(4.4, 1.4 + 0.17 * len(scores))
-    figure = new_sheet(title, size, **_with_intervals(options, scores.values()))
+    figure = new_sheet('F1 by class', size, **_with_intervals(options, scores.values()))
     axes = figure.add_subplot(projection='polar')
     axes.set_theta_offset(math.pi / 2)  # type: ignore[attr-defined]
     axes.set_theta_direction(-1)  # type: ignore[attr-defined]
@@ -114,17 +110,13 @@ def draw_radar(
 
 
 def draw_bars(
-    scores: Mapping[str, Mapping[str, Estimate]],
-    *,
-    score: str = 'mIoU',
-    **options: 'Unpack[SheetOptions]',
+    scores: Mapping[str, Mapping[str, Estimate]], **options: 'Unpack[SheetOptions]'
 ) -> Figure:
-    """Bars of a score for each run, its number and interval beside them.
+    """Bars of the mIoU of each run, its number and interval beside them.
 
     Args:
         scores: By run, from top to bottom, and by kind of frame, in the order of the
             bars; at most three kinds. An undefined score has no bar.
-        score: Its name.
         options: See the module.
     """
     kinds = list(dict.fromkeys(kind for kinds in scores.values() for kind in kinds))
@@ -132,7 +124,7 @@ def draw_bars(
     cluster = BAR * len(kinds)
     step = cluster + 0.14
     options = _with_intervals(options, scores.values())
-    figure = new_sheet(f'{score} by run', (7, 1.25 + step * len(scores)), **options)
+    figure = new_sheet('mIoU by run', (7, 1.25 + step * len(scores)), **options)
     axes = figure.add_subplot()
     middles = -step * np.arange(len(scores))
     for row, kind in enumerate(kinds):
@@ -159,7 +151,7 @@ def draw_bars(
             axes.text(1.02, place, estimate.text(), fontsize=SMALL, **beside)
     axes.set_yticks(middles, [label_of(name, NAME) for name in scores])
     axes.set_ylim(middles[-1] - step / 2, middles[0] + step / 2)
-    axes.set(xlim=(0, 100), xlabel=f'{score} (%)')
+    axes.set(xlim=(0, 100), xlabel='mIoU (%)')
     _finish(axes, 'x')
     if len(kinds) > 1:
         above: Style = {'loc': 'lower left', 'bbox_to_anchor': (0, 1)}
@@ -168,24 +160,19 @@ def draw_bars(
 
 
 def draw_efficiency(
-    runs: Sequence[Cost],
-    *,
-    score: str = 'mIoU',
-    sample: str = 'sample',
-    **options: 'Unpack[SheetOptions]',
+    runs: Sequence[Cost], *, sample: str = 'sample', **options: 'Unpack[SheetOptions]'
 ) -> Figure:
-    """Multiply-accumulates against a score; the area of a run shows its parameters.
+    """Multiply-accumulates against mIoU; the area of a run shows its parameters.
 
     Args:
         runs: Each with a cost above 0; its number in the figure is its place here.
-        score: Name of the score.
         sample: Of what the MACs are, for the axis.
         options: See the module.
     """
     assert runs, 'no run to draw'
     options['foot'] = [f'Area: parameters. {INTERVALS}', *options.get('foot', ())]
     size = 8.5, max(4.0, 1.2 + 0.36 * len(runs))
-    figure = new_sheet(f'Cost against {score}', size, **options)
+    figure = new_sheet('Cost against mIoU', size, **options)
     axes = figure.add_subplot()
     largest = max(run.parameters for run in runs)
     macs = np.array([run.macs for run in runs]) / 1e9
@@ -221,7 +208,7 @@ def draw_efficiency(
     ends = ends[~np.isnan(ends)] if not np.isnan(ends).all() else np.array([0.0, 100.0])
     room = max(4.0, 0.2 * (ends.max() - ends.min()))
     axes.set_ylim(max(0.0, ends.min() - room), min(100.0, ends.max() + room))
-    axes.set(xlabel=f'GMACs of a {sample}', ylabel=f'{score} (%)')
+    axes.set(xlabel=f'GMACs of a {sample}', ylabel='mIoU (%)')
     _finish(axes, 'both')
     legend_beside(axes, handles=handles, bbox_to_anchor=(1.01, 1), fontsize=SMALL)
     return figure

@@ -114,15 +114,12 @@ def _draw_curve(
 
 def draw_confusion(
     confusions: Mapping[str, Sequence[Sequence[int]]],
-    *,
-    classes: Sequence[str] = HEALTH_CLASSES,
     **options: 'Unpack[sheet.SheetOptions]',
 ) -> Figure:
     """Confusion matrices side by side: counts, and the shares of each true class.
 
     Args:
         confusions: (C, C) counts by what is counted, rows truth, columns prediction.
-        classes: Names of the classes.
         options: See the module.
     """
     size = max(0.6 + 3.8 * len(confusions), 5.4), 4.3
@@ -139,15 +136,15 @@ def draw_confusion(
             style: sheet.Style = {'color': colour, 'fontsize': sheet.FONT + 1}
             text = f'{count}{share}'
             axes.text(column, row, text, ha='center', va='center', **style)
-        places = range(len(classes))
-        axes.set_xticks(places, classes)
-        axes.set_yticks(places, classes, rotation=90, va='center')
+        places = range(len(HEALTH_CLASSES))
+        axes.set_xticks(places, HEALTH_CLASSES)
+        axes.set_yticks(places, HEALTH_CLASSES, rotation=90, va='center')
         title = f'{name} ({counts.sum()})'
         axes.set(xlabel='predicted', ylabel='true', title=title)
         sheet.plain_axes(axes)
         axes.spines[:].set_visible(False)
-        axes.set_xticks(np.arange(0.5, len(classes) - 1), minor=True)
-        axes.set_yticks(np.arange(0.5, len(classes) - 1), minor=True)
+        axes.set_xticks(np.arange(0.5, len(HEALTH_CLASSES) - 1), minor=True)
+        axes.set_yticks(np.arange(0.5, len(HEALTH_CLASSES) - 1), minor=True)
         axes.grid(which='minor', color='white', linewidth=2)
         axes.tick_params(which='both', length=0)
     return figure
