@@ -10,6 +10,7 @@ Paths in both are relative to ``<root>``. Every mistake ends in one
 pandas, Pillow and OpenCV, no torch.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,7 @@ from fume_mm.io.files import read_json
 from fume_mm.io.images import read_labelled
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import CsvTable
-from fume_mm.structures import GASES
+from fume_mm.structures import GASES, SPLITS
 
 #: What every annotation CSV has.
 ANNOTATION_COLUMNS = (
@@ -144,6 +145,22 @@ def existing_root(root: str | Path) -> Path:
             f'`{_PAIR.format(root=root)}`.'
         )
     return root
+
+
+def annotation_csvs(root: Path, splits: Sequence[str] = SPLITS) -> dict[str, Path]:
+    """The annotation CSVs of these splits that a campaign has, by split.
+
+    Raises:
+        UserError: If it has none.
+    """
+    paths = {split: root / f'{split}_annotations.csv' for split in splits}
+    found = {split: path for split, path in paths.items() if path.exists()}
+    if not found:
+        raise UserError(
+            f'{root} has none of {", ".join(path.name for path in paths.values())}; '
+            'name the folder that holds the annotation CSVs.'
+        )
+    return found
 
 
 def is_simulated(root: Path) -> bool:

@@ -22,6 +22,7 @@ from fume_mm.structures import GAS, GASES, IGNORE, SPLITS
 
 from .annotations import (
     ANNOTATION_COLUMNS,
+    annotation_csvs,
     existing_root,
     is_simulated,
     parse_annotations,
@@ -54,6 +55,12 @@ class CampaignReport:
     frames: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: list[str] = field(default_factory=list)
 
+    def add(
+        self, file: object, line: int | None, shown: str, problem: str, way_out: str
+    ) -> None:
+        """Note a defect."""
+        self.defects.append(Defect(str(file), line, shown, problem, way_out))
+
 
 def check_campaign(
     root: str | Path,
@@ -79,40 +86,35 @@ def check_campaign(
         UserError: If there is no such folder, or no annotation CSV of these splits.
     """
     root = existing_root(root)
-    paths = {split: root / f'{split}_annotations.csv' for split in splits}
-    if not any(path.exists() for path in paths.values()):
-        raise UserError(
-            f'{root} has none of {", ".join(path.name for path in paths.values())}; '
-            'name the folder that holds the annotation CSVs.'
-        )
+    annotation_csvs(root, splits)  # refuses a folder without any
     report = CampaignReport(root)
-    tables = {
-        split: _parsed(path, ANNOTATION_COLUMNS, parse_annotations, report)
-        for split, path in paths.items()
-    }
-    paired_paths = {s: root / f'paired_{s}_annotations.csv' for s in splits}
-    paired = {
-        split: _parsed(path, PAIRED_COLUMNS, parse_paired, report)
-        for split, path in paired_paths.items()
-        if path.exists()
-    }
-    known = {split: table for split, table in tables.items() if table}
+    tables, paired = {}, {}
+    for split in splits:
+        path = root / f'{split}_annotations.csv'
+        if table := _parsed(path, ANNOTATION_COLUMNS, parse_annotations, report):
+            tables[split] = table
+    for split in splits:
+        path = root / f'paired_{split}_annotations.csv'
+        if path.exists() and (
+            table := _parsed(path, PAIRED_COLUMNS, parse_paired, report)
+        ):
+            paired[split] = table
     report.frames = pd.concat(
         [
             table.frame.assign(split=split, csv=str(table.path), line=table.lines)
-            for split, table in known.items()
+            for split, table in tables.items()
         ]
         or [pd.DataFrame(columns=['split', 'csv', 'line', *ANNOTATION_COLUMNS])],
         ignore_index=True,
     )
-    in_pairs = {split: table for split, table in paired.items() if table}
-    if len(known) == len(splits) == len(SPLITS):
-        _check_against_annotations(in_pairs, report)
-    digests = _check_files(
-        [*known.values(), *in_pairs.values()], report, workers, track
-    )
-    _check_splits(in_pairs, digests, report)
-    _note(in_pairs, report)
+    resplit = _is_resplit(root)
+    if len(tables) == len(splits) == len(SPLITS):
+        _check_against_annotations(paired, report, resplit)
+    every = [*tables.values(), *paired.values()]
+    digests = _check_files(every, report, workers, track)
+    if 'group' in report.frames:
+        _check_splits(paired, digests, report, resplit)
+    _note(paired, report, resplit)
     return report
 
 
@@ -124,33 +126,30 @@ def _parsed(
 ) -> CsvTable | None:
     """The CSV, its mistakes noted; None if it is no table at all."""
     if not path.is_file():
-        report.defects.append(
-            Defect(str(path), None, '', 'the CSV does not exist', 'restore it')
-        )
+        report.add(path, None, '', 'the CSV does not exist', 'restore it')
         return None
     try:
         table = CsvTable(path, columns, root=report.root, defects=report.defects)
         parse(table)
     except UserError as error:
-        report.defects.append(_defect(path, None, error))
+        report.add(path, None, '', *_problem(path, error))
         return None
     return table
 
 
-def _defect(path: Path, line: int | None, error: UserError, shown: str = '') -> Defect:
-    """A defect of what a reader says of a file, ``path: problem; way out.``."""
+def _problem(path: str | Path, error: UserError) -> tuple[str, str]:
+    """The problem and the way out of a reader's ``path: problem; way out.``."""
     text = str(error).removeprefix(str(path)).lstrip(':, ').removesuffix('.')
     problem, _, way_out = text.partition('; ')
-    return Defect(str(path), line, shown, problem, way_out)
+    return problem, way_out
 
 
 def _check_against_annotations(
-    paired: dict[str, CsvTable], report: CampaignReport
+    paired: dict[str, CsvTable], report: CampaignReport, resplit: bool
 ) -> None:
     """Note samples whose frames the annotation CSVs lack or describe otherwise."""
     rows = report.frames.drop_duplicates('frame_path').set_index('frame_path')
     again = _PAIR.format(root=report.root)
-    resplit = _is_resplit(report.root)
     for split, table in paired.items():
         frame = table.frame
         for gas in GASES:
@@ -211,17 +210,16 @@ def _check_files(
         gas_seen |= GAS in values
         if digest is not None:
             digests[name] = digest
-        report.defects += [Defect(str(path), line, *fault) for fault in faults]
+        for fault in faults:
+            report.add(path, line, *fault)
     if ignored and not gas_seen:
-        report.defects.append(
-            Defect(
-                str(report.root),
-                None,
-                f'{ignored} masks with {IGNORE}',
-                f'no mask has gas ({GAS}), and {IGNORE} is unlabelled',
-                f'if {IGNORE} is meant as gas, bring the masks in with '
-                '`python tools/dataset_converters/import_folders.py`',
-            )
+        report.add(
+            report.root,
+            None,
+            f'{ignored} masks with {IGNORE}',
+            f'no mask has gas ({GAS}), and {IGNORE} is unlabelled',
+            f'if {IGNORE} is meant as gas, bring the masks in with '
+            '`python tools/dataset_converters/import_folders.py`',
         )
     return digests
 
@@ -242,11 +240,10 @@ def _inspect(
         try:
             check_mask_values(classes, mask)
         except UserError as error:
-            defect = _defect(Path(mask), None, error)
-            faults.append((f"'{mask}'", defect.problem, defect.way_out))
+            faults.append((f"'{mask}'", *_problem(mask, error)))
     if pixels is None:
         return faults, None, values
-    if classes is not None and pixels.shape != classes.shape[:2]:
+    if classes is not None and pixels.shape != classes.shape:
         sizes = [f'{a.shape[1]}x{a.shape[0]}' for a in (pixels, classes)]
         faults.append(
             (
@@ -256,7 +253,7 @@ def _inspect(
             )
         )
     digest = blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels).data)
+    digest.update(pixels.data)
     return faults, digest.digest(), values
 
 
@@ -276,63 +273,52 @@ def _read(
     try:
         return reader(path)
     except UserError as error:
-        defect = _defect(path, None, error)
-        problem = defect.problem.removeprefix('is ')
-        faults.append((f"'{name}'", f'the {kind} is {problem}', defect.way_out))
+        problem, way_out = _problem(path, error)
+        faults.append((f"'{name}'", f'the {kind} {problem}', way_out))
         return None
 
 
 def _check_splits(
-    paired: dict[str, CsvTable], digests: dict[str, bytes], report: CampaignReport
+    paired: dict[str, CsvTable],
+    digests: dict[str, bytes],
+    report: CampaignReport,
+    resplit: bool,
 ) -> None:
     """Note groups and frames that more than one split has."""
     frames, root = report.frames, report.root
-    if 'group' not in frames:
-        return
-    by_split = _by_split(frames)
-    if not _is_resplit(root):
-        _note_leaks(by_split, 'annotation', _SPLIT.format(root=root), report)
-        side = frames[['split', 'csv', 'line', 'frame_path']]
-    else:
+    of_pairs = _frames_of(paired)
+    if resplit:
         report.notes.append(
             'The paired CSVs were split anew (pair_gases.py --resplit): they, not the '
             'annotation CSVs, were held against each other.'
         )
-        side = _frames_of(paired)
-    again = _PAIR.format(root=root)
+    else:
+        _note_leaks(frames, 'annotation', _SPLIT.format(root=root), report)
     group_of = frames.drop_duplicates('frame_path').set_index('frame_path')['group']
-    of_pairs = {
-        split: rows.assign(group=rows['frame_path'].map(group_of))
-        for split, rows in _by_split(_frames_of(paired)).items()
-    }
-    _note_leaks(of_pairs, 'paired', again[:-1] + ' --resplit`', report)
+    grouped = of_pairs.assign(group=of_pairs['frame_path'].map(group_of))
+    again = _PAIR.format(root=root)[:-1] + ' --resplit`'
+    _note_leaks(grouped, 'paired', again, report)
 
+    side = of_pairs if resplit else frames[list(of_pairs)]
     copies = side.assign(digest=side['frame_path'].map(digests)).dropna()
     by_content = copies.groupby('digest')
     crossing = copies[by_content['split'].transform('nunique') > 1]
     for _, same in crossing.groupby('digest', sort=False):
         first = same.iloc[0]
         for other in same[same['split'] != first['split']].itertuples():
-            report.defects.append(
-                Defect(
-                    other.csv,
-                    other.line,
-                    f"'{other.frame_path}' is '{first['frame_path']}' of "
-                    f'{first["split"]}',
-                    'a frame has the same pixels as one of another split',
-                    'delete one of the rows',
-                )
+            report.add(
+                other.csv,
+                other.line,
+                f"'{other.frame_path}' is '{first['frame_path']}' of {first['split']}",
+                'a frame has the same pixels as one of another split',
+                'delete one of the rows',
             )
     # What is in other splits is a defect above; here the rest counts.
-    own = copies.drop_duplicates(['split', 'digest'])
-    if repeats := len(copies) - len(own):
+    once = copies.drop_duplicates(['split', 'digest'])
+    if repeats := len(copies) - len(once):
         report.notes.append(
             f'{repeats} frames repeat the pixels of one of their split.'
         )
-
-
-def _by_split(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {str(split): rows for split, rows in rows.groupby('split', sort=False)}
 
 
 def _frames_of(paired: dict[str, CsvTable]) -> pd.DataFrame:
@@ -356,18 +342,13 @@ def _frames_of(paired: dict[str, CsvTable]) -> pd.DataFrame:
 
 
 def _note_leaks(
-    splits: dict[str, pd.DataFrame], kind: str, way_out: str, report: CampaignReport
+    rows: pd.DataFrame, kind: str, way_out: str, report: CampaignReport
 ) -> None:
-    for group, where in find_leaks(splits).items():
-        report.defects.append(
-            Defect(
-                str(report.root),
-                None,
-                f'{group} ({", ".join(where)})',
-                f'a group is in more than one split of the {kind} CSVs',
-                way_out,
-            )
-        )
+    by_split = {str(name): part for name, part in rows.groupby('split', sort=False)}
+    problem = f'a group is in more than one split of the {kind} CSVs'
+    for group, where in find_leaks(by_split).items():
+        shown = f'{group} ({", ".join(where)})'
+        report.add(report.root, None, shown, problem, way_out)
 
 
 def _is_resplit(root: Path) -> bool:
@@ -378,7 +359,7 @@ def _is_resplit(root: Path) -> bool:
         return False
 
 
-def _note(paired: dict[str, CsvTable], report: CampaignReport) -> None:
+def _note(paired: dict[str, CsvTable], report: CampaignReport, resplit: bool) -> None:
     """Note what a user should know, and metadata that cannot be read."""
     frames = report.frames
     try:
@@ -386,7 +367,7 @@ def _note(paired: dict[str, CsvTable], report: CampaignReport) -> None:
             report.notes.append('The campaign is simulated.')
     except UserError as error:
         path = report.root / 'campaign.json'
-        report.defects.append(_defect(path, None, error))
+        report.add(path, None, '', *_problem(path, error))
     if 'group' not in frames:
         return
     empty = (frames['class_id'] == NO_CLASS) & (frames['class_name'] == '')
@@ -396,8 +377,6 @@ def _note(paired: dict[str, CsvTable], report: CampaignReport) -> None:
         )
     if paired:
         used = _frames_of(paired)['frame_path']
-        rows = frames[frames['split'].isin(paired)]
-        if _is_resplit(report.root):
-            rows = frames
+        rows = frames if resplit else frames[frames['split'].isin(paired)]
         if unused := int((~rows['frame_path'].isin(used)).sum()):
             report.notes.append(f'{unused} annotated frames are in no paired CSV.')

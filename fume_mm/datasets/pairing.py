@@ -14,7 +14,7 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.naming import sample_names
-from fume_mm.io.tables import CsvTable, by_value, repeated, write_table
+from fume_mm.io.tables import CsvTable, repeated, write_table
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
 from .annotations import existing_root, read_annotations
@@ -130,26 +130,18 @@ def _by_augmentation(annotations: pd.DataFrame) -> pd.DataFrame:
 
 
 def _side(ordered: pd.DataFrame, gas: str, join: list[str]) -> pd.DataFrame:
-    rows = ordered[ordered['gas_type'] == gas]
-    side = rows[join].copy()
     names = {'frame_path': 'frame', 'mask_path': 'mask', 'group': 'group'}
-    for column, name in names.items():
-        side[f'{gas}_{name}'] = rows[column]
-    for column in _HEALTH:
-        side[f'{gas}_{column}'] = rows[column]
-    return side
+    names |= {column: column for column in _HEALTH}
+    rows = ordered[ordered['gas_type'] == gas]
+    side = rows[list(names)].rename(columns=names).add_prefix(f'{gas}_')
+    return rows[join].join(side)
 
 
 def _refuse_disagreement(paired: pd.DataFrame, strategy: str) -> None:
     both = paired['co2_frame'].notna() & paired['ch4_frame'].notna()
     ph = {gas: paired[f'{gas}_ph_value'].fillna(-1) for gas in GASES}  # rows without
-    bad = paired[
-        both
-        & (
-            (ph['co2'] != ph['ch4'])
-            | (paired['co2_class_id'] != paired['ch4_class_id'])
-        )
-    ]
+    other_class = paired['co2_class_id'] != paired['ch4_class_id']
+    bad = paired[both & ((ph['co2'] != ph['ch4']) | other_class)]
     if bad.empty:
         return
     row = bad.iloc[0]
@@ -192,17 +184,17 @@ def pairing_statistics(
     """
     statistics = {}
     for split, samples in paired.items():
-        pattern = samples['missing_modality'].map(
-            {'': 'both', 'ch4': 'co2_only', 'co2': 'ch4_only'}
-        )
-        counts: dict[str, Any] = _counts(pattern)
+        pattern = availability_of(samples)
         by_ph = samples['ph_value'].dropna().sort_values().unique()
-        counts['by_class'] = {
-            name: _counts(pattern[samples['class_id'] == class_id])
-            for class_id, name in enumerate(HEALTH_CLASSES)
-        }
-        counts['by_ph'] = {
-            f'{ph:g}': _counts(pattern[samples['ph_value'] == ph]) for ph in by_ph
+        counts: dict[str, Any] = {
+            **_counts(pattern),
+            'by_class': {
+                name: _counts(pattern[samples['class_id'] == class_id])
+                for class_id, name in enumerate(HEALTH_CLASSES)
+            },
+            'by_ph': {
+                f'{ph:g}': _counts(pattern[samples['ph_value'] == ph]) for ph in by_ph
+            },
         }
         if annotations is not None:
             gases = annotations[split]['gas_type']
@@ -214,9 +206,14 @@ def pairing_statistics(
     return statistics
 
 
+def availability_of(samples: pd.DataFrame) -> pd.Series:
+    """Of each sample one of :data:`~fume_mm.structures.AVAILABILITY`."""
+    patterns = {'': 'both', 'ch4': 'co2_only', 'co2': 'ch4_only'}
+    return samples['missing_modality'].map(patterns)
+
+
 def _counts(pattern: pd.Series) -> dict[str, int]:
-    number = pattern.value_counts()
-    by_pattern = {name: int(number.get(name, 0)) for name in AVAILABILITY}
+    by_pattern = {name: int((pattern == name).sum()) for name in AVAILABILITY}
     return {'samples': len(pattern), **by_pattern}
 
 
@@ -376,9 +373,7 @@ def _parse_availability(table: CsvTable) -> None:
         'a sample needs a frame of at least one gas',
         'delete the row',
     )
-    frame['missing_modality'] = by_value(
-        frame['missing_modality'], lambda text: text.str.lower()
-    )
+    frame['missing_modality'] = frame['missing_modality'].str.lower()
     expected = pd.Series('', index=frame.index)
     for gas in GASES:
         expected = expected.mask(absent[gas], gas)
@@ -389,7 +384,7 @@ def _parse_availability(table: CsvTable) -> None:
         'have one',
         'correct it',
     )
-    truth = by_value(frame['is_paired'], lambda text: text.str.lower().map(_TRUTH))
+    truth = frame['is_paired'].str.lower().map(_TRUTH)
     table.refuse(
         truth.isna(), 'is_paired', 'is_paired must be True or False', 'correct it'
     )

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from fume_mm.errors import UserError
 from fume_mm.io.images import read_labelled
 from fume_mm.io.progress import ordered_map
 from fume_mm.structures import (
@@ -26,8 +25,8 @@ from fume_mm.structures import (
     TUBE,
 )
 
-from .annotations import existing_root, read_annotations
-from .pairing import read_paired
+from .annotations import annotation_csvs, existing_root, read_annotations
+from .pairing import availability_of, read_paired
 
 #: ``health`` of a row that has masks only.
 NO_HEALTH = 'no class'
@@ -116,17 +115,11 @@ def read_frames(root: str | Path, splits: Sequence[str] | None = None) -> pd.Dat
         UserError: If there is no such folder or CSV, or on any invalid row.
     """
     root = existing_root(root)
-    paths = {split: root / f'{split}_annotations.csv' for split in splits or SPLITS}
     if splits is None:
-        if not any(path.exists() for path in paths.values()):
-            raise UserError(
-                f'{root} has none of {", ".join(path.name for path in paths.values())}'
-                '; name the folder that holds the annotation CSVs.'
-            )
-        paths = {split: path for split, path in paths.items() if path.exists()}
+        splits = list(annotation_csvs(root))
     rows = {
-        split: read_annotations(path, check_files=False)
-        for split, path in paths.items()
+        split: read_annotations(root / f'{split}_annotations.csv', check_files=False)
+        for split in splits
     }
     return _joined(rows)
 
@@ -156,8 +149,7 @@ def read_samples(
     if not rows:
         return None
     samples = _joined(rows)
-    patterns = {'': 'both', 'ch4': 'co2_only', 'co2': 'ch4_only'}
-    return samples.assign(availability=samples['missing_modality'].map(patterns))
+    return samples.assign(availability=availability_of(samples))
 
 
 def _joined(rows: dict[str, pd.DataFrame]) -> pd.DataFrame:

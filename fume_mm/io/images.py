@@ -123,7 +123,7 @@ def read_mask_values(path: str | Path) -> np.ndarray:
         mask = mask[..., 0] if indices is None else indices
     if mask.dtype.kind not in 'ui' or (mask.size and mask.max() > 255):
         raise UserError(
-            f'{path}: a mask has 8 bits, this one is {mask.dtype}; save class ids as '
+            f'{path}: holds {mask.dtype}, and a mask has 8 bits; save class ids as '
             '8-bit gray PNG.'
         )
     return np.ascontiguousarray(mask, np.uint8)

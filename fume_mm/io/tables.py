@@ -4,7 +4,7 @@ What the annotation CSVs and the paired CSVs have in common: paths, pH and class
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +18,12 @@ from fume_mm.structures import HEALTH_CLASSES, PH_RANGE, health_class
 
 #: The folder the owners' paths start with; their data root is that folder.
 _PATH_PREFIX = 'mmseg_dataset/'
-_SEPARATOR = '\0'  # no path can hold it
-_CHUNK = 100_000
 #: How CSVs spell an empty field.
 EMPTY = tuple(
     spelling
     for word in ('NaN', 'None', 'Null', '<NA>')
     for spelling in dict.fromkeys((word, word.lower(), word.upper()))
 )
-#: Without any of these, a path (with a separator before it) is as it should be.
-_ODD = ('//', '/./', '..', ':', _SEPARATOR + '/', _SEPARATOR + './')
 _LINES_NAMED = 3
 #: ``class_id`` of a row that has masks only; empty in the file.
 NO_CLASS = -1
@@ -100,19 +96,12 @@ class CsvTable:
             defects.append(Defect(str(path), 1, found, problem, way_out))
             frame[self.absent] = ''
         for column in frame:
-            text = _stripped(frame[column].fillna(''))
-            nothing = text.isin(EMPTY)
-            frame[column] = text.mask(nothing, '') if nothing.any() else text
-        filled = np.zeros(len(frame), dtype=bool)
-        for column in frame:
-            filled |= (frame[column] != '').to_numpy(dtype=bool)
-            if filled.all():
-                break
-        else:
-            frame = frame[filled].reset_index(drop=True)
+            text = frame[column].fillna('').str.strip()
+            frame[column] = text.mask(text.isin(EMPTY), '')
+        filled = (frame != '').any(axis=1).to_numpy(dtype=bool)
         self.lines = np.flatnonzero(filled) + 2
-        self.frame = frame
-        if self.frame.empty:
+        self.frame = frame = frame[filled].reset_index(drop=True)
+        if frame.empty:
             raise UserError(
                 f'{path} has a header but no rows; a split needs at least one frame.'
             )
@@ -180,10 +169,8 @@ class CsvTable:
                 for row in rows.tolist()
             ]
             return
-        texts = [text(row) for row in rows[:_LINES_NAMED]]
         named = ', '.join(
-            f'line {self.lines[row]} ({text})'
-            for row, text in zip(rows, texts, strict=False)
+            f'line {self.lines[row]} ({text(row)})' for row in rows[:_LINES_NAMED]
         )
         if len(rows) > _LINES_NAMED:
             named += f' and {len(rows) - _LINES_NAMED} more, {len(rows)} in total'
@@ -204,14 +191,13 @@ class CsvTable:
         text = self.frame[column]
         if not optional:
             self.refuse(text == '', column, f'{column} is empty', 'fill it in')
-        plain = _plain_paths(text)
-        if plain is not None:
-            return plain
         text = text.str.replace('\\', '/', regex=False)
-        absolute = text.str.match(r'(?:/|[A-Za-z]:)')
-        plain = text.str.replace(r'/(?:\./|/)*', '/', regex=True)
-        plain = plain.str.replace(r'^(?:\./)+', '', regex=True)
-        text = text.mask(~absolute, plain.str.removeprefix(_PATH_PREFIX))
+        absolute = text.str.match(r'/|[A-Za-z]:')
+        if text.str.contains(r'//|(?:^|/)\./', regex=True).any():
+            plain = text.str.replace(r'/(?:\./|/)*', '/', regex=True)
+            plain = plain.str.replace(r'^(?:\./)+', '', regex=True)
+            text = text.mask(~absolute, plain)
+        text = text.str.removeprefix(_PATH_PREFIX)
         if anywhere:
             return text
         self.refuse(
@@ -236,56 +222,53 @@ class CsvTable:
         is NaN, its class :data:`NO_CLASS`. A row with a class may leave the pH empty.
         """
         frame = self.frame
-        ph = by_value(frame['ph_value'], _number).astype('float64')
+        ph = pd.to_numeric(frame['ph_value'], errors='coerce').astype('float64')
         number_like = np.isfinite(ph)
-        self.refuse(
-            ~number_like & (frame['ph_value'] != ''),
-            'ph_value',
-            'ph_value is not a number',
-            'correct it',
-        )
-        low, high = PH_RANGE
-        in_range = ph.between(low, high)
-        self.refuse(
-            number_like & ~in_range,
-            'ph_value',
-            f'ph_value is outside {low} to {high}',
-            'correct it',
-        )
+        in_range = ph.between(*PH_RANGE)
+        columns = ['ph_value', 'class_id', 'class_name']
+        labelled = (frame[columns] != '').any(axis=1)
+        number = pd.to_numeric(frame['class_id'], errors='coerce')
         names = dict(enumerate(HEALTH_CLASSES))
-        legend = ', '.join(f'{i} {name}' for i, name in names.items())
-        labelled = pd.Series(False, index=frame.index)
-        for column in ('ph_value', 'class_id', 'class_name'):
-            labelled |= frame[column] != ''
-        number = by_value(frame['class_id'], _number)
         known_id = number.isin(list(names))
-        self.refuse(
-            labelled & ~known_id,
-            'class_id',
-            f'class_id must be one of {legend}',
-            'correct it, or leave pH and class empty in a row that has masks only',
-        )
         class_id = number.where(known_id, NO_CLASS).astype('int64')
-        name = by_value(frame['class_name'], lambda text: text.str.capitalize())
+        name = frame['class_name'].str.capitalize()
         known_name = name.isin(HEALTH_CLASSES)
-        self.refuse(
-            labelled & ~known_name,
-            'class_name',
-            f'class_name must be one of {", ".join(HEALTH_CLASSES)}',
-            'correct it, or leave pH and class empty in a row that has masks only',
-        )
+        classes = {value: health_class(value) for value in ph[in_range].unique()}
+        by_ph = ph.map(classes)
+        legend = ', '.join(f'{i} {name}' for i, name in names.items())
+        correct = 'correct it, or leave pH and class empty in a row that has masks only'
+        for bad, column, problem, way_out in (
+            (
+                ~number_like & (frame['ph_value'] != ''),
+                'ph_value',
+                'is not a number',
+                'correct it',
+            ),
+            (
+                number_like & ~in_range,
+                'ph_value',
+                'is outside {} to {}'.format(*PH_RANGE),
+                'correct it',
+            ),
+            (labelled & ~known_id, 'class_id', f'must be one of {legend}', correct),
+            (
+                labelled & ~known_name,
+                'class_name',
+                f'must be one of {", ".join(HEALTH_CLASSES)}',
+                correct,
+            ),
+        ):
+            self.refuse(bad, column, f'{column} {problem}', way_out)
         self.refuse(
             known_id & known_name & (name != class_id.map(names)),
             lambda row: f'class_id {class_id.iat[row]}, class_name {name.iat[row]}',
             f'class_id and class_name disagree ({legend})',
             'correct one of them',
         )
-        by_ph = ph.map({value: health_class(value) for value in ph[in_range].unique()})
-        name_by_ph = by_ph.map(names)
         self.refuse(
             in_range & known_id & (by_ph != class_id),
             lambda row: (
-                f'pH {ph.iat[row]:g} is {name_by_ph.iat[row]}, class_id '
+                f'pH {ph.iat[row]:g} is {names[classes[ph.iat[row]]]}, class_id '
                 f'{class_id.iat[row]} is {name.iat[row]}'
             ),
             'ph_value and class_id disagree',
@@ -340,65 +323,9 @@ class CsvTable:
         )
 
 
-def by_value(column: pd.Series, work: Callable[[pd.Series], pd.Series]) -> pd.Series:
-    """``work(column)``, done once for each distinct value; for columns of few."""
-    codes, values = pd.factorize(column)
-    done = work(pd.Series(values, dtype=column.dtype))
-    return done.take(codes).set_axis(column.index)
-
-
 def repeated(text: pd.Series) -> pd.Series:
     """Whether the text of each row is in another row too; empty ones do not count."""
-    filled = text != ''
-    values = text[filled].tolist()
-    # Sorted hashes are read in order; a table of millions misses the cache at each row.
-    hashes = np.sort(np.fromiter(map(hash, values), np.int64, len(values)))
-    if (hashes[1:] != hashes[:-1]).all():
-        return pd.Series(False, index=text.index)
-    return filled & text.duplicated(keep=False)
-
-
-def _number(text: pd.Series) -> pd.Series:
-    return pd.to_numeric(text, errors='coerce')
-
-
-def _joined(text: pd.Series) -> Iterator[str]:
-    """The rows in a few long texts, each row after a separator.
-
-    Python searches one long text some twenty times as fast as pandas searches its rows.
-    """
-    for start in range(0, len(text), _CHUNK):
-        yield _SEPARATOR.join(['', *text.iloc[start : start + _CHUNK].tolist()])
-
-
-def _stripped(text: pd.Series) -> pd.Series:
-    """``text.str.strip()``, and quickly where there is no white space at all."""
-    if all(rows.split(maxsplit=1) == [rows] for rows in _joined(text)):
-        return text
-    return text.str.strip()
-
-
-def _plain_paths(text: pd.Series) -> pd.Series | None:
-    """The paths without backslashes and prefix, or None if that is not all to do."""
-
-    def plain(rows: str) -> str:
-        rows = rows.replace('\\', '/')
-        return rows.replace(_SEPARATOR + _PATH_PREFIX, _SEPARATOR)
-
-    changed = False
-    for rows in _joined(text):
-        paths = plain(rows)
-        if any(odd in paths for odd in _ODD):
-            return None
-        changed = changed or paths != rows
-    if not changed:
-        return text
-    pieces = [
-        path for rows in _joined(text) for path in plain(rows).split(_SEPARATOR)[1:]
-    ]
-    if len(pieces) != len(text):  # a separator where there should be none
-        return None
-    return pd.Series(pieces, index=text.index, dtype=text.dtype)
+    return (text != '') & text.duplicated(keep=False)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:

@@ -223,7 +223,7 @@ def damage(root, kind):
         ('broken_mask', 'masks/a_0.png: is not an image'),
         ('size', 'is 6x4, its mask 6x3'),
         ('colour', 'masks/a_0.png: is a colour image'),
-        ('bits', 'masks/a_0.png: a mask has 8 bits'),
+        ('bits', 'masks/a_0.png: holds uint16'),
     ],
 )
 def test_files_that_do_not_fit_are_named_and_nothing_is_written(tmp_path, kind, said):

@@ -237,10 +237,10 @@ def test_what_is_no_mask_is_named(tmp_path):
     with pytest.raises(UserError, match=r'a\.png: is a colour image, not a mask'):
         read_mask(coloured)
     wide = write(tmp_path / 'b.png', ids.astype(np.uint16) + 300)
-    with pytest.raises(UserError, match=r'b\.png: a mask has 8 bits.*uint16'):
+    with pytest.raises(UserError, match=r'b\.png: holds uint16, and a mask has 8 bits'):
         read_mask(wide)
     floats = write(tmp_path / 'c.tif', ids.astype(np.float32))
-    with pytest.raises(UserError, match=r'8 bits.*float32'):
+    with pytest.raises(UserError, match='holds float32, and a mask has 8 bits'):
         read_mask(floats)
     values = write(tmp_path / 'd.png', ids + 127)
     with pytest.raises(UserError, match=r'd\.png: mask values 127 are no class'):
