@@ -6,7 +6,7 @@ those of the readers.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -67,7 +67,6 @@ def check_campaign(
     *,
     splits: Sequence[str] = SPLITS,
     workers: int | None = None,
-    track: Callable[[Iterable, int], Iterable] = lambda items, total: items,
 ) -> CampaignReport:
     """Look at every CSV, frame and mask of a campaign, and at its splits.
 
@@ -80,7 +79,6 @@ def check_campaign(
         splits: Those that must be there. ``paired_{split}_annotations.csv`` is checked
             where it exists.
         workers: Threads that read and decode; None is a few more than processors.
-        track: Given an iterable and its length, shows progress as it is consumed.
 
     Raises:
         UserError: If there is no such folder, or no annotation CSV of these splits.
@@ -111,7 +109,7 @@ def check_campaign(
     if len(tables) == len(splits) == len(SPLITS):
         _check_against_annotations(paired, report, resplit)
     every = [*tables.values(), *paired.values()]
-    digests = _check_files(every, report, workers, track)
+    digests = _check_files(every, report, workers)
     if 'group' in report.frames:
         _check_splits(paired, digests, report, resplit)
     _note(paired, report, resplit)
@@ -189,7 +187,6 @@ def _check_files(
     tables: Sequence[CsvTable],
     report: CampaignReport,
     workers: int | None,
-    track: Callable[[Iterable, int], Iterable],
 ) -> dict[str, bytes]:
     """Note what is wrong with the files; the digest of each readable frame's pixels."""
     jobs: dict[tuple[str, str], tuple[Path, int]] = {}
@@ -203,8 +200,10 @@ def _check_files(
                     jobs.setdefault(pair, (table.path, line))
     digests = {}
     ignored, gas_seen = 0, False
-    found = ordered_map(lambda pair: _inspect(report.root, *pair), jobs, workers)
-    seen = zip(jobs.items(), track(found, len(jobs)), strict=True)
+    found = ordered_map(
+        lambda pair: _inspect(report.root, *pair), jobs, workers, frames=len(jobs)
+    )
+    seen = zip(jobs.items(), found, strict=True)
     for ((name, _), (path, line)), (faults, digest, values) in seen:
         ignored += IGNORE in values
         gas_seen |= GAS in values

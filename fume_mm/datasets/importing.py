@@ -8,7 +8,7 @@ only.
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,6 @@ from .annotations import existing_root
 #: How the values of masks may be read; ``auto`` decides by the values there are.
 MASK_VALUES = ('auto', 'binary', 'classes')
 _NAMED = 3
-Track = Callable[[Iterable, int], Iterable]
 
 
 def import_folders(
@@ -48,7 +47,6 @@ def import_folders(
     ignore_value: int | None = None,
     copy_to: str | Path | None = None,
     workers: int | None = None,
-    track: Track = lambda items, total: items,
 ) -> tuple[pd.DataFrame, dict[int, int]]:
     """Describe a campaign of plain folders; write class masks where theirs are others.
 
@@ -71,7 +69,6 @@ def import_folders(
         ignore_value: Value of unlabelled pixels in the masks; they become 255.
         copy_to: Data root to copy frames and masks to.
         workers: Threads; None is a few more than processors.
-        track: Given an iterable and its length, shows progress as it is consumed.
 
     Returns:
         Rows as :func:`~fume_mm.datasets.annotations.read_annotations` gives them, paths
@@ -96,7 +93,7 @@ def import_folders(
     stems = sorted({stem for _, stem in found})
     ph_of, group_of = _labels(stems, ph, labels, group_pattern)
 
-    scanned = list(track(ordered_map(_scan, found.values(), workers), len(found)))
+    scanned = list(ordered_map(_scan, found.values(), workers, frames=len(found)))
     _refuse([text for text, *_ in scanned if text], 'files do not fit or read')
     values = set().union(*(values for _, values, _ in scanned))
     coding = mask_coding(values, mask_values, ignore_value)
@@ -114,8 +111,9 @@ def import_folders(
         paths[key] = (frame, mask)
         if (frame, mask) != files:
             written.append((files, (frame, mask)))
-    jobs = ordered_map(lambda pair: _write(*pair, coding=coding), written, workers)
-    for _ in track(jobs, len(written)):
+    for _ in ordered_map(
+        lambda pair: _write(*pair, coding=coding), written, workers, frames=len(written)
+    ):
         pass
     rows = [
         {
@@ -234,13 +232,12 @@ def _labels(
             health_class(value)  # refuses what is no rumen's
     if group_pattern is not None:
         try:
-            pattern = re.compile(group_pattern)
+            matches = {stem: re.search(group_pattern, stem) for stem in stems}
         except re.error as error:
             raise UserError(
                 f'group pattern {group_pattern!r} is no regular expression ({error}); '
                 'correct it.'
             ) from None
-        matches = {stem: pattern.search(stem) for stem in stems}
         group_of = {
             stem: '_'.join(match.groups(default='')) or match[0]
             for stem, match in matches.items()

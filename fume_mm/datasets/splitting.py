@@ -22,7 +22,7 @@ _ATTEMPTS = 20
 def split_by_group(
     annotations: pd.DataFrame,
     *,
-    fractions: Sequence[float] = (0.7, 0.15, 0.15),
+    shares: Sequence[float] = (70, 15, 15),
     seed: int = 42,
     stratify: str = 'class_id',
     balance: Sequence[str] = (),
@@ -41,7 +41,8 @@ def split_by_group(
 
     Args:
         annotations: Frames with columns ``group``, ``stratify`` and ``balance``.
-        fractions: Shares of the frames for train, val and test, each above 0, sum 1.
+        shares: Of the frames for train, val and test, each above 0; they are divided
+            by their sum.
         seed: Decides between groups that serve equally well.
         stratify: The column whose values every split needs in proportion.
         balance: Further columns to keep in proportion as far as the groups allow.
@@ -50,15 +51,15 @@ def split_by_group(
         The rows of each split in their order, index 0, 1, ...
 
     Raises:
-        UserError: If the fractions are wrong, or a class cannot be in every split.
+        UserError: If the shares are wrong, or a class cannot be in every split.
     """
-    share = np.asarray(fractions, dtype=float)
-    wrong = share.shape != (len(SPLITS),) or not (share > 0).all()
-    if wrong or abs(share.sum() - 1) > 1e-6:
+    share = np.asarray(shares, dtype=float)
+    if share.shape != (len(SPLITS),) or not (share > 0).all():
+        named = ' '.join(f'{number:g}' for number in shares)
         raise UserError(
-            f'fractions {tuple(fractions)} must be three numbers above 0 (train, val, '
-            'test) with sum 1; correct them.'
+            f'shares {named}: each of train, val and test needs one, above 0.'
         )
+    share /= share.sum()
     if annotations.empty:
         raise UserError('there are no frames to split; check the annotations.')
     codes, groups = pd.factorize(annotations['group'])

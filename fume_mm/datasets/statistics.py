@@ -4,7 +4,7 @@ Each frame and its mask are decoded once, in threads; of a frame, a few numbers 
 and its histogram is added to that of its gas. Needs NumPy, pandas and OpenCV, no torch.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,6 @@ def measure_campaign(
     root: str | Path,
     *,
     workers: int | None = None,
-    track: Callable[[Iterable, int], Iterable] = lambda items, total: items,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Decode and measure every frame and its mask, each once.
 
@@ -172,7 +171,6 @@ def measure_campaign(
         frames: As :func:`read_frames` gives them.
         root: The folder that their paths are relative to.
         workers: Threads; None is a few more than processors.
-        track: Given an iterable and its length, shows progress as it is consumed.
 
     Returns:
         ``frames`` with the columns :data:`MEASURES`, and by gas the sum of the
@@ -192,7 +190,7 @@ def measure_campaign(
     }
     measures = np.empty((len(frames), len(MEASURES)))
     files = zip(frames['frame_path'], frames['mask_path'], strict=True)
-    found = track(ordered_map(look, files, workers), len(frames))
+    found = ordered_map(look, files, workers, frames=len(frames))
     gases = frames['gas_type'].tolist()
     for row, (numbers, histogram) in enumerate(found):
         measures[row] = [numbers[key] for key in MEASURES]

@@ -26,6 +26,9 @@ from fume_mm.errors import UserError
 from fume_mm.io.files import write_whole
 from fume_mm.structures import IGNORE, SEG_CLASSES
 
+# What OpenCV says of broken files is in the errors raised here.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 Frame = str | Path | np.ndarray
 #: Percentiles of a 16-bit frame that become black and white.
 STRETCH = (0.5, 99.5)

@@ -52,6 +52,8 @@ def ordered_map(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     workers: int | None = None,
+    *,
+    frames: int | None = None,
 ) -> Iterator[Result]:
     """``map`` in threads, in order, and only a few items ahead of who consumes it.
 
@@ -59,26 +61,20 @@ def ordered_map(
         function: What to do with an item; its errors are raised at the item's place.
         items: May be many, since few results wait at a time.
         workers: Threads; None is a few more than processors.
+        frames: How many items there are, for a bar; None shows none.
     """
     waiting: deque[Future[Result]] = deque()
+    bar = progress_bar(total=frames, unit='frame', show=frames is not None)
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
                 if len(waiting) > _AHEAD * pool._max_workers:
                     yield waiting.popleft().result()
+                    bar.update()
             while waiting:
                 yield waiting.popleft().result()
+                bar.update()
         finally:
+            bar.close()
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def track_frames(items: Iterable[Item], total: int) -> Iterator[Item]:
-    """The items, with a bar on standard error where that is a terminal."""
-    bar = progress_bar(total=total, unit='frame', show=True)
-    try:
-        for item in items:
-            yield item
-            bar.update()
-    finally:
-        bar.close()

@@ -34,9 +34,9 @@ def test_equal_groups_split_exactly():
     assert list(splits) == SPLITS
 
 
-def test_other_fractions():
+def test_other_shares():
     data = frames([(f'g{c}_{i}', c, 2) for c in range(3) for i in range(10)])
-    splits = split_by_group(data, fractions=(0.5, 0.3, 0.2))
+    splits = split_by_group(data, shares=(5, 3, 2))
     assert counts(splits) == [[10] * 3, [6] * 3, [4] * 3]
 
 
@@ -83,7 +83,7 @@ def test_stratify_by_another_column():
     data['ph_value'] = np.where(
         data['group'].isin([f'g{i}' for i in range(10)]), 6.5, 6.2
     )
-    splits = split_by_group(data, fractions=(0.6, 0.2, 0.2), stratify='ph_value')
+    splits = split_by_group(data, shares=(0.6, 0.2, 0.2), stratify='ph_value')
     assert [int((splits[s]['ph_value'] == 6.2).sum()) for s in SPLITS] == [12, 4, 4]
 
 
@@ -92,7 +92,7 @@ def test_a_balanced_column_keeps_its_proportions_within_each_class():
     # Of each class, the first ten groups are of one gas, the others of the other.
     number = data['group'].str.partition('_')[2].astype(int)
     data['gas_type'] = np.where(number < 10, 'co2', 'ch4')
-    splits = split_by_group(data, fractions=(0.6, 0.2, 0.2), balance=['gas_type'])
+    splits = split_by_group(data, shares=(0.6, 0.2, 0.2), balance=['gas_type'])
     for name, groups in zip(SPLITS, (6, 2, 2), strict=True):
         counted = splits[name].groupby(['class_id', 'gas_type']).size()
         assert counted.tolist() == [groups * 5] * 6
@@ -159,12 +159,12 @@ def test_an_unlucky_start_is_tried_again():
         assert all(min(row) > 0 for row in counts(splits))
 
 
-@pytest.mark.parametrize(
-    'fractions', [(0.7, 0.3), (0.7, 0.3, 0.0), (0.7, 0.2, 0.2), (1.2, -0.1, -0.1)]
-)
-def test_wrong_fractions(fractions):
-    with pytest.raises(UserError, match='sum 1'):
-        split_by_group(frames([('a', 0, 1)]), fractions=fractions)
+@pytest.mark.parametrize('shares', [(0.7, 0.3), (0.7, 0.3, 0.0), (1.2, -0.1, -0.1)])
+def test_wrong_shares(shares):
+    with pytest.raises(
+        UserError, match='each of train, val and test needs one, above 0'
+    ):
+        split_by_group(frames([('a', 0, 1)]), shares=shares)
 
 
 def test_nothing_to_split():

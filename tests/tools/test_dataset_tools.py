@@ -175,7 +175,7 @@ def test_splits_of_a_seed_are_the_same_bytes(tool: Tool, tmp_path: Path) -> None
         (['a', 'v', '--out', '.'], 'name groups in different columns'),
         (['b', '--out', '.'], 'has no annotation CSV'),
         (['c.csv', '--out', '.'], 'c.csv does not exist'),
-        (['a', '--out', '.', '--shares', '1', '0', '1'], 'more than 0'),
+        (['a', '--out', 'a', '--force', '--shares', '1', '0', '1'], 'above 0'),
         (['a', '--out', '.', '--seed=-1'], '--seed -1 is negative'),
     ],
 )

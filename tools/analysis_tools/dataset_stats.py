@@ -6,14 +6,11 @@ once. How to read the columns: docs/datasets.md.
 """
 
 import argparse
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from fume_mm.datasets.annotations import is_simulated
 from fume_mm.datasets.statistics import (
@@ -29,6 +26,7 @@ from fume_mm.datasets.statistics import (
     summarise,
 )
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.files import make_folder
 from fume_mm.structures import SPLITS
 
 EXAMPLE = """\
@@ -71,11 +69,6 @@ def parse_args() -> argparse.Namespace:
         '--workers', type=int, help='threads (a few more than processors)'
     )
     return parser.parse_args()
-
-
-def track(items: Iterable, total: int) -> Iterable:
-    """Progress on standard error, where that is a terminal."""
-    return tqdm(items, total=total, unit='frame', disable=None, file=sys.stderr)
 
 
 def text(table: pd.DataFrame) -> str:
@@ -122,23 +115,13 @@ def main() -> None:
     if args.workers is not None and args.workers < 1:
         raise UserError(f'--workers {args.workers} is too few; choose 1 or more.')
     cv2.setNumThreads(1)
-    # What OpenCV says of broken files is in the error.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     splits = args.splits and [split for split in SPLITS if split in args.splits]
     frames = read_frames(args.root, splits)
     samples = read_samples(args.root, frames['split'].unique().tolist())
     simulated = is_simulated(args.root)
     if args.out is not None:
-        try:
-            args.out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f'--out: {args.out} cannot be made ({error.strerror}); name another '
-                'folder.'
-            ) from error
-    measured, histograms = measure_campaign(
-        frames, args.root, workers=args.workers, track=track
-    )
+        make_folder(args.out)
+    measured, histograms = measure_campaign(frames, args.root, workers=args.workers)
     tables = {
         'counts_by_class': count_by_class(frames),
         'counts_by_ph': count_by_ph(frames),

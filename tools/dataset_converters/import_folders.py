@@ -7,13 +7,9 @@ ROOT; files stay where they are, but for masks that need other values.
 """
 
 import argparse
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
-import pandas as pd
-from tqdm import tqdm
 
 from fume_mm.datasets.importing import MASK_VALUES, import_folders
 from fume_mm.datasets.splitting import split_by_group
@@ -91,26 +87,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def track(items: Iterable, total: int) -> Iterable:
-    """Progress on standard error, where that is a terminal."""
-    return tqdm(items, total=total, unit='frame', disable=None, file=sys.stderr)
-
-
-def divide(rows: pd.DataFrame, args: argparse.Namespace) -> dict[str, pd.DataFrame]:
-    """The rows by split."""
-    if args.split:
-        return {args.split: rows}
-    total = sum(args.shares)
-    if min(args.shares) <= 0:
-        raise UserError('--shares: each of train, val and test needs more than 0.')
-    return split_by_group(
-        rows,
-        fractions=[share / total for share in args.shares],
-        seed=args.seed,
-        balance=['gas_type'],
-    )
-
-
 def main() -> None:
     """Import, split, write, say what was made of what."""
     args = parse_args()
@@ -133,9 +109,15 @@ def main() -> None:
         mask_values=args.mask_values,
         ignore_value=args.ignore_value,
         copy_to=args.copy,
-        track=track,
     )
-    for split, part in divide(rows, args).items():
+    splits = (
+        {args.split: rows}
+        if args.split
+        else split_by_group(
+            rows, shares=args.shares, seed=args.seed, balance=['gas_type']
+        )
+    )
+    for split, part in splits.items():
         write_table(part.drop(columns='group'), paths[split])
         print(f'{paths[split]}: {len(part)} frames, {part["group"].nunique()} groups')
     legend = {**dict(enumerate(SEG_CLASSES)), IGNORE: 'unlabelled'}

@@ -5,8 +5,6 @@ Reads <root>/{split}_annotations.csv; writes <root>/paired_{split}_annotations.c
 """
 
 import argparse
-import json
-import os
 import time
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from fume_mm.datasets.pairing import (
 )
 from fume_mm.datasets.splitting import check_leaks, split_by_group
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.files import write_json
 from fume_mm.structures import AVAILABILITY, GAS_LABELS, SPLITS
 
 EXAMPLE = """\
@@ -174,9 +173,7 @@ def main() -> None:
         'splits': statistics,
     }
     path = root / 'pairing_statistics.json'
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    part.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
-    part.replace(path)
+    write_json(path, report)
     title = 'simulated data\n' * simulated
     print(f'\n{title}{table(statistics)}\n\nwrote {path} and the paired CSVs beside it')
 

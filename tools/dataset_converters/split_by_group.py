@@ -122,22 +122,13 @@ def main() -> None:
     args = parse_args()
     if args.seed < 0:
         raise UserError(f'--seed {args.seed} is negative; choose 0 or more.')
-    total = sum(args.shares)
-    if min(args.shares) <= 0:
-        raise UserError(
-            f'--shares {" ".join(f"{s:g}" for s in args.shares)}: each of train, val '
-            'and test needs more than 0.'
-        )
     pool = read_pool(args.annotations, args.out)
     paths = {split: args.out / f'{split}_annotations.csv' for split in SPLITS}
     there = [str(path) for path in paths.values() if path.exists()]
     if there and not args.force:
         raise UserError(f'{", ".join(there)} would be replaced; add --force for that.')
     splits = split_by_group(
-        pool,
-        fractions=[share / total for share in args.shares],
-        seed=args.seed,
-        balance=['gas_type'],
+        pool, shares=args.shares, seed=args.seed, balance=['gas_type']
     )
     for split, rows in splits.items():
         write_table(rows.drop(columns='group').fillna(''), paths[split])

@@ -9,13 +9,10 @@ import argparse
 import csv
 import dataclasses
 import itertools
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import pandas as pd
-from tqdm import tqdm
 
 from fume_mm.datasets.checking import CampaignReport, check_campaign
 from fume_mm.errors import UserError, run_cli
@@ -48,11 +45,6 @@ def parse_args() -> argparse.Namespace:
         '--workers', type=int, help='threads (a few more than processors)'
     )
     return parser.parse_args()
-
-
-def track(items: Iterable, total: int) -> Iterable:
-    """Progress on standard error, where that is a terminal."""
-    return tqdm(items, total=total, unit='frame', disable=None, file=sys.stderr)
 
 
 def print_counts(frames: pd.DataFrame) -> None:
@@ -125,10 +117,8 @@ def main() -> int:
     if args.out is not None and not args.out.parent.is_dir():
         raise UserError(f'--out: {args.out.parent} is no folder; make it first.')
     cv2.setNumThreads(1)
-    # What OpenCV says of broken files is in the report.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     splits = [split for split in SPLITS if split in args.splits]
-    report = check_campaign(args.root, splits=splits, workers=args.workers, track=track)
+    report = check_campaign(args.root, splits=splits, workers=args.workers)
     print_report(report)
     if args.out is not None:
         write_defects(report.defects, args.out)
