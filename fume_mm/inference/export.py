@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fume_mm.engine.config import first_line
 from fume_mm.errors import UserError
 from fume_mm.io.provenance import file_sha256
-from fume_mm.models.dual_gas_model import resize_logits
+from fume_mm.models.layers import enlarge
 from fume_mm.models.rows import DenseRows
 from fume_mm.structures.marks import dataset_note
 from fume_mm.version import __version__
@@ -68,7 +68,7 @@ class ExportGraph(nn.Module):
         outputs: list[Tensor] = []  # in the order of output_names
         for gas, logits in masks.items():
             coarse = rows.stream(gas, logits)
-            full = resize_logits(coarse, normal[gas].shape[2:])
+            full = enlarge(coarse.float(), normal[gas].shape[2:])
             outputs += [full, _classes(full), coarse]
         if self.model.health_head is not None:
             health = self.model.health_head(fused, masks, rows)

@@ -13,7 +13,7 @@ from torch import Tensor
 from fume_mm.engine.config import first_line
 from fume_mm.errors import UserError
 from fume_mm.io.images import Frame, read_gray
-from fume_mm.models.dual_gas_model import resize_logits
+from fume_mm.models.layers import enlarge
 from fume_mm.structures import GASES
 
 from .exported import open_engine
@@ -208,7 +208,7 @@ def compare(
             differences[name] = float((truth != value).mean())
             continue
         if value.shape != truth.shape:
-            value = resize_logits(torch.from_numpy(value), truth.shape[2:]).numpy()
+            value = enlarge(torch.from_numpy(value), truth.shape[2:]).numpy()
         scale = max(float(np.abs(truth).max()), _SMALLEST)
         differences[name] = float(np.abs(truth - value).max()) / scale
     return differences

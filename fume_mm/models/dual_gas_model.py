@@ -123,7 +123,7 @@ class DualGasModel(BaseModel):
             inputs: By gas frames (N_g, 1, H, W) of the samples that have it, or
                 (N, 1, H, W) of which only the rows that ``present`` marks are read; and
                 ``present`` (N, 2) bool, gases in the order of GASES.
-            data_samples: The N samples; needed for 'loss'.
+            data_samples: The N samples; for 'tensor' None will do.
             mode: 'tensor', 'loss' or 'predict'.
 
         Returns:
@@ -134,18 +134,18 @@ class DualGasModel(BaseModel):
         rows, frames = self._compact(inputs)
         if mode == 'tensor':
             return self.tensor(frames, rows)
-        if mode == 'loss':
-            assert data_samples is not None
-            return self.loss(frames, rows, data_samples)
-        if mode == 'predict':
-            return self.predict(frames, rows, data_samples)
-        raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', not {mode!r}")
+        if mode not in ('loss', 'predict'):
+            raise ValueError(
+                f"mode must be 'tensor', 'loss' or 'predict', not {mode!r}"
+            )
+        assert data_samples is not None
+        return getattr(self, mode)(frames, rows, data_samples)
 
     def tensor(self, frames: Features, rows: Rows) -> Features:
         """Mode 'tensor', also of dense rows, as what is traced or compiled has them."""
         masks, fused = self.run(frames, rows)
         out = {
-            gas: resize_logits(rows.stream(gas, logits), frames[gas].shape[2:])
+            gas: enlarge(rows.stream(gas, logits).float(), frames[gas].shape[2:])
             for gas, logits in masks.items()
         }
         if self.health_head is not None:
@@ -260,21 +260,14 @@ class DualGasModel(BaseModel):
                 losses[name] = value * self.health_weight
         return losses
 
-    def predict(
-        self,
-        frames: Features,
-        rows: CompactRows,
-        samples: Samples | None = None,
-    ) -> Samples:
+    def predict(self, frames: Features, rows: CompactRows, samples: Samples) -> Samples:
         """The samples with ``pred_sem_seg`` and ``seg_logits`` at the size on disk."""
         masks, fused = self.run(frames, rows)
-        if samples is None:
-            samples = _blank_samples(frames, rows)
         for gas, seg_logits in masks.items():
             parts = [sample.get(gas) for sample in samples if gas in sample]
             size = frames[gas].shape[2:]
             for part, row in zip(parts, seg_logits, strict=True):
-                full = resize_logits(row[None], part.get('ori_shape', size))[0]
+                full = enlarge(row[None].float(), part.get('ori_shape', size))[0]
                 part.seg_logits = PixelData(data=full)
                 part.pred_sem_seg = PixelData(data=full.argmax(dim=0, keepdim=True))
         if self.health_head is not None:
@@ -327,22 +320,3 @@ def _per_gas(
 
     one = build() if share else None
     return {gas: one or build() for gas in gases}
-
-
-def resize_logits(logits: Tensor, size: Sequence[int]) -> Tensor:
-    """Logits (N, C, h, w) at ``size``, float32, bilinear."""
-    return enlarge(logits.float(), size)
-
-
-def _blank_samples(frames: Features, rows: CompactRows) -> Samples:
-    from mmseg.structures import SegDataSample
-
-    samples = []
-    for row in rows.present.tolist():
-        sample = DualGasDataSample()
-        for gas, here in zip(GASES, row, strict=True):
-            if here:
-                shape = tuple(frames[gas].shape[2:])
-                sample.set_gas(gas, SegDataSample(metainfo={'ori_shape': shape}))
-        samples.append(sample)
-    return samples
