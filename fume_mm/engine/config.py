@@ -26,6 +26,8 @@ OTHER_KEYS = (
     'tta_model',
     'tta_pipeline',
 )
+#: Variables that options may set: they reach all that was made of them.
+VARIABLES = ('data_root', 'max_epochs', 'scale')
 _KEYS_NAMED = 3
 
 
@@ -126,7 +128,9 @@ def _check_option(cfg: Config, option: str, read: set[str]) -> None:
             )
         return
     if key not in cfg:
-        known = sorted(read & set(cfg))
+        known = sorted(
+            {x for x in read if x in cfg} | {x for x in VARIABLES if _places(cfg, x)}
+        )
         raise UserError(
             f'--cfg-options {option}: {cfg.filename} has no {key}; '
             f'{did_you_mean(key, known)}its keys are {", ".join(known)}.'
@@ -212,8 +216,8 @@ def _registries() -> list[Any]:
 
     from fume_mm import registry
 
-    own = [x for x in vars(registry).values() if isinstance(x, Registry)]
-    return [*own, *(x.parent for x in own if x.parent is not None)]
+    ours = [x for x in vars(registry).values() if isinstance(x, Registry)]
+    return [*ours, *(x.parent for x in ours if x.parent is not None)]
 
 
 def _registered(name: str) -> list[Any]:

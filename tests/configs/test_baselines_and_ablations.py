@@ -136,8 +136,8 @@ def test_ablations_have_the_parameters_of_what_they_leave(
     assert parameters(f'ablations/{name}') == expected
 
 
-def test_every_ablation_and_baseline_is_told_here() -> None:
-    told = {
+def test_every_ablation_and_baseline_is_listed_here() -> None:
+    listed = {
         mark.args[1][i][0]
         for test in (
             test_baselines_have_the_parameters_of_their_parts,
@@ -147,7 +147,7 @@ def test_every_ablation_and_baseline_is_told_here() -> None:
         for i in range(len(mark.args[1]))
     }
     files = [*ROOT.glob('baselines/*.py'), *ROOT.glob('ablations/*.py')]
-    assert {path.stem for path in files} == told | {'random_forest'}
+    assert {path.stem for path in files} == listed | {'random_forest'}
     for path in files:
         lines = path.read_text().splitlines()
         assert 1 < len(lines) < 30, path

@@ -1,4 +1,4 @@
-"""The health head that is told which gas the frame shows."""
+"""The health head that knows which gas the frame shows."""
 
 import torch
 from torch import Tensor, nn

@@ -95,8 +95,8 @@ class PlumeHealthHead(HealthHead):
         assert logits is not None and rows is not None
         with torch.no_grad():
             sizes = plume_sizes(logits, rows)
-        own = self.size_mlp(sizes.to(fused_logits.dtype))
-        return own + self.gamma * fused_logits.detach()
+        size_logits = self.size_mlp(sizes.to(fused_logits.dtype))
+        return size_logits + self.gamma * fused_logits.detach()
 
     def loss(
         self,
@@ -108,5 +108,5 @@ class PlumeHealthHead(HealthHead):
         """The losses of the sum and of the classifier on the fused features."""
         fused_logits = super().forward(fused)
         losses = self.loss_by_feat(self._join(fused_logits, logits, rows), samples)
-        own = self.loss_by_feat(fused_logits, samples)
-        return {**losses, 'loss_health_fused': own['loss_health']}
+        fused_loss = self.loss_by_feat(fused_logits, samples)['loss_health']
+        return {**losses, 'loss_health_fused': fused_loss}

@@ -44,6 +44,17 @@ class WeightedLoss(nn.Module):
         self.loss_weight = loss_weight
         self.loss_name = loss_name
 
+    def number(self, name: str, value: float, *, positive: bool = False) -> float:
+        """``value``, unless it is negative, or 0 where it must be ``positive``.
+
+        Raises:
+            UserError: Naming the number.
+        """
+        if value < 0 or (positive and value == 0):
+            least = 'more than 0' if positive else '0 or more'
+            raise UserError(f'{name}={value} of a loss: give {least}.')
+        return value
+
     def forward(
         self,
         pred: Tensor,
@@ -85,7 +96,7 @@ class SoftmaxFocalLoss(WeightedLoss):
         self, *, gamma: float, loss_name: str = 'loss_focal', **weights: Any
     ) -> None:
         super().__init__(loss_name=loss_name, **weights)
-        self.gamma = _not_negative('gamma', gamma)
+        self.gamma = self.number('gamma', gamma)
 
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
         """The mean focal loss of logits (N, C, ...)."""
@@ -107,7 +118,7 @@ class DiceLoss(WeightedLoss):
         self, *, smooth: float, loss_name: str = 'loss_dice', **weights: Any
     ) -> None:
         super().__init__(loss_name=loss_name, **weights)
-        self.smooth = _positive('smooth', smooth)
+        self.smooth = self.number('smooth', smooth, positive=True)
 
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
         """The Dice loss of logits (N, C, ...)."""
@@ -138,25 +149,13 @@ class FocalDiceLoss(WeightedLoss):
         **weights: Any,
     ) -> None:
         super().__init__(loss_name=loss_name, **weights)
-        self.focal_weight = _not_negative('focal_weight', focal_weight)
-        self.dice_weight = _not_negative('dice_weight', dice_weight)
-        self.gamma = _not_negative('gamma', gamma)
-        self.smooth = _positive('smooth', smooth)
+        self.focal_weight = self.number('focal_weight', focal_weight)
+        self.dice_weight = self.number('dice_weight', dice_weight)
+        self.gamma = self.number('gamma', gamma)
+        self.smooth = self.number('smooth', smooth, positive=True)
 
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
         """The weighted sum of both parts for logits (N, C, ...)."""
         focal = softmax_focal_loss(pred, target, gamma=self.gamma, **options)
         dice = dice_loss(pred, target, smooth=self.smooth, **options)
         return self.focal_weight * focal + self.dice_weight * dice
-
-
-def _not_negative(name: str, value: float) -> float:
-    if value < 0:
-        raise UserError(f'{name}={value} of a loss is negative; give 0 or more.')
-    return value
-
-
-def _positive(name: str, value: float) -> float:
-    if value <= 0:
-        raise UserError(f'{name}={value} of a loss is not positive; give more than 0.')
-    return value
