@@ -369,6 +369,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Read when Gradio is imported; uploads lie in a folder that ends with the page.
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
+    # Read when OpenCV is: four times what the page takes, in case no header tells.
+    os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', str(2**26))
     with tempfile.TemporaryDirectory(prefix='fume_page_') as name:
         folder = Path(name)
         os.environ['GRADIO_TEMP_DIR'] = str(folder / 'uploads')

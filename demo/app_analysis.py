@@ -19,7 +19,7 @@ from fume_mm.errors import UserError
 from fume_mm.inference.inferencer import DualGasInferencer
 from fume_mm.inference.samples import SampleFrames
 from fume_mm.inference.video import annotate as video
-from fume_mm.inference.writer import ResultWriter
+from fume_mm.inference.writer import Prediction, ResultWriter
 from fume_mm.io.files import make_folder
 from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
 from fume_mm.structures import SEG_PALETTE as PALETTE
@@ -139,7 +139,7 @@ def _of_frames(
     about = _about(inferencer)
     with closing(ResultWriter(out_dir, samples=[sample], about=about)) as writer:
         panel = inferencer.visualize(prediction, title=title)
-        writer.write(sample, result, panel=panel)
+        writer.write(Prediction(sample, result, panel))
     pixels, shares = result.areas(), result.shares()
     areas: list[tuple[str, str, int | None, float]] = [
         (GAS_LABELS[gas], name, pixels[gas][name], shares[gas][name])

@@ -79,9 +79,9 @@ def parse_args() -> argparse.Namespace:
 def lines(content: dict[str, Any]) -> list[str]:
     """What is printed of a clip."""
     text = []
-    for gas, told in content['gases'].items():
-        if told['mean_share']:
-            shares = [f'{name} {x:.2%}' for name, x in told['mean_share'].items()]
+    for gas, source in content['gases'].items():
+        if source['mean_share']:
+            shares = [f'{name} {x:.2%}' for name, x in source['mean_share'].items()]
             text.append(f'{GAS_LABELS[gas]}: on average {", ".join(shares)}')
     verdict = content['verdict']
     if verdict:

@@ -77,7 +77,8 @@ class ConfigRunner(Runner):
         elif fn_name == 'after_load_checkpoint':
             content = kwargs['checkpoint']
             logs = content.get('message_hub', {}).get('log_scalars', {})
-            logs.update({name: _history(*x) for name, x in logs.items()})
+            for name, (values, counts, length) in logs.items():
+                logs[name] = HistoryBuffer(values.numpy(), counts.numpy(), length)
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """MMEngine's, which does not name an optimiser that it does not know."""
@@ -99,10 +100,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-
-
-def _history(values: torch.Tensor, counts: torch.Tensor, length: int) -> HistoryBuffer:
-    return HistoryBuffer(values.numpy(), counts.numpy(), length)
 
 
 def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:

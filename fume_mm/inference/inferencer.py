@@ -7,7 +7,7 @@ its class is not inherited.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ import numpy as np
 from fume_mm.drawing import draw_result
 from fume_mm.errors import UserError
 from fume_mm.io.progress import progress_bar, remark
-from fume_mm.structures.dual_gas_result import DualGasResult
 
 from .predictor import Predictor
 from .samples import SampleFrames, describe, gather
-from .writer import ResultWriter
+from .writer import Prediction, ResultWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The weights that the repository brings along, and their config.
@@ -70,10 +69,10 @@ def load_predictor(
         raise UserError(f'{weights}: give the config that it was trained with, too.')
     is_path = isinstance(model, (str, Path))
     if is_path and Path(model).suffix.lower() not in CONFIG_SUFFIXES:
-        return _exported(Path(model), weights, device)
-    if not is_path and hasattr(model, 'predict') and not hasattr(model, 'state_dict'):
-        return model
+        return _load_exported(Path(model), weights, device)
     built = hasattr(model, 'state_dict')
+    if not is_path and not built and hasattr(model, 'predict'):
+        return model
     if not built and weights is None:
         raise UserError(
             f'{model if is_path else "the config"}: has no weights of its own; give a '
@@ -81,12 +80,10 @@ def load_predictor(
         )
     from .torch_predictor import TorchPredictor, init_model
 
-    if built:
-        return TorchPredictor(model)
-    return TorchPredictor(init_model(model, weights, device))
+    return TorchPredictor(model if built else init_model(model, weights, device))
 
 
-def _exported(path: Path, weights: Any, device: str) -> Predictor:
+def _load_exported(path: Path, weights: Any, device: str) -> Predictor:
     if not path.is_file():
         raise UserError(
             f'{path}: there is no such file; give a config (.py) with its checkpoint, '
@@ -105,21 +102,6 @@ def _exported(path: Path, weights: Any, device: str) -> Predictor:
     from .exported import ExportedModel
 
     return ExportedModel(path)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One sample on its way out.
-
-    Attributes:
-        sample: Where its frames are from.
-        result: Frames, masks, health.
-        panel: (h, w, 3) uint8 RGB, if one was written.
-    """
-
-    sample: SampleFrames
-    result: DualGasResult
-    panel: np.ndarray | None = None
 
 
 class DualGasInferencer:
@@ -228,31 +210,26 @@ class DualGasInferencer:
                 'training_data': self.training_data,
             }
             writer = ResultWriter(out_dir, samples=samples, about=about, panels=panels)
-        return self._run(samples, writer, panels, probabilities, pbar)
-
-    def _run(
-        self,
-        samples: Sequence[SampleFrames],
-        writer: ResultWriter | None,
-        panels: bool,
-        probabilities: bool,
-        pbar: bool,
-    ) -> Iterator[Prediction]:
         bar = progress_bar(total=len(samples), unit='sample', show=pbar)
-        try:
-            for start in range(0, len(samples), self.batch_size):
-                batch = samples[start : start + self.batch_size]
-                for prediction in self.forward(batch, probabilities=probabilities):
-                    if writer is not None:
-                        panel = self.visualize(prediction) if panels else None
-                        prediction = replace(prediction, panel=panel)
-                        writer.write(prediction.sample, prediction.result, panel=panel)
-                    bar.update()
-                    yield prediction
-        finally:
-            bar.close()
-            if writer is not None:
-                writer.close()
+
+        def run() -> Iterator[Prediction]:
+            try:
+                for start in range(0, len(samples), self.batch_size):
+                    batch = samples[start : start + self.batch_size]
+                    for prediction in self.forward(batch, probabilities=probabilities):
+                        if writer is not None:
+                            if panels:
+                                panel = self.visualize(prediction)
+                                prediction = replace(prediction, panel=panel)
+                            writer.write(prediction)
+                        bar.update()
+                        yield prediction
+            finally:
+                bar.close()
+                if writer is not None:
+                    writer.close()
+
+        return run()  # what is above is done at once, not at the first sample
 
     def forward(
         self, batch: Sequence[SampleFrames], *, probabilities: bool = False

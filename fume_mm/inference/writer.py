@@ -7,6 +7,7 @@ what it has seen.
 import csv
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,21 @@ from fume_mm.structures.dual_gas_result import DualGasResult
 from .samples import SampleFrames
 
 _END = '\n ]\n}\n'
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One sample on its way out.
+
+    Attributes:
+        sample: Where its frames are from.
+        result: Frames, masks, health.
+        panel: (h, w, 3) uint8 RGB, if one was written.
+    """
+
+    sample: SampleFrames
+    result: DualGasResult
+    panel: np.ndarray | None = None
 
 
 class ResultWriter:
@@ -100,23 +116,17 @@ class ResultWriter:
                         'replace it; choose another output folder.'
                     )
 
-    def write(
-        self,
-        sample: SampleFrames,
-        result: DualGasResult,
-        *,
-        panel: np.ndarray | None = None,
-    ) -> None:
+    def write(self, prediction: Prediction) -> None:
         """Write one sample.
-
-        Args:
-            sample: Where its frames are from.
-            result: Its masks and health.
-            panel: (h, w, 3) uint8 RGB.
 
         Raises:
             UserError: If the disk is full, or the folder is gone.
         """
+        sample, result, panel = (
+            prediction.sample,
+            prediction.result,
+            prediction.panel,
+        )
         files = self._outputs(result.name, result.masks)
         with disk_errors(self.out_dir):
             for gas, mask in result.masks.items():

@@ -101,18 +101,15 @@ CheckpointLoader.register_scheme(
 
 def _downloaded(address: str) -> Path:
     scheme, _, name = address.partition('://')
-    if scheme == 'torchvision':
-        try:
-            urls = get_torchvision_models()
-        except ImportError as error:
-            raise UserError(
-                f'{address}: needs torchvision, which is not installed; pip install '
-                "'fume_mm[pretrained]' (a torchvision that matches torch), or train "
-                'from scratch with init_cfg=None.'
-            ) from error
-        url = urls.get(name, '')
-    else:
-        url = address
+    try:
+        by_name = get_torchvision_models() if scheme == 'torchvision' else {}
+    except ImportError as error:
+        raise UserError(
+            f'{address}: needs torchvision, which is not installed; pip install '
+            "'fume_mm[pretrained]' (a torchvision that matches torch), or train from "
+            'scratch with init_cfg=None.'
+        ) from error
+    url = by_name.get(name, address)
     if not url.startswith(('https://', 'http://')):
         raise UserError(
             f'{address}: is no address that weights are loaded from; give a file, '

@@ -15,7 +15,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.models.backbones import ResNet
 
 from fume_mm.apis import DualGasInferencer, init_model
-from fume_mm.engine.runner import _history, _plain
+from fume_mm.engine.runner import ConfigRunner
 from fume_mm.errors import UserError
 from fume_mm.io.weights import read_checkpoint, weights_of
 from fume_mm.models.pretrained import GrayPretrained
@@ -142,16 +142,20 @@ def test_addresses_that_are_none(tmp_path: Path) -> None:
 
 
 def test_the_log_is_plain_in_a_checkpoint_and_itself_after_it(tmp_path: Path) -> None:
+    runner = ConfigRunner.__new__(ConfigRunner)
+    runner._hooks = []
     log = HistoryBuffer([0.1, np.float64(2) / 3], [4, 3])
-    saved = {'log_scalars': {'loss': log}, 'x': (np.int64(3), np.arange(2.0))}
-    torch.save({**STATE, 'message_hub': _plain(saved)}, tmp_path / 'x.pth')
-    content = read_checkpoint(tmp_path / 'x.pth')['message_hub']
-    again = _history(*content['log_scalars']['loss'])
+    hub = {'log_scalars': {'loss': log}, 'x': (np.int64(3), np.arange(2.0))}
+    content = {**STATE, 'message_hub': hub}
+    runner.call_hook('before_save_checkpoint', checkpoint=content)
+    torch.save(content, tmp_path / 'x.pth')
+    content = read_checkpoint(tmp_path / 'x.pth')
+    runner.call_hook('after_load_checkpoint', checkpoint=content)
+    again = content['message_hub']['log_scalars']['loss']
     for ours, theirs in zip(again.data, log.data, strict=True):
         assert np.array_equal(ours, theirs) and ours.dtype == theirs.dtype
-    assert content['x'][0] == 3 and torch.equal(
-        content['x'][1], torch.arange(2.0).double()
-    )
+    number, array = content['message_hub']['x']
+    assert number == 3 and torch.equal(array, torch.arange(2.0).double())
 
 
 @pytest.fixture(scope='module')

@@ -31,12 +31,8 @@ from .tally import Tally, values_of
 
 #: What is tried, in this order: OpenCV is built with different codecs.
 CODECS = (('mp4v', '.mp4'), ('avc1', '.mp4'), ('MJPG', '.avi'))
-TABLE, VERDICT, TIMELINE, ANNOTATED = (
-    'frames.csv',
-    'verdict.json',
-    'timeline',
-    'annotated',
-)
+TABLE, VERDICT = 'frames.csv', 'verdict.json'
+TIMELINE, ANNOTATED = 'timeline', 'annotated'
 _PENDING = 4
 _LATENCIES = 1000  # the last so many count
 
@@ -47,49 +43,24 @@ def run_video(
     co2: Source | None = None,
     ch4: Source | None = None,
     out_dir: str | Path,
-    offset: float = 0.0,
-    fps: float | None = None,
-    max_latency: float | None = None,
-    duration: float | None = None,
     about: dict[str, Any] | None = None,
     pbar: bool = True,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Annotate a clip or a live recording; see :mod:`.clips` for how clocks are kept.
-
-    Writes ``annotated.mp4`` (or ``.avi``), ``frames.csv``, ``timeline.png`` and
-    ``.svg`` and ``verdict.json``; files of these names are replaced. Ctrl-C ends a
-    live recording like any other end.
+    """:func:`annotate` of sources that are opened and closed here.
 
     Args:
         predictor: The model.
         co2: A file, a camera's number, a stream's URL; None where it is not recorded.
         ch4: Likewise; both files or both live.
-        out_dir: Made if need be.
-        offset: Seconds from the CO2 clip's first frame to the CH4 clip's.
-        fps: Instants per second (files), rate of the recording (live); by default the
-            higher one of the two.
-        max_latency: Live: seconds after which a frame that waited is not used (1).
-        duration: Live: seconds after which to end.
-        about: Put into the verdict: the model, its weights.
-        pbar: Whether to show progress and remarks.
-
-    Returns:
-        The content of ``verdict.json``.
-
-    Raises:
-        UserError: If a source, the folder or the model cannot be used; and, with all
-            files finished, if a file broke off or a stream stopped.
-        KeyboardInterrupt: On Ctrl-C in files, with what was done so far finished.
+        out_dir: See :func:`annotate`.
+        about: See :func:`annotate`.
+        pbar: See :func:`annotate`.
+        options: Of :func:`.cameras.open_pairs`.
     """
     given = {'co2': co2, 'ch4': ch4}
-    pairs = open_pairs(
-        {gas: value for gas, value in given.items() if value is not None},
-        offset=offset,
-        rate=fps,
-        max_latency=max_latency,
-        duration=duration,
-    )
-    with closing(pairs):
+    sources = {gas: value for gas, value in given.items() if value is not None}
+    with closing(open_pairs(sources, **options)) as pairs:
         return annotate(predictor, pairs, out_dir=out_dir, about=about, pbar=pbar)
 
 
@@ -101,20 +72,32 @@ def annotate(
     about: dict[str, Any] | None = None,
     pbar: bool = True,
 ) -> dict[str, Any]:
-    """:func:`run_video` of sources that are open already.
+    """Annotate a clip or a live recording; see :mod:`.clips` for how clocks are kept.
+
+    Writes ``annotated.mp4`` (or ``.avi``), ``frames.csv``, ``timeline.png`` and
+    ``.svg`` and ``verdict.json``; files of these names are replaced. Ctrl-C ends a
+    live recording like any other end.
 
     Args:
         predictor: The model.
         pairs: Of :func:`.cameras.open_pairs`; to be closed by who opened it.
-        out_dir: See :func:`run_video`.
-        about: See :func:`run_video`.
-        pbar: See :func:`run_video`.
+        out_dir: Made if need be.
+        about: Put into the verdict: the model, its weights.
+        pbar: Whether to show progress and remarks.
+
+    Returns:
+        The content of ``verdict.json``.
+
+    Raises:
+        UserError: If the folder or the model cannot be used; and, with all files
+            finished, if a file broke off or a stream stopped.
+        KeyboardInterrupt: On Ctrl-C in files, with what was done so far finished.
     """
     usable = getattr(predictor, 'gases', GASES)
     if not set(pairs.sizes) & set(usable):
         names = ', '.join(GAS_LABELS[gas] for gas in usable)
         raise UserError(f'the model looks at {names} only; give such a video.')
-    run = _Run(predictor, pairs, make_folder(out_dir), about or {}, pbar)
+    run = _Run(predictor, pairs, make_folder(out_dir), pbar)
     interrupted = None
     try:
         run.go()
@@ -122,7 +105,7 @@ def annotate(
         interrupted = error
     finally:
         run.close()
-    content = run.finish(interrupted=interrupted is not None)
+    content = run.finish(about or {}, interrupted=interrupted is not None)
     if interrupted is not None and not pairs.live:
         raise interrupted
     problems = pairs.problems()
@@ -137,19 +120,13 @@ class _Run:
     """What is open while a clip is annotated; see :func:`annotate`."""
 
     def __init__(
-        self,
-        predictor: Predictor,
-        pairs: Pairs,
-        out_dir: Path,
-        about: dict[str, Any],
-        pbar: bool,
+        self, predictor: Predictor, pairs: Pairs, out_dir: Path, pbar: bool
     ) -> None:
         self.predictor, self.pairs, self.out_dir = predictor, pairs, out_dir
-        self.about, self.pbar = about, pbar
+        self.pbar = pbar
         self.training_data = getattr(predictor, 'training_data', None)
-        note = self.training_data
-        self.note = f'training data: {note}' if note else None
-        self.drawing = SideBySide(pairs.sizes, note=self.note)
+        self.note = f'training data: {self.training_data}' * bool(self.training_data)
+        self.drawing = SideBySide(pairs.sizes, note=self.note or None)
         self.tally = Tally(1 / pairs.rate)
         self.remarks: list[str] = []
         self.seconds = dict.fromkeys(('decode', 'infer', 'draw', 'encode'), 0.0)
@@ -289,7 +266,7 @@ class _Run:
         self.video.release()
         self._file.close()
 
-    def finish(self, *, interrupted: bool) -> dict[str, Any]:
+    def finish(self, about: dict[str, Any], *, interrupted: bool) -> dict[str, Any]:
         """Write the timeline and the verdict; returns the latter."""
         verdict = self.tally.verdict()
         files = {'video': self.video_path.name, 'table': TABLE}
@@ -299,7 +276,7 @@ class _Run:
         for gas, source in gases.items():
             source['mean_share'] = self.tally.mean_areas(gas)
         content = {
-            **self.about,
+            **about,
             'training_data': self.training_data,
             'verdict': verdict,
             'instants': self.tally.instants,
@@ -339,7 +316,7 @@ class _Run:
         title = 'Timeline'
         if verdict is not None:
             title = f'{verdict["class"]} ({verdict["confidence"]:.0%})'
-        figure = draw_timeline(times, series, title=title, note=self.note)
+        figure = draw_timeline(times, series, title=title, note=self.note or None)
         with disk_errors(self.out_dir):
             write_timeline(figure, self.out_dir / TIMELINE)
         return True
