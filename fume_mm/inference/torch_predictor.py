@@ -173,17 +173,12 @@ class TorchPredictor:
 
 def _of_one_size(inputs: Sequence[dict[str, torch.Tensor]]) -> list[list[int]]:
     """Indices of samples whose frames of a gas all have one size."""
-    groups: list[tuple[dict[str, torch.Size], list[int]]] = []
+    groups: dict[tuple[torch.Size, ...], list[int]] = {}
     for i, frames in enumerate(inputs):
-        sizes = {gas: frame.shape for gas, frame in frames.items()}
-        for known, indices in groups:
-            if all(known.get(gas, size) == size for gas, size in sizes.items()):
-                known.update(sizes)
-                indices.append(i)
-                break
-        else:
-            groups.append((sizes, [i]))
-    return [indices for _, indices in groups]
+        first = next(iter(frames.values())).shape
+        sizes = (frames[gas].shape if gas in frames else first for gas in GASES)
+        groups.setdefault(tuple(sizes), []).append(i)
+    return list(groups.values())
 
 
 def _result(

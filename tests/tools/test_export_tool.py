@@ -1,6 +1,5 @@
 """The export command line: a file that passed, or one line of error and no file."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import torch
 
 from fume_mm.apis import init_model
 from fume_mm.inference.exported import ExportedModel
-from tests.exports import write_graph
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -37,9 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(tool: str, *words: object) -> subprocess.CompletedProcess:
+def run(*words: object) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, f'tools/deployment/{tool}.py', *map(str, words)],
+        [sys.executable, 'tools/deployment/export.py', *map(str, words)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -48,7 +46,9 @@ def run(tool: str, *words: object) -> subprocess.CompletedProcess:
 
 
 def export(folder: Path, *words: object, checkpoint: str = 'last.pth') -> object:
-    return run('export', folder / 'config.py', folder / checkpoint, *words)
+    return run(
+        'tools/deployment/export', folder / 'config.py', folder / checkpoint, *words
+    )
 
 
 def the_error(done: subprocess.CompletedProcess) -> str:
@@ -105,16 +105,9 @@ def test_mistakes_are_one_line_before_the_work(
 
 
 def test_a_forest_is_refused_at_once(tmp_path: Path) -> None:
-    done = run('export', 'configs/baselines/random_forest.py', tmp_path / 'none.pth')
+    done = run(
+        'tools/deployment/export',
+        'configs/baselines/random_forest.py',
+        tmp_path / 'none.pth',
+    )
     assert 'RandomForestModel cannot be exported: it is a forest' in the_error(done)
-
-
-def test_the_runtimes_overhead_is_measured(tmp_path: Path) -> None:
-    path = write_graph(tmp_path / 'model.onnx')
-    done = run('benchmark_runtime', path, '--calls=4', f'--json={tmp_path}/b.json')
-    assert done.returncode == 0, done.stderr
-    assert 'overhead: ' in done.stdout
-    content = json.loads((tmp_path / 'b.json').read_text())
-    assert content['size'] == [64, 96] and content['gases'] == ['co2', 'ch4']
-    assert content['runtime_ms']['p25'] <= content['runtime_ms']['median']
-    assert content['versions']['onnxruntime'] and 'load_average' in content['machine']

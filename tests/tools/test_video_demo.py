@@ -108,11 +108,11 @@ def test_an_exported_file(folder: Path) -> None:
     cv2.imwrite(str(folder / 'a.png'), frame)
     command = [sys.executable, 'demo/image_demo.py', str(path), f'--co2={folder}/a.png']
     subprocess.run([*command, f'--out-dir={out}/image'], cwd=ROOT, check=True)
-    told = json.loads((out / 'image/prediction.json').read_text(encoding='utf-8'))
-    assert told['config'] == str(path)
-    assert told['checkpoint'] is None
-    assert told['training_data'] == 'simulated'
-    assert told['masks']['co2']['width'] == 64
+    content = json.loads((out / 'image/results.json').read_text(encoding='utf-8'))
+    assert content['model'] == str(path)
+    assert content['weights'] is None
+    assert content['training_data'] == 'simulated'
+    assert content['samples'][0]['masks']['co2']['width'] == 64
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,8 @@ class Clip:
         self._time = -math.inf
         self._pool = ThreadPoolExecutor(1)
         self._ahead: deque[Future[Shot | None]] = deque()
-        first = self._read()
+        self._ahead.append(self._pool.submit(self._read))
+        first = self._ahead[0].result()
         if first is None:
             self.close()
             raise UserError(f'{path}: no frame of it can be decoded; record it again.')
@@ -157,19 +158,15 @@ class Clip:
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         #: How many frames the file says it has; None if it does not.
         self.count = int(count) if 0 < count < 2**40 else None
-        self._first: Shot | None = first
 
     def next(self) -> Shot | None:
         """The next frame; None at the end."""
-        if self._first is not None:
-            first, self._first = self._first, None
-            self._ahead.extend(self._pool.submit(self._read) for _ in range(_AHEAD))
-            return first
         if not self._ahead:
             return None
         shot = self._ahead.popleft().result()
         if shot is not None:
-            self._ahead.append(self._pool.submit(self._read))
+            while len(self._ahead) < _AHEAD:
+                self._ahead.append(self._pool.submit(self._read))
             return shot
         self._ahead.clear()
         missing = 0 if self.count is None else self.count - self.frames
