@@ -53,7 +53,6 @@ TWINS = {
     'espnetv2',
     'export',
     'figures',
-    'latency',
     'mti_net',
     'rtfnet',
 }
