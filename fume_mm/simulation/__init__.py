@@ -15,12 +15,10 @@ from .parameters import (
     SimulationParameters,
 )
 from .plan import Vessel, frames_of, plan_vessels
-from .presets import PRESETS, CampaignParameters, with_copies
+from .presets import PRESETS, CampaignParameters, adapt_preset, with_copies
 from .render import Rendered, render_clip, render_vessel
-from .writing import ANNOTATION_COLUMNS
 
 __all__ = [
-    'ANNOTATION_COLUMNS',
     'PRESETS',
     'SIMULATOR_VERSION',
     'SIZES',
@@ -33,6 +31,7 @@ __all__ = [
     'SceneParameters',
     'SimulationParameters',
     'Vessel',
+    'adapt_preset',
     'frames_of',
     'holds_campaign',
     'plan_vessels',

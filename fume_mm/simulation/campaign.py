@@ -38,7 +38,7 @@ from .card import Counts, data_card
 from .parameters import SIMULATOR_VERSION
 from .plan import Vessel, frames_of, plan_vessels
 from .presets import CampaignParameters
-from .writing import ANNOTATION_COLUMNS, FOLDERS, TRUTH_COLUMNS, Job, Row, write_vessel
+from .writing import ANNOTATION_COLUMNS, FOLDERS, NOT_IN_TRUTH, Job, Row, write_vessel
 
 MANIFEST = 'campaign.json'
 # Written first and renamed to MANIFEST last: it says that a campaign is incomplete.
@@ -81,7 +81,7 @@ def _find_campaign(out: Path) -> tuple[dict[str, Any] | None, bool]:
     """What identifies the campaign in ``out`` (None: no campaign), and if complete."""
     try:
         # A first write that was killed leaves no more than a temporary file.
-        entries = sorted(entry.name for entry in out.iterdir() if not _is_left(entry))
+        entries = sorted(x.name for x in out.iterdir() if x.suffix != '.part')
         for name in (PARTIAL, MANIFEST):
             if name in entries:
                 content = json.loads((out / name).read_text(encoding='utf-8'))
@@ -105,11 +105,6 @@ def _find_campaign(out: Path) -> tuple[dict[str, Any] | None, bool]:
     return None, False
 
 
-def _is_left(path: Path) -> bool:
-    """Whether a file is the temporary one of a write that was killed."""
-    return path.suffix == '.part'
-
-
 def _remove_contents(out: Path) -> None:
     """Remove all of a campaign but what says that it is incomplete."""
     names = [MANIFEST, 'README.md', 'truth.csv', 'pairing_statistics.json']
@@ -130,7 +125,7 @@ def write_campaign(
     seed: int,
     workers: int = 1,
     resume: bool = True,
-    on_frames: Callable[[int], object] | None = None,
+    on_frames: Callable[[int], object] = lambda frames: None,
 ) -> dict[str, Any]:
     """Render a campaign into ``out``; the same bytes for any number of workers.
 
@@ -174,22 +169,20 @@ def write_campaign(
                 for gas in GASES:
                     (out / folder / gas).mkdir(parents=True)
             parts.mkdir()
-        for path in filter(_is_left, out.rglob('*.part')):
+        for path in out.rglob('.*.part'):  # of writes that were killed
             path.unlink()
 
         jobs = []
         for vessel in vessels:
             if _part(parts, vessel).exists():
-                if on_frames is not None:
-                    on_frames(frames_of(vessel, parameters))
+                on_frames(frames_of(vessel, parameters))
             else:
                 jobs.append((out, parameters, seed, vessel))
         # Closed, so that an interruption does not wait for all that is still to do.
         with closing(_run(jobs, workers=min(workers, len(jobs)))) as finished:
             for index, rows in finished:
                 write_json(_part(parts, vessels[index]), rows, indent=None)
-                if on_frames is not None:
-                    on_frames(frames_of(vessels[index], parameters))
+                on_frames(frames_of(vessels[index], parameters))
         counts = _write_tables(out, parts, vessels)
         manifest = {**identity, 'counts': counts.as_dict(vessels)}
         (out / 'README.md').write_text(data_card(manifest), encoding='utf-8')
@@ -211,8 +204,9 @@ def _part(parts: Path, vessel: Vessel) -> Path:
 def _write_tables(out: Path, parts: Path, vessels: list[Vessel]) -> Counts:
     """Write all CSVs in one pass, so that no table is ever whole in memory."""
     counts = Counts()
-    columns: dict[str, tuple[str, ...]] = {'truth': TRUTH_COLUMNS}
-    columns |= {f'{split}_annotations': ANNOTATION_COLUMNS for split in SPLITS}
+    columns = {f'{split}_annotations': [*ANNOTATION_COLUMNS] for split in SPLITS}
+    row = read_json(_part(parts, vessels[0]))[0]
+    columns['truth'] = [key for key in row if key not in NOT_IN_TRUTH]
     with ExitStack() as stack:
         tables = {}
         for name, fields in columns.items():

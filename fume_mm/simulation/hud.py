@@ -155,6 +155,11 @@ class _Pen:
         places = np.array([self.at(*corner) for corner in corners], np.int32)
         cv2.fillPoly(self.layer, [places], ink, cv2.LINE_AA)
 
+    def circle(self, x: float, y: float, radius: float, ink: int, width: int) -> None:
+        """A circle about a place."""
+        size = self.thick(radius)
+        cv2.circle(self.layer, self.at(x, y), size, ink, width, cv2.LINE_AA)
+
     def write(
         self, text: str, x: float, y: float, *, size: float, ink: int, weight: float = 2
     ) -> None:
@@ -192,14 +197,7 @@ def _logo(pen: _Pen, hud: Hud) -> None:
         hole = 0 if pen.ink == _WHITE else 255
         pen.polygon([(16, 452), (21, 457), (16, 462), (11, 457)], hole)
     if hud.mark == 'ring':
-        cv2.circle(
-            pen.layer,
-            pen.at(16, 457),
-            pen.thick(9),
-            pen.ink,
-            pen.thick(hud.weight),
-            cv2.LINE_AA,
-        )
+        pen.circle(16, 457, 9, pen.ink, pen.thick(hud.weight))
     x = 8 if hud.mark == 'none' else 31
     pen.write(hud.logo, x, 466, size=hud.size, ink=pen.ink, weight=hud.weight)
 
@@ -230,8 +228,8 @@ def _icon(pen: _Pen, icon: str, x: float, *, charge: float) -> None:
         filled = pen.at(x + 9, 19), pen.at(x + 9 + 19 * charge, 27)
         cv2.rectangle(pen.layer, *filled, 165, cv2.FILLED)
     elif icon == 'pin':
-        cv2.circle(pen.layer, pen.at(x + 19, 20), pen.thick(7), ink, line, cv2.LINE_AA)
-        cv2.circle(pen.layer, pen.at(x + 19, 20), pen.thick(3), ink, 1, cv2.LINE_AA)
+        pen.circle(x + 19, 20, 7, ink, line)
+        pen.circle(x + 19, 20, 3, ink, 1)
         for side in (-6, 6):
             ends = pen.at(x + 19 + side, 24), pen.at(x + 19, 34)
             cv2.line(pen.layer, *ends, ink, line, cv2.LINE_AA)

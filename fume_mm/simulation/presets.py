@@ -45,24 +45,14 @@ class CampaignParameters:
     truth: bool = False  #: whether true column densities are stored beside the frames
     simulation: SimulationParameters = field(default_factory=SimulationParameters)
 
-    #: Fewer vessels than this leave a split empty.
-    SMALLEST = 6
-    LARGEST = 99_999
-
     def __post_init__(self) -> None:
-        limits = {
-            'frames_per_vessel': (1, 999),
-            'copies': (1, 99),
-            'label_every': (1, 999),
-            'video_seconds': (0, 30),
-        }
-        if not self.SMALLEST <= self.vessels <= self.LARGEST:
-            raise UserError(
-                f'vessels is {self.vessels}, outside {self.SMALLEST} to '
-                f'{self.LARGEST}: each split needs a vessel of its own; choose a '
-                'number in that range.'
-            )
-        for name, (low, high) in limits.items():
+        for name, low, high in (
+            ('vessels', 6, 99_999),  # with fewer, a split would be empty
+            ('frames_per_vessel', 1, 999),
+            ('copies', 1, 99),
+            ('label_every', 1, 999),
+            ('video_seconds', 0, 30),
+        ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise UserError(
@@ -244,3 +234,33 @@ PRESETS: dict[str, CampaignParameters] = {
     ),
     'smoke': CampaignParameters(name='smoke', vessels=18, frames_per_vessel=2),
 }
+
+
+def adapt_preset(
+    name: str, *, copies: int | None = None, **changes: Any
+) -> CampaignParameters:
+    """A preset with other values.
+
+    Args:
+        name: Of the preset.
+        copies: Frames made of each of the same originals; clips have one.
+        **changes: Fields of :class:`CampaignParameters`; None keeps the preset's.
+
+    Raises:
+        UserError: If there is no such preset, or a value does not go with it.
+    """
+    if name not in PRESETS:
+        raise UserError(f'preset {name} does not exist; choose {", ".join(PRESETS)}.')
+    preset = PRESETS[name]
+    changes = {key: value for key, value in changes.items() if value is not None}
+    for key in ('vessels', 'missing_co2', 'missing_ch4'):
+        if preset.counts is not None and key in changes:
+            raise UserError(
+                f'{key} does not go with preset {name}, which fixes its frames by pH '
+                'and gas; leave it out or choose another preset.'
+            )
+    if copies is None and 'video_seconds' in changes:
+        copies = 1
+    if copies is not None:
+        preset = with_copies(preset, copies)
+    return dataclasses.replace(preset, **changes)

@@ -6,21 +6,8 @@ from fume_mm.structures import GASES, Gas
 
 # Append only: a stream's number is part of what a seed means.
 PURPOSES = (
-    'vessels',
-    'splits',
-    'missing',
-    'run',
-    'style',
-    'annotator',
-    'scene',
-    'camera',
-    'pattern',
-    'vent',
-    'plume',
-    'noise',
-    'copy',
-    'augmentation',
-    'clip',
+    *('vessels', 'splits', 'missing', 'run', 'style', 'annotator', 'scene', 'camera'),
+    *('pattern', 'vent', 'plume', 'noise', 'copy', 'augmentation', 'clip'),
 )
 
 

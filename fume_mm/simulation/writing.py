@@ -31,28 +31,8 @@ ANNOTATION_COLUMNS = (
     'augmentation_id',
     'vessel_id',
 )
-TRUTH_COLUMNS = (
-    'split',
-    'vessel_id',
-    'original_sample_id',
-    'augmentation_id',
-    'gas_type',
-    'ph_value',
-    'frame_path',
-    'release_ml',
-    'release_ml_s',
-    'log_release',
-    'mode',
-    'phase',
-    'time_since_open_s',
-    'background',
-    'gas_sign',
-    'tube_side',
-    'gas_area',
-    'tube_area',
-    'column_path',
-    'column_ppm_m_per_count',
-)
+#: What truth.csv leaves out of a row, since the annotations have it.
+NOT_IN_TRUTH = ('class_id', 'class_name', 'mask_path')
 #: Folders of a campaign; those of clips and columns are there where asked for.
 FOLDERS = ('frames', 'masks', 'clips', 'column')
 #: ppm m of one count in a column density's 16-bit PNG; it ends at 65,535 counts.
