@@ -22,6 +22,7 @@ from benchmarks.common import (
     clock,
     spread,
 )
+from fume_mm.engine.options import SHARED
 from fume_mm.errors import UserError
 from fume_mm.structures import GASES
 
@@ -38,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--gases', nargs='+', default=GASES, choices=GASES, help='of the sample (both)'
     )
-    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:1 (cpu)')
+    parser.add_argument('--device', **SHARED['--device'])
     add_threads(parser)
     parser.add_argument('--compile', action='store_true', help='torch.compile as well')
     add_numbers(parser, warmup=(10, 0, 'untimed calls'), calls=(50, 2, 'timed calls'))

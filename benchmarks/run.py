@@ -22,6 +22,8 @@ COMMANDS = ('latency', 'index', 'metrics', 'simulator', 'runtime', 'video')
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
+    from fume_mm.engine.options import SHARED
+
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
     commands = parser.add_subparsers(required=True, metavar='BENCHMARK')
@@ -35,7 +37,7 @@ def parse_args() -> argparse.Namespace:
             formatter_class=formatter,
         )
         module.add_options(command)
-        command.add_argument('--json', type=Path, metavar='FILE', help='write it there')
+        command.add_argument('--json', **SHARED['--json'])
         command.set_defaults(measure=module.measure)
     return parser.parse_args()
 

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from benchmarks.common import Measured, add_numbers, add_size, spread
+from fume_mm.engine.options import SHARED
 from fume_mm.errors import UserError
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
@@ -39,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_size(parser, least=32)
     add_numbers(parser, frames=(150, 1, 'of each clip'), repeats=(5, 1, 'counted runs'))
     parser.add_argument('--gas', choices=GASES, help='measure with one clip alone')
-    parser.add_argument('--device', default='cpu', help="of a config's model")
+    parser.add_argument('--device', **SHARED['--device'])
 
 
 class Threshold:
