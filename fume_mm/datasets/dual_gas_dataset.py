@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
@@ -116,14 +117,23 @@ class DualGasDataset(BaseDataset):
             },
         )
 
+    def read_table(self) -> pd.DataFrame:
+        """A row per sample, as :func:`.pairing.read_paired` gives them.
+
+        What a dataset of another layout overrides: ``sample_id``, ``ph_value``,
+        ``class_id``, ``groups``, and by gas ``<gas>_frame``, ``_mask`` and ``_group``,
+        paths relative to ``data_root``, '' where the gas is missing.
+        """
+        return read_paired(
+            Path(self.ann_file), root=self.root, check_files=self.check_files
+        )
+
     def load_data_list(self) -> list[tuple[int, bytes]]:
         """The class of each sample, and pickled what the transforms expect of it.
 
         MMEngine would have a million dicts in memory before it pickles the first.
         """
-        paired = read_paired(
-            Path(self.ann_file), root=self.root, check_files=self.check_files
-        )
+        paired = self.read_table()
         self._check_splits(paired)
         rows = [
             paired[column].tolist()

@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The metric's file, and a run that was tested with it."""
     folder = tmp_path_factory.mktemp('added')
     page = (ROOT / 'docs/add_a_metric.md').read_text(encoding='utf-8')
-    code = re.findall(r'```python\n(.*?)```', page, re.DOTALL)[0]
+    code = re.findall(r'```python[^\n]*\n(.*?)```', page, re.DOTALL)[0]
     (folder / 'gas_area.py').write_text(code, encoding='utf-8')
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)

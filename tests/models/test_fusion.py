@@ -255,7 +255,7 @@ def test_initialisation_leaves_the_gates_closed():
 def documented():
     """The fusion that docs/add_a_model.md shows."""
     text = (Path(__file__).parents[2] / 'docs/add_a_model.md').read_text()
-    (code,) = re.findall(r'```python\n(.*?)```', text, re.DOTALL)
+    (code,) = re.findall(r'```python title="[^"]+\.py"\n(.*?)```', text, re.DOTALL)
     names = {}
     exec(code, names)  # the code of our own document
     yield MODELS.get('GatedMaximum')
