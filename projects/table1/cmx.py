@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from fume_mm.models.backbones import JOINT, DualStreamBackbone
 from fume_mm.models.backbones.joint import check_sizes
-from fume_mm.models.layers import ConvNormAct, norm_layer
+from fume_mm.models.layers import ConvNormAct, depthwise, norm_layer
 from fume_mm.models.rows import Features, Rows, Stages
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
@@ -108,7 +108,7 @@ class CrossBlock(nn.Module):
         self.mlp = nn.Sequential(
             norm_layer(channels, norm_cfg),
             nn.Conv2d(channels, width, 1),
-            nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
+            depthwise(width),
             nn.GELU(),
             nn.Conv2d(width, channels, 1),
         )

@@ -5,7 +5,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from fume_mm.models.layers import ConvNormAct, norm_layer
+from fume_mm.models.layers import ConvNormAct, depthwise, norm_layer
 from fume_mm.models.rows import Stages, concatenate
 from fume_mm.registry import MODELS
 
@@ -37,16 +37,7 @@ class EESP(nn.Module):
         width = channels // len(dilations)
         self.reduce = ConvNormAct(channels, width, norm_cfg=norm_cfg)
         self.branches = nn.ModuleList(
-            nn.Conv2d(
-                width,
-                width,
-                3,
-                padding=dilation,
-                dilation=dilation,
-                groups=width,
-                bias=False,
-            )
-            for dilation in dilations
+            depthwise(width, dilation=dilation) for dilation in dilations
         )
         self.norm = norm_layer(channels, norm_cfg)
         self.expand = ConvNormAct(channels, channels, act=False, norm_cfg=norm_cfg)

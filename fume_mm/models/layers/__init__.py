@@ -5,6 +5,7 @@ from .conv import (
     ConvNormAct,
     DepthwiseSeparableConv,
     PyramidPooling,
+    depthwise,
     enlarge,
     pool_to_bins,
 )
@@ -18,6 +19,7 @@ __all__ = [
     'PyramidPooling',
     'SingleFrameBN',
     'SpatialSelfAttention',
+    'depthwise',
     'enlarge',
     'norm_layer',
     'norm_or_default',

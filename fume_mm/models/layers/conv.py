@@ -59,6 +59,20 @@ class ConvNormAct(nn.Sequential):
             self.append(nn.ReLU(inplace=True) if act is True else act(out_channels))
 
 
+def depthwise(channels: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """3×3 convolution of each channel alone, "same" padding, no bias."""
+    return nn.Conv2d(
+        channels,
+        channels,
+        3,
+        stride=stride,
+        padding=dilation,
+        dilation=dilation,
+        groups=channels,
+        bias=False,
+    )
+
+
 class DepthwiseSeparableConv(nn.Sequential):
     """3×3 depthwise and 1×1 pointwise convolution, then norm and ReLU.
 
@@ -83,17 +97,10 @@ class DepthwiseSeparableConv(nn.Sequential):
         stride: int = 1,
         norm_cfg: dict | None = None,
     ) -> None:
-        depthwise = nn.Conv2d(
-            in_channels,
-            in_channels,
-            3,
-            stride=stride,
-            padding=1,
-            groups=in_channels,
-            bias=False,
+        super().__init__(
+            depthwise(in_channels, stride=stride),
+            *ConvNormAct(in_channels, out_channels, norm_cfg=norm_cfg),
         )
-        pointwise = ConvNormAct(in_channels, out_channels, norm_cfg=norm_cfg)
-        super().__init__(depthwise, *pointwise)
 
 
 class PyramidPooling(nn.Module):

@@ -14,7 +14,7 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 
 from ..heads.mask_head import MaskHead
-from ..layers import ConvNormAct, enlarge, norm_layer
+from ..layers import ConvNormAct, depthwise, enlarge, norm_layer
 from ..rows import Stages
 
 #: Branches of an EESP unit, and groups of its 1×1 convolutions.
@@ -66,17 +66,7 @@ class EESP(nn.Module):
             in_channels, width, groups=_BRANCHES, norm_cfg=norm_cfg
         )
         self.branches = nn.ModuleList(
-            nn.Conv2d(
-                width,
-                width,
-                3,
-                stride=stride,
-                padding=dilation,
-                dilation=dilation,
-                groups=width,
-                bias=False,
-            )
-            for dilation in dilations
+            depthwise(width, stride=stride, dilation=dilation) for dilation in dilations
         )
         self.norm = nn.Sequential(norm_layer(channels, norm_cfg), nn.PReLU(channels))
         self.expand = ConvNormAct(
@@ -231,10 +221,7 @@ class DepthwisePyramid(nn.Module):
 
     def __init__(self, channels: int, *, norm_cfg: dict | None = None) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
-            for _ in range(4)
-        )
+        self.convs = nn.ModuleList(depthwise(channels) for _ in range(4))
         self.project = ConvNormPReLU(5 * channels, channels, norm_cfg=norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
