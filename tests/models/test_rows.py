@@ -1,5 +1,8 @@
 """Gases meet in the samples that have both, whichever rows maps hold."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -76,3 +79,11 @@ def test_a_gas_has_its_rows_of_a_map_of_the_samples() -> None:
     joint = numbers(1, 2, 3, 4)
     assert CompactRows(PRESENT).take('ch4', joint).flatten().tolist() == [1, 3, 4]
     assert DenseRows(PRESENT).take('ch4', joint) is joint
+
+
+def test_no_part_has_a_second_forward() -> None:
+    root = Path(__file__).parents[2]
+    files = [*root.glob('fume_mm/models/**/*.py'), *root.glob('projects/**/*.py')]
+    assert any(path.name == 'fusion.py' for path in files)
+    for path in files:
+        assert not re.search(r'def (forward_|\w*_dense\b)', path.read_text()), path
