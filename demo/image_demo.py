@@ -17,15 +17,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, '--device')
     parser.add_argument(
         'config',
         nargs='?',
@@ -63,9 +62,6 @@ def parse_args() -> argparse.Namespace:
         type=int,
         default=8,
         help='samples at a time (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--device', default='cpu', help='cpu, cuda or cuda:1 (default: %(default)s)'
     )
     return parser.parse_args()
 

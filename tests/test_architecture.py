@@ -52,7 +52,6 @@ TWINS = {
     'enet',
     'espnetv2',
     'export',
-    'figures',
     'mti_net',
     'rtfnet',
 }

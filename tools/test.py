@@ -11,11 +11,11 @@ Example:
 """
 
 import argparse
-import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 
 BOOTSTRAP_SEED = 0
@@ -23,18 +23,10 @@ BOOTSTRAP_SEED = 0
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from fume_mm.engine.options import CfgOptions
-
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = make_parser(
+        __doc__, 'config', '--cfg-options', '--work-dir', '--launcher', '--resamples'
     )
-    parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument(
-        '--work-dir',
-        help='where to write (default: the work_dir of the config, or '
-        'work_dirs/<config name>)',
-    )
     parser.add_argument(
         '--out',
         metavar='DIR',
@@ -54,34 +46,12 @@ def parse_args() -> argparse.Namespace:
         'predictions.csv in the work dir)',
     )
     parser.add_argument(
-        '--resamples',
-        type=int,
-        default=1000,
-        help='resamples of the vessels for the intervals, 0 for no intervals '
-        '(default: %(default)s)',
-    )
-    parser.add_argument(
         '--tta',
         action='store_true',
         help='test-time augmentation: average over the views of the tta_pipeline '
         '(default: as `tta` in the config)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        help='override keys of the config, e.g. data_root=data/fume',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=('none', 'pytorch', 'slurm', 'mpi'),
-        default='none',
-        help='how processes were started (default: %(default)s)',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parser.parse_args()
 
 
 def switch_tta_on(cfg: Any) -> None:
@@ -139,8 +109,6 @@ def main() -> None:
     from fume_mm.io.weights import require_match
     from fume_mm.reporting.test_results import content_text, write_results
 
-    if args.resamples < 0 or args.resamples == 1:
-        raise UserError(f'--resamples is {args.resamples}; give 0, or 2 and more.')
     if args.predictions:
         check_path(args.predictions)
     cfg = load_config(args.config, args.cfg_options)

@@ -68,12 +68,18 @@ SHARED: dict[str, dict[str, Any]] = {
     '--data-root': {
         'metavar': 'DIR',
         'type': Path,
-        'help': "the campaign's folder (default: the one that was tested)",
+        'help': "the campaign's folder (default: where the run's config says)",
     },
     '--json': {
         'metavar': 'FILE',
         'type': Path,
         'help': 'also write the result here',
+    },
+    '--imports': {
+        'metavar': 'MODULE',
+        'nargs': '+',
+        'default': [],
+        'help': "Python modules that register metrics of one's own, as custom_imports",
     },
     '--resamples': {
         'metavar': 'N',

@@ -47,7 +47,9 @@ class RunFolder:
         UserError: If there is no such folder.
     """
 
-    def __init__(self, path: str | Path, *, data_root: str | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, data_root: str | Path | None = None
+    ) -> None:
         self.path = Path(path)
         #: What figures call it; see :func:`name_runs`.
         self.name = _end_of(self.path.resolve().parts)

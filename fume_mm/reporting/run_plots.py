@@ -287,7 +287,7 @@ def write_figures(
     out: Path,
     *,
     formats: Sequence[str] = ('svg', 'pdf'),
-    data_root: str | None = None,
+    data_root: str | Path | None = None,
     gallery: int = GALLERY,
 ) -> None:
     """Draw figures of runs, write each as ``<kind>.<format>``, and print what was done.

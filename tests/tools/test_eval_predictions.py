@@ -82,7 +82,7 @@ def test_wrong_masks_are_named(campaign: Path) -> None:
     assert f'{masks[0]}: ' in (error := refused(*arguments(campaign)))
     assert 'values 7 are no class' in error
     masks[0].write_bytes(b'text')
-    assert f'{masks[0]}: is no image of one channel' in refused(*arguments(campaign))
+    assert f'{masks[0]}: is not an image' in refused(*arguments(campaign))
     masks[0].unlink()
     assert f'{masks[0]}: there is no such mask' in refused(*arguments(campaign))
     masks[0].write_bytes(good)
@@ -95,5 +95,5 @@ def test_arguments_must_be_one_of_both(tmp_path: Path) -> None:
     assert 'either a file of predictions or --masks' in refused()
     assert 'either a file' in refused('a.csv', '--masks=b')
     assert 'needs --ann and --data-root' in refused('--masks=b')
-    assert '--resamples is 0, or 2' in refused('a.csv', '--resamples=1')
+    assert 'give 0, or 2 and more' in refused('a.csv', '--resamples=1')
     assert f'{tmp_path}/a.csv: cannot be read' in refused(tmp_path / 'a.csv')

@@ -13,14 +13,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, '--imports')
     parser.add_argument('runs', metavar='RUN', nargs='+', help='folders of runs')
     parser.add_argument(
         '--table', type=int, choices=(1, 3, 4), default=1, help='(default: %(default)s)'
@@ -36,13 +35,6 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         metavar='KEY',
         help='instead of a table of the paper: these keys of test_results.json',
-    )
-    parser.add_argument(
-        '--imports',
-        nargs='+',
-        default=[],
-        metavar='MODULE',
-        help="Python modules that register metrics of one's own, as custom_imports",
     )
     parser.add_argument(
         '--paper', action='store_true', help='also the published figures, so labelled'

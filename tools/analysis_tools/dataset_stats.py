@@ -25,6 +25,7 @@ from fume_mm.datasets.statistics import (
     read_samples,
     summarise,
 )
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.files import make_folder
 from fume_mm.structures import SPLITS
@@ -53,11 +54,7 @@ HEADINGS = {
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__, epilog=EXAMPLE)
     parser.add_argument('root', type=Path, help='data root of the campaign')
     parser.add_argument(
         '--out', type=Path, help='folder for CSVs and figures; made if need be'

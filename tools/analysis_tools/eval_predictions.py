@@ -13,14 +13,13 @@ Example:
 import argparse
 from pathlib import Path
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import run_cli
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, '--data-root', '--resamples', '--json', '--imports')
     parser.add_argument(
         'predictions', nargs='?', help='predictions.csv or .parquet of tools/test.py'
     )
@@ -36,36 +35,16 @@ def parse_args() -> argparse.Namespace:
         metavar='CSV',
         help='paired annotations of the samples, relative to the data root',
     )
-    parser.add_argument('--data-root', type=Path, help="the campaign's folder")
-    parser.add_argument(
-        '--resamples',
-        type=int,
-        default=1000,
-        help='resamples of the vessels for the intervals, 0 for no intervals '
-        '(default: %(default)s)',
-    )
     parser.add_argument('--seed', type=int, default=0, help='of the resamples')
-    parser.add_argument(
-        '--json', type=Path, help='where to write the figures, as in test_results.json'
-    )
     parser.add_argument(
         '--table',
         help='where to write the row of each sample, .csv or .parquet; with --masks',
-    )
-    parser.add_argument(
-        '--imports',
-        nargs='+',
-        default=[],
-        metavar='MODULE',
-        help="Python modules that register metrics of one's own, as custom_imports",
     )
     args = parser.parse_args()
     if (args.predictions is None) == (args.masks is None):
         parser.error('give either a file of predictions or --masks')
     if args.masks and not (args.ann and args.data_root):
         parser.error('--masks needs --ann and --data-root')
-    if args.resamples < 0 or args.resamples == 1:
-        parser.error('--resamples is 0, or 2 and more')
     return args
 
 

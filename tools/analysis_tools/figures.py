@@ -15,6 +15,7 @@ Example:
 import argparse
 from pathlib import Path
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import run_cli
 from fume_mm.reporting.plots import FIGURES
 
@@ -23,9 +24,7 @@ ALL = 'all'
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, '--data-root')
     parser.add_argument('runs', metavar='RUN', nargs='+', help='work dirs of runs')
     parser.add_argument(
         '--which',
@@ -42,10 +41,6 @@ def parse_args() -> argparse.Namespace:
         choices=('svg', 'pdf', 'png'),
         default=['svg', 'pdf'],
         help='file formats (default: svg pdf)',
-    )
-    parser.add_argument(
-        '--data-root',
-        help="the campaign's folder, if it is not where the configs of the runs say",
     )
     parser.add_argument(
         '--errors',

@@ -7,22 +7,14 @@ Example:
 import argparse
 from pathlib import Path
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import run_cli
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, '--imports')
     parser.add_argument('results', type=Path, help='test_results.json of tools/test.py')
-    parser.add_argument(
-        '--imports',
-        nargs='+',
-        default=[],
-        metavar='MODULE',
-        help="Python modules that register metrics of one's own, as custom_imports",
-    )
     return parser.parse_args()
 
 

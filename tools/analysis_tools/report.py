@@ -12,21 +12,16 @@ Example:
 import argparse
 from pathlib import Path
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import run_cli
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, '--data-root')
     parser.add_argument('run', metavar='RUN', help='work dir of a tested run')
     parser.add_argument(
         '--out', type=Path, help='the page (default: report.html in the run)'
-    )
-    parser.add_argument(
-        '--data-root',
-        help="the campaign's folder, if it is not where the run's config says",
     )
     return parser.parse_args()
 

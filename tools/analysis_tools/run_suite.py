@@ -25,6 +25,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from fume_mm.engine.options import CfgOptions, make_parser
 from fume_mm.errors import UserError, run_cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,11 +72,7 @@ class Run:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from fume_mm.engine.options import CfgOptions
-
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('configs', metavar='CONFIG', nargs='+', help='config files')
     parser.add_argument(
         '--seeds', type=int, nargs='+', default=[42], help='seeds (default: 42)'

@@ -13,6 +13,7 @@ import cv2
 
 from fume_mm.datasets.importing import MASK_VALUES, import_folders
 from fume_mm.datasets.splitting import split_by_group
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES, IGNORE, SEG_CLASSES, SPLITS
@@ -26,11 +27,7 @@ example:
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__, epilog=EXAMPLE)
     parser.add_argument('root', type=Path, help='folder that holds frames and masks')
     parser.add_argument(
         '--gas', nargs='+', choices=GASES, required=True, help='what the cameras saw'

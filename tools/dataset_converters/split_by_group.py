@@ -15,6 +15,7 @@ import pandas as pd
 
 from fume_mm.datasets.annotations import GROUP_COLUMNS, read_annotations
 from fume_mm.datasets.splitting import split_by_group
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.tables import write_table
 from fume_mm.structures import HEALTH_CLASSES, SPLITS
@@ -27,11 +28,7 @@ example:
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__, epilog=EXAMPLE)
     parser.add_argument(
         'annotations',
         nargs='+',

@@ -15,6 +15,7 @@ import cv2
 import pandas as pd
 
 from fume_mm.datasets.checking import CampaignReport, check_campaign
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.tables import Defect
 from fume_mm.structures import GASES, HEALTH_CLASSES, SPLITS
@@ -27,11 +28,7 @@ example:
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__, epilog=EXAMPLE)
     parser.add_argument('root', type=Path, help='data root of the campaign')
     parser.add_argument('--out', type=Path, help='CSV to write, a row per defect')
     parser.add_argument(

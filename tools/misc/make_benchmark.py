@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.evaluation.estimate import PIXELS
 from fume_mm.io.files import read_json
@@ -55,9 +56,7 @@ NOTE = 'run.json'
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         'suites', nargs='*', metavar='SUITE=FOLDER', help='folders of runs, with names'
     )

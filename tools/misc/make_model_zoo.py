@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,9 +76,7 @@ class Entry:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--check', action='store_true', help='only say whether the pages are up to date'
     )

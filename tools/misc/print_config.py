@@ -11,27 +11,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    from fume_mm.engine.options import CfgOptions
-
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file')
+    parser = make_parser(__doc__, 'config', '--cfg-options')
     parser.add_argument(
         '--key', help='print only this key, e.g. model.neck (default: all)'
     )
     parser.add_argument('--out', metavar='FILE', type=Path, help='also write all of it')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        help='override keys of the config, e.g. data_root=data/fume',
-    )
     return parser.parse_args()
 
 

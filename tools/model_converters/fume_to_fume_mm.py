@@ -12,14 +12,13 @@ Example:
 import argparse
 from pathlib import Path
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('source', metavar='SRC', help='checkpoint of the original')
     parser.add_argument('target', metavar='DST', help='checkpoint to write')
     parser.add_argument(

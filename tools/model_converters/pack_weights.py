@@ -12,15 +12,13 @@ Example:
 import argparse
 from pathlib import Path
 
+from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file')
+    parser = make_parser(__doc__, 'config')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('target', metavar='FILE', help='file to write (.safetensors)')
     parser.add_argument(
