@@ -10,6 +10,7 @@ import pytest
 TOOL = Path(__file__).parents[2] / 'benchmarks/run.py'
 
 
+@pytest.mark.slow
 def test_every_case_is_measured_and_the_environment_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
