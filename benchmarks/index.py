@@ -274,7 +274,7 @@ def measure(args: argparse.Namespace) -> Measured:
     notes = [
         f'{row["rows"]:,} rows opened in {row["seconds"]:.1f} s '
         f'({row["cpu_seconds"]:.1f} of CPU time), peak {row["peak_mib"]:,.0f} MiB, '
-        f'then {row["after_mib"]:,.0f}, of which the index {row["table_mib"]:,.1f}'
+        f'then {row["after_mib"]:,.0f}, of which the index {row["index_mib"]:,.1f}'
         for row in opened
     ]
     notes.append(

@@ -130,6 +130,16 @@ def _check_pixels(table: CsvTable) -> None:
             raise UserError(f'{table.path}, line {line}: {text}')
 
 
+def one_row_per_frame(annotations: pd.DataFrame) -> None:
+    """Refuse a frame that is in two rows."""
+    twice = annotations.loc[annotations['frame_path'].duplicated(), 'frame_path']
+    if len(twice):
+        raise UserError(
+            f'frame {twice.iat[0]} is annotated more than once ({len(twice)} such '
+            'rows, in one split or in several); keep one row per frame.'
+        )
+
+
 def existing_root(root: str | Path) -> Path:
     """``root`` as a path.
 

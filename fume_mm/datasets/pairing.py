@@ -17,7 +17,7 @@ from fume_mm.io.naming import sample_names
 from fume_mm.io.tables import CsvTable, repeated, write_table
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
-from .annotations import existing_root, read_annotations
+from .annotations import existing_root, one_row_per_frame, read_annotations
 
 #: What a pair's two frames have in common, by strategy.
 STRATEGIES: dict[str, tuple[str, ...]] = {
@@ -78,12 +78,7 @@ def pair_gases(
             f'pairing strategy {strategy!r} is unknown; choose one of '
             f'{", ".join(STRATEGIES)}.'
         )
-    twice = annotations.loc[annotations['frame_path'].duplicated(), 'frame_path']
-    if len(twice):
-        raise UserError(
-            f'frame {twice.iat[0]} is in more than one row ({len(twice)} such rows); '
-            'keep one row per frame.'
-        )
+    one_row_per_frame(annotations)
     keys = list(STRATEGIES[strategy])
     if strategy == 'random':
         shuffle = np.random.default_rng(seed).permutation(len(annotations))

@@ -15,6 +15,8 @@ from fume_mm.errors import UserError
 from fume_mm.io.tables import NO_CLASS
 from fume_mm.structures import HEALTH_CLASSES, SPLITS
 
+from .annotations import one_row_per_frame
+
 _GROUPS_NAMED = 5
 _ATTEMPTS = 20
 
@@ -62,6 +64,8 @@ def split_by_group(
     share /= share.sum()
     if annotations.empty:
         raise UserError('there are no frames to split; check the annotations.')
+    if 'frame_path' in annotations:
+        one_row_per_frame(annotations)
     codes, groups = pd.factorize(annotations['group'])
     labels, classes = pd.factorize(annotations[stratify], sort=True)
     count = np.zeros((len(groups), len(classes)))

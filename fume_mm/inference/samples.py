@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import IMAGES, Frame, require_image
+from fume_mm.io.images import IMAGES, Frame, image_size
 from fume_mm.io.naming import sample_names, split_gas, unique_names
 from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, availability
 
@@ -149,7 +149,7 @@ def _of_one(inputs: Any, split: str | None) -> list[Item]:
         return _of_folder(path, split)
     if path.suffix.lower() == '.csv':
         return _of_csv(path)
-    require_image(path)
+    image_size(path)
     raise UserError(
         f'{path}: is one frame; say of which gas, by giving it as co2 or as ch4.'
     )
@@ -171,7 +171,7 @@ def _frames(item: Item, number: int) -> dict[str, Frame]:
         )
     for gas, frame in frames.items():
         if isinstance(frame, (str, Path)):
-            require_image(Path(frame), what=f'the {gas} frame')
+            image_size(frame, what=f'the {gas} frame')
         elif not isinstance(frame, np.ndarray):
             raise UserError(
                 f'sample {number}: its {gas} frame is a {type(frame).__name__}; give a '

@@ -182,24 +182,11 @@ def check_same_size(mask: np.ndarray, name: str | Path, shape: tuple[int, ...]) 
         )
 
 
-def require_image(path: Path, *, what: str = 'the frame') -> None:
-    """Check that a file is there and begins like an image, without decoding it.
-
-    Raises:
-        UserError: If it is not.
-    """
-    if path.suffix.lower() in VIDEOS or not path.is_file():
-        _read(path, what)
-    # Looks at the first bytes only, but cannot open every path on every system.
-    if not cv2.haveImageReader(str(path)):
-        _decode(_read(path, what), path)
-
-
-def image_size(path: str | Path) -> tuple[int, int]:
+def image_size(path: str | Path, *, what: str = 'the image') -> tuple[int, int]:
     """(width, height) in pixels as :func:`read_frame` gives them, from the header.
 
     Raises:
-        UserError: If the file is missing, empty or no image.
+        UserError: If the file is missing, empty, a video or no image.
     """
     path = Path(path)
     try:
@@ -207,16 +194,16 @@ def image_size(path: str | Path) -> tuple[int, int]:
         with io.FileIO(path) as file:
             head = file.read(_PNG_HEAD)
     except OSError:
-        head = _read(path, 'the image')  # says what is wrong
+        head = _read(path, what)  # raises what is wrong
     # Orientation, if any, stands in a chunk before IDAT.
     if head.startswith(_PNG_SIGNATURE) and head[12:16] + head[37:] == b'IHDRIDAT':
         width, height = (int.from_bytes(head[a : a + 4], 'big') for a in (16, 20))
         if width and height:
             return width, height
 
-    from PIL import Image  # the exception
-
     try:
+        from PIL import Image  # a box that only runs models may lack it
+
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             with Image.open(path) as image:
@@ -224,11 +211,13 @@ def image_size(path: str | Path) -> tuple[int, int]:
                 # Pillow turns the size of a TIFF by itself.
                 turned = image.format != 'TIFF' and image.getexif().get(0x0112, 1) > 4
                 return (height, width) if turned else (width, height)
-    except Image.DecompressionBombError as error:
-        raise UserError(f'{path}: is too large ({error}); make it smaller.') from None
-    except Exception:
+    except Exception as error:
+        if type(error).__name__ == 'DecompressionBombError':
+            raise UserError(f'{path}: is too large ({error}); make it smaller.') from (
+                error
+            )
         # Pillow's plugins raise what they like, and do not know every TIFF.
-        height, width = _decode(_read(path, 'the image'), path).shape[:2]
+        height, width = _decode(_read(path, what), path).shape[:2]
         return width, height
 
 

@@ -198,7 +198,7 @@ def test_a_pair_that_disagrees_names_both_rows(strategy):
 
 def test_a_frame_twice_is_refused():
     data = frames([('co2', 6.5, 'x', 0)])
-    with pytest.raises(UserError, match=r'images/a\.png is in more than one row'):
+    with pytest.raises(UserError, match=r'images/a\.png is annotated more than once'):
         pair_gases(pd.concat([data, data]))
 
 

@@ -13,7 +13,6 @@ from fume_mm.io.images import (
     read_gray,
     read_mask,
     read_mask_values,
-    require_image,
     write_png,
 )
 
@@ -104,7 +103,7 @@ def test_what_is_no_frame_is_named(pixels, said):
 def test_a_file_that_is_no_image_is_seen_before_it_is_decoded(tmp_path, content):
     path = tmp_path / 'a.png'
     path.write_bytes(content)
-    for use in (require_image, read_gray):
+    for use in (image_size, read_gray):
         with pytest.raises(UserError, match=r'a\.png: is not an image'):
             use(path)
 
@@ -124,11 +123,11 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_video_is_sent_to_its_demo(tmp_path):
     (tmp_path / 'a.mp4').write_bytes(b'x')
     with pytest.raises(UserError, match=r'a\.mp4: is a video; .*video_demo'):
-        require_image(tmp_path / 'a.mp4')
+        image_size(tmp_path / 'a.mp4')
 
 
 def test_a_folder_is_no_frame(tmp_path):
-    for use in (require_image, read_gray, image_size, read_mask):
+    for use in (read_gray, image_size, read_mask):
         with pytest.raises(UserError, match='there is no such'):
             use(tmp_path)
 

@@ -90,42 +90,20 @@ def read_splits(root: Path, splits: list[str]) -> dict[str, pd.DataFrame]:
     return annotations
 
 
-def resplit(
-    annotations: dict[str, pd.DataFrame], root: Path, seed: int
-) -> dict[str, pd.DataFrame]:
-    """The same frames, divided anew by whole groups."""
-    pool = pd.concat(annotations.values(), ignore_index=True)
-    twice = pool.loc[pool['frame_path'].duplicated(), 'frame_path']
-    if len(twice):
-        raise UserError(
-            f'{root}: frame {twice.iat[0]} is annotated in more than one split '
-            f'({len(twice)} such frames); keep one row per frame.'
-        )
-    return split_by_group(pool, seed=seed)
-
-
 def table(statistics: dict) -> str:
     """Samples by split, class and availability, as text."""
-    labels = {'both': 'both'} | {
-        f'{gas}_only': f'{label} only' for gas, label in GAS_LABELS.items()
-    }
-    header = ('split', 'class', *(labels[name] for name in AVAILABILITY), 'samples')
-    rows = [header]
-    for split, counts in statistics.items():
-        for name, of_class in [*counts['by_class'].items(), ('all', counts)]:
-            numbers = (str(of_class[key]) for key in (*AVAILABILITY, 'samples'))
-            rows.append((split, name, *numbers))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)
-        ]
-        cells += [
-            cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)
-        ]
-        lines.append('  '.join(cells))
-    return '\n'.join(lines)
+    labels = {f'{gas}_only': f'{label} only' for gas, label in GAS_LABELS.items()}
+    rows = [
+        {
+            'split': split,
+            'class': name,
+            **{labels.get(key, key): of_class[key] for key in AVAILABILITY},
+            'samples': of_class['samples'],
+        }
+        for split, counts in statistics.items()
+        for name, of_class in [*counts['by_class'].items(), ('all', counts)]
+    ]
+    return pd.DataFrame(rows).to_string(index=False)
 
 
 def main() -> None:
@@ -143,7 +121,8 @@ def main() -> None:
     ]
     annotations = read_splits(root, splits)
     if args.resplit:
-        annotations = resplit(annotations, root, args.seed)
+        pool = pd.concat(annotations.values(), ignore_index=True)
+        annotations = split_by_group(pool, seed=args.seed)
     elif not args.allow_leakage:
         known = annotations | {
             split: read_annotations(

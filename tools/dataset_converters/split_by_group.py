@@ -85,14 +85,7 @@ def read_pool(sources: Sequence[Path], out: Path) -> pd.DataFrame:
         raise UserError(
             f'the CSVs name groups in different columns ({named}); give them the same.'
         )
-    pool = pd.concat(tables, ignore_index=True)
-    twice = pool.loc[pool['frame_path'].duplicated(), 'frame_path']
-    if len(twice):
-        raise UserError(
-            f'{twice.iat[0]} is annotated more than once in these CSVs ({len(twice)} '
-            'such frames); keep one row per frame.'
-        )
-    return pool
+    return pd.concat(tables, ignore_index=True)
 
 
 def shares_table(splits: dict[str, pd.DataFrame]) -> str:
