@@ -149,7 +149,7 @@ def _of_one(inputs: Any, split: str | None) -> list[Item]:
         return _of_folder(path, split)
     if path.suffix.lower() == '.csv':
         return _of_csv(path)
-    image_size(path)
+    image_size(path, what='the frame')
     raise UserError(
         f'{path}: is one frame; say of which gas, by giving it as co2 or as ch4.'
     )
