@@ -118,8 +118,10 @@ def test_a_frame_keeps_its_own_group(root: Path) -> None:
     assert all(len(item['groups']) == 1 for item in items(dataset))
 
 
-def test_every_item_holds_the_scale_that_frames_are_brought_to(root: Path) -> None:
+def test_every_item_holds_the_scale_that_frames_are_brought_to(tmp_path: Path) -> None:
     register_all_modules()
+    root = make_campaign(tmp_path, splits=['train'], size=(32, 24))
+    pair(root, 'train')
     steps: list[dict[str, Any]] = [
         {'type': name}
         for name in ('LoadDualGasFrames', 'ResizeDualGas', 'LoadDualGasMasks')
@@ -128,7 +130,7 @@ def test_every_item_holds_the_scale_that_frames_are_brought_to(root: Path) -> No
     assert item['scale'] == (48, 32)
     for gas, frame in item['frames'].items():
         assert frame.shape == (32, 48)
-        assert item['masks'][gas].shape == (12, 16)  # scored at the size on disk
+        assert item['masks'][gas].shape == (24, 32)  # scored at the size on disk
     steps[1]['scale'] = (64, 40)  # the step's own goes first
     (frame, *_) = load(root, scale=[48, 32], pipeline=steps)[0]['frames'].values()
     assert frame.shape == (40, 64)
