@@ -185,20 +185,13 @@ class FrameMetric(DualGasMetric):
 
     Args:
         ignore_index: Pixels whose target is this do not count.
-        collect_device: See :class:`DualGasMetric`.
-        collect_dir: See :class:`DualGasMetric`.
+        **kwargs: See :class:`DualGasMetric`.
     """
 
     needs = 'masks'
 
-    def __init__(
-        self,
-        *,
-        ignore_index: int = IGNORE,
-        collect_device: str = 'gpu',
-        collect_dir: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, collect_dir=collect_dir)
+    def __init__(self, *, ignore_index: int = IGNORE, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.ignore_index = ignore_index
 
     def row(self, sample: dict) -> dict[str, Any]:

@@ -52,11 +52,9 @@ class BoundaryMetric(FrameMetric):
     with neither is left out. A pixel whose truth is ignored belongs to no class in
     either mask.
 
-    Keys, for the frames of both gases together: ``boundary/HD95``, ``boundary/ASD``,
-    ``boundary/F1`` (mean of both classes) and each with ``/tube`` and ``/gas``. The
-    same under ``boundary/co2/…`` and ``boundary/ch4/…``; the means of both classes
-    under ``boundary/both/…``, ``boundary/co2_only/…`` and ``boundary/ch4_only/…``. A
-    gas or a pattern that never occurs in the split has no keys.
+    Keys are in docs/metrics.md: for the frames of both gases together, under ``co2/``
+    and ``ch4/``, and the means of both classes for each availability pattern. A gas or
+    a pattern that never occurs in the split has no keys.
 
     Columns: per gas and class ``<gas>_<class>_hd95``, ``_asd``, ``_f1`` and ``_in``,
     who has the class. Details: ``frames``, by name (``all``, the gases, the patterns)

@@ -1,5 +1,6 @@
 """Scores of the health class, for all samples and each availability pattern."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,15 +51,9 @@ class HealthMetric(DualGasMetric):
     (of equal ones the first). Vessels whose samples differ in their true class have
     none and are left out.
 
-    Keys: ``cls/accuracy``, ``cls/balanced_accuracy``, ``cls/macro_f1``,
-    ``cls/weighted_f1``, ``cls/kappa``; ``cls/precision/<class>``,
-    ``cls/recall/<class>``, ``cls/f1/<class>``, ``cls/support/<class>`` with the classes
-    Healthy, Transitional and Acidotic; ``accuracy`` and ``balanced_accuracy`` under
-    ``cls/both/…``, ``cls/co2_only/…`` and ``cls/ch4_only/…``. A pattern that never
-    occurs in the split has no keys. If the model gives probabilities, also
-    ``cls/roc_auc`` and ``cls/average_precision`` (mean of the classes) and each with
-    ``/<class>``; ``cls/ece``, ``cls/brier``; ``cls/vessel/accuracy``,
-    ``cls/vessel/balanced_accuracy``, ``cls/vessel/macro_f1``.
+    Keys are in docs/metrics.md; :attr:`patterns` also stand under each availability
+    pattern that occurs. Ranking, calibration and vessels only if the model gives
+    probabilities.
 
     Columns: ``true_class``, ``predicted_class`` and the probabilities ``p_<class>``.
     Details: ``classes`` and ``confusion``, sample counts by name (``all``, the
@@ -165,28 +160,19 @@ class HealthMetric(DualGasMetric):
         metrics = classification_scores(totals.sum(counts))
         probabilities = _probabilities(table)
         if probabilities is not None:
-            rows = np.ones(len(table), bool)
-            ranked = np.stack(
-                [
-                    totals.weighted(
-                        lambda weights, c=c: rank_scores(  # type: ignore[misc]
-                            probabilities[:, c], truth == c, weights
-                        ),
-                        rows,
-                    )
-                    for c in range(len(HEALTH_CLASSES))
-                ],
-                axis=-1,
-            )
+            everything = np.ones(len(table), bool)
+            rankings = [
+                totals.weighted(partial(rank_scores, scores, truth == c), everything)
+                for c, scores in enumerate(probabilities.T)
+            ]
+            ranked = np.stack(rankings, axis=-1)
             for index, key in enumerate(('roc_auc', 'average_precision')):
                 metrics[key] = mean_defined(ranked[..., index, :])
                 for c, name in enumerate(HEALTH_CLASSES):
                     metrics[f'{key}/{name}'] = ranked[..., index, c]
             metrics['ece'] = calibration_error(totals.sum(_calibration(table)))
-            brier = brier_parts(probabilities, truth)
-            metrics['brier'] = quotient(
-                *(totals.sum(part) for part in (brier, rows.astype(float)))
-            )
+            brier = totals.sum(brier_parts(probabilities, truth))
+            metrics['brier'] = quotient(brier, totals.sum(everything.astype(float)))
             verdicts = classification_scores(totals.sum(_verdicts(table)[0]))
             metrics |= prefixed('vessel', verdicts, VESSEL_KEYS)
         keys = [row.key for row in HealthMetric.patterns]
@@ -250,12 +236,10 @@ class HealthMetric(DualGasMetric):
     def check(table: pd.DataFrame, refuse: Refuse) -> None:
         """Scores are probabilities, unless the model gives none."""
         scores = numbers(table, list(PROBABILITY_COLUMNS))
-        if np.isnan(scores).all():
-            return
-        for index, row in enumerate(scores.tolist()):
-            problem = wrong_scores(row)
-            if problem:
-                bad = np.arange(len(table)) == index
+        if not np.isnan(scores).all():
+            problems = [wrong_scores(row) for row in scores.tolist()]
+            for problem in filter(None, problems):
+                bad = [found == problem for found in problems]
                 refuse(bad, next(iter(PROBABILITY_COLUMNS)), problem)
 
 

@@ -37,13 +37,9 @@ class SegmentationMetric(FrameMetric):
     Scores under ``frame/`` are computed for each frame by itself and averaged over the
     frames where they are defined.
 
-    Keys, for the frames of both gases together: ``seg/mIoU``, ``seg/mDice``,
-    ``seg/pixel_accuracy``, ``seg/gas_IoU``, ``seg/IoU/<class>``, ``seg/Dice/<class>``,
-    ``seg/precision/<class>``, ``seg/recall/<class>`` with the classes background, tube
-    and gas; ``seg/frame/mIoU``, ``seg/frame/mDice``, ``seg/frame/gas_IoU``. The same
-    under ``seg/co2/…`` and ``seg/ch4/…``; ``mIoU`` and ``gas_IoU`` under
-    ``seg/both/…``, ``seg/co2_only/…`` and ``seg/ch4_only/…`` for the samples with these
-    gases. A gas or a pattern that never occurs in the split has no keys.
+    Keys are in docs/metrics.md: for the frames of both gases together, under ``co2/``
+    and ``ch4/``, and :attr:`patterns` for each availability pattern. A gas or a pattern
+    that never occurs in the split has no keys.
 
     Columns: per gas nine pixel counts ``<gas>_<true class>_as_<predicted class>``.
     Details: ``classes`` and ``confusion``, pixel counts by name (``all``, the gases,

@@ -35,8 +35,8 @@ def frame_table(predictions: pd.DataFrame) -> pd.DataFrame:
         part = rows[['sample_id']].assign(gas=gas)
         for column in CLASS_COLUMNS:
             part[column] = rows.get(column, '')
-        part['p_true'] = _probability(rows, 'true_class')
-        part['p_predicted'] = _probability(rows, 'predicted_class')
+            name = column.removesuffix('_class')
+            part[f'p_{name}'] = _probability(rows, column)
         size = len(SEG_CLASSES)
         counts = np.full((len(rows), size, size), np.nan)
         if has(rows, SegmentationMetric.columns):
@@ -83,17 +83,15 @@ def choose_examples(
         rows = {}
         for name in (*HEALTH_CLASSES, ''):
             of_class = of_gas[of_gas['true_class'] == name]
-            count = len(of_class)
-            if not count:
-                continue
-            best = of_class['gas_iou'].max()
-            first_best = int((of_class['gas_iou'] < best).sum())
-            places = {'median': (count - 1) // 2, 'best': first_best, 'worst': 0}
-            if count < len(CHOICES):
-                kept = {1: ('median',), 2: ('best', 'worst')}[count]
-                places = {choice: places[choice] for choice in kept}
-                places |= {'best': 1} if count == 2 else {}
-            for choice, place in places.items():
+            ious = of_class['gas_iou']
+            places = {
+                'median': (len(ious) - 1) // 2,
+                'best': int((ious < ious.max()).sum()),
+                'worst': 0,
+            }
+            few: list[dict[str, int]] = [{}, {'median': 0}, {'best': 1, 'worst': 0}]
+            chosen_places = few[len(ious)] if len(ious) < len(CHOICES) else places
+            for choice, place in chosen_places.items():
                 rows[name or ANY_CLASS, choice] = of_class.iloc[place]
         if rows:
             chosen[gas] = rows
@@ -147,15 +145,11 @@ def describe(frame: pd.Series) -> list[str]:
         elif name == SEG_CLASSES[GAS]:
             words.append(f'{name} IoU {iou:.2f}')
     true_class, pred_class = frame['true_class'], frame['predicted_class']
-    known = not math.isnan(frame['p_predicted'])
     if not pred_class:
         return words
-    if pred_class != true_class:
-        text = f'{true_class} taken for {pred_class}'
-        if known:
-            text += f' (p {frame["p_predicted"]:.2f}; true class {frame["p_true"]:.2f})'
-        words.append(text)
-    else:
-        text = f' (p {frame["p_predicted"]:.2f})' if known else ''
-        words.append(f'{true_class}, right{text}')
-    return words
+    right = pred_class == true_class
+    text = f'{true_class}, right' if right else f'{true_class} taken for {pred_class}'
+    if not math.isnan(frame['p_predicted']):
+        other = '' if right else f'; true class {frame["p_true"]:.2f}'
+        text += f' (p {frame["p_predicted"]:.2f}{other})'
+    return [*words, text]

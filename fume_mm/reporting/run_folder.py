@@ -19,11 +19,11 @@ from mmengine.config import Config
 from fume_mm.datasets.annotations import is_simulated
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.engine.config import config_errors, frame_scale, load_config
+from fume_mm.engine.saved_masks import mask_name
 from fume_mm.errors import UserError
 from fume_mm.evaluation.predictions import read_predictions
 from fume_mm.evaluation.scores import Scores
 from fume_mm.evaluation.table import marks_of
-from fume_mm.io.files import file_name
 from fume_mm.io.images import read_gray, read_mask
 from fume_mm.io.weights import read_checkpoint
 from fume_mm.structures import GAS_LABELS
@@ -52,7 +52,8 @@ class RunFolder:
     ) -> None:
         self.path = Path(path)
         #: What figures call it; see :func:`name_runs`.
-        self.name = _end_of(self.path.resolve().parts)
+        parts = self.path.resolve().parts
+        self.name = '/'.join(parts[-_least(parts) :])
         self._data_root = data_root
         if not self.path.is_dir():
             raise UserError(
@@ -158,17 +159,15 @@ class RunFolder:
         """
         if not self.is_tested:
             return self._marks_of_training()
-        marks = {name: bool(self.results.get(name)) for name in MARKS}
+        of_rows = {}
         if (self.path / PREDICTIONS).is_file():
             of_rows = marks_of(self.predictions)
-            marks = {name: marks[name] or of_rows[name] for name in marks}
-        return {**marks}
+        return {n: bool(self.results.get(n) or of_rows.get(n)) for n in MARKS}
 
     def _marks_of_training(self) -> dict[str, bool | None]:
-        checkpoint = self.checkpoint()
         meta: dict[str, Any] = {}
-        if checkpoint is not None:
-            content = read_checkpoint(str(checkpoint)).get('meta') or {}
+        if checkpoint := self.checkpoint():
+            content = read_checkpoint(checkpoint).get('meta') or {}
             meta = content.get('dataset_meta') or {}
         elif self.data_root != Path() and self.data_root.is_dir():
             meta = {'simulated': is_simulated(self.data_root)}
@@ -219,18 +218,17 @@ class RunFolder:
         sample = self.samples[sample_id]
         paths = [Path(sample[f'{part}_paths'][gas]) for part in ('frame', 'mask')]
         if self.has_masks:
-            name = file_name(sample_id)  # as MaskHook writes it
-            paths.append(self.path / MASKS / f'{name}_{gas}.png')
+            paths.append(self.path / MASKS / mask_name(sample_id, gas))
             if not paths[-1].is_file():
                 raise self._missing(
                     paths[-1], f'{self._test_command()} --out {self.path / MASKS}'
                 )
-        if not all(path.is_file() for path in paths):
-            missing = next(path for path in paths if not path.is_file())
-            raise UserError(
-                f'{missing}: there is no such file; give the campaign that was tested '
-                'with --data-root.'
-            )
+        for path in paths:
+            if not path.is_file():
+                raise UserError(
+                    f'{path}: there is no such file; give the campaign that was tested '
+                    'with --data-root.'
+                )
         pictures = (read_gray(paths[0]), *(read_mask(path) for path in paths[1:]))
         if len({picture.shape for picture in pictures}) > 1:
             shapes = ', '.join(str(picture.shape) for picture in pictures)
@@ -281,20 +279,16 @@ def name_runs(runs: Sequence[RunFolder]) -> None:
     if len(set(parts)) < len(parts):
         twice = next(run.path for i, run in enumerate(runs) if parts[i] in parts[:i])
         raise UserError(f'{twice}: is given twice; give each run once.')
-    for run, own in zip(runs, parts, strict=True):
-        length = _least(own)
-        while sum(other[-length:] == own[-length:] for other in parts) > 1:
+    for run, part in zip(runs, parts, strict=True):
+        length = _least(part)
+        while sum(other[-length:] == part[-length:] for other in parts) > 1:
             length += 1
-        run.name = '/'.join(own[-length:])
+        run.name = '/'.join(part[-length:])
 
 
 def _least(parts: Sequence[str]) -> int:
     """How many parts of a path name a run; a suite's folders are <config>/seed_<n>."""
     return 2 if parts[-1].startswith('seed_') else 1
-
-
-def _end_of(parts: Sequence[str]) -> str:
-    return '/'.join(parts[-_least(parts) :])
 
 
 def note_of(runs: Sequence[RunFolder]) -> str | None:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fume_mm.errors import UserError
@@ -67,7 +68,8 @@ def test_examples_are_frame_truth_and_what_was_said(run):
 def test_another_campaign_is_refused(run, tmp_path):
     other = make_run(tmp_path, name='other').parent / 'campaign'
     csv = other / 'paired_test_annotations.csv'
-    csv.write_text(csv.read_text().replace('test_v0_f0_a0_co2+', 'x+'))
+    table = pd.read_csv(csv)
+    table.assign(sample_id='x' + table['sample_id']).to_csv(csv, index=False)
     with pytest.raises(UserError, match='--data-root'):
         _ = RunFolder(run, data_root=str(other)).samples
 
