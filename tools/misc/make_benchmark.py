@@ -86,7 +86,10 @@ def slim(result: dict[str, Any], keys: list[str]) -> dict[str, Any]:
     Raises:
         UserError: If it is no run of a suite, which alone notes seed and options.
     """
-    note = read_json(Path(result['folder'], NOTE), what='note of run_suite.py')
+    path = Path(result['folder'], NOTE)
+    if not path.is_file():
+        raise UserError(f'{path}: is not there; make the run by run_suite.py.')
+    note = read_json(path, what='note of run_suite.py')
     intervals = result.get('intervals') or {}
     return {
         'seed': note['seed'],
