@@ -49,7 +49,6 @@ class SideBySide:
         health_scores: Sequence[float] | np.ndarray | None,
         *,
         title: str,
-        areas: Mapping[str, Mapping[str, int]] | None = None,
     ) -> np.ndarray:
         """One picture.
 
@@ -58,7 +57,6 @@ class SideBySide:
             masks: (H, W) uint8 class ids by gas that was predicted.
             health_scores: (3,) probabilities; None where there are none.
             title: Headline: the time, or a name.
-            areas: Pixels of each class by gas, where they are known already.
 
         Returns:
             (h, w, 3) uint8 RGB of :attr:`size`.
@@ -75,8 +73,8 @@ class SideBySide:
             else:
                 tile = draw_tile(frames[gas], mask, size=size)
                 if mask is not None:
-                    names = _shares(mask, (areas or {}).get(gas))
-                    panel.draw_legend(canvas, (x + 2 * panel.GAP, middle), names)
+                    place = x + 2 * panel.GAP, middle
+                    panel.draw_legend(canvas, place, _shares(mask))
             canvas.paste(tile, (left, TOP))
             left += size[0] + panel.GAP
         if health_scores is not None:
@@ -86,13 +84,10 @@ class SideBySide:
         return canvas.array
 
 
-def _shares(mask: np.ndarray, areas: Mapping[str, int] | None) -> list[str]:
+def _shares(mask: np.ndarray) -> list[str]:
     """Each class with its share of the frame."""
-    counts = [
-        np.count_nonzero(mask == class_id) if areas is None else areas[name]
-        for class_id, name in enumerate(SEG_CLASSES)
-    ]
+    percent = 100 / mask.size
     return [
-        f'{name} {100 * count / mask.size:.1f} %'
-        for name, count in zip(SEG_CLASSES, counts, strict=True)
+        f'{name} {percent * np.count_nonzero(mask == class_id):.1f} %'
+        for class_id, name in enumerate(SEG_CLASSES)
     ]

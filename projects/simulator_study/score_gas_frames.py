@@ -25,7 +25,12 @@ from tqdm import tqdm
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.files import make_folder, write_json
-from fume_mm.io.images import check_same_size, read_gray, read_mask_values
+from fume_mm.io.images import (
+    check_same_size,
+    read_gray,
+    read_mask_values,
+    write_png,
+)
 from fume_mm.structures import GAS, GASES
 
 TILE = (320, 240)
@@ -133,7 +138,6 @@ def main() -> None:
         if not folder.is_dir():
             raise UserError(f'{folder} is not a folder; name one with frames.')
     from fume_mm.apis import init_model
-    from fume_mm.drawing import write_png
 
     model = init_model(args.config, args.checkpoint, args.device)
     if model.decode_head is None:
@@ -146,7 +150,7 @@ def main() -> None:
         content[folder.name] = scores
         print(table(folder.name, scores))
         if args.out:
-            write_png(args.out / f'{folder.name}.png', drawn)
+            write_png(make_folder(args.out) / f'{folder.name}.png', drawn)
     if args.out:
         write_json(make_folder(args.out) / 'scores.json', content)
         print(f'written: {args.out}')

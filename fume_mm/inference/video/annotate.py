@@ -228,7 +228,6 @@ class _Run:
             result.masks,
             result.health_scores,
             title=f'{minutes:02d}:{hundredths / 100:05.2f}',
-            areas=result.areas(),
         )
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         drawn = time.perf_counter()
