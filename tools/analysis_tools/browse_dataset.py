@@ -7,7 +7,6 @@ same seed gives the same pictures.
 """
 
 import argparse
-import math
 import random
 import sys
 from pathlib import Path
@@ -120,8 +119,6 @@ def draw_item(item: dict[str, Any], recorded: set[str], note: str | None) -> np.
     sample = item['data_samples']
     frames = {gas: frame[0].numpy() for gas, frame in item['inputs'].items()}
     fit_masks(sample, frames)
-    if math.isnan(sample.get('ph_value', 0.0)):
-        sample.pop('ph_value')
     notes = [note] if note else []
     notes += [
         f'{label} left out'
