@@ -49,7 +49,7 @@ class AnalysisResult:
         headline: The class and its probability, or what else the model looks for.
         scores: Probability by health class; empty for a model without health.
         areas: Gas, class, pixels (None for a clip), share of the frame.
-        notes: What is to be said besides.
+        notes: Further remarks, a line each.
         overlays: Of frames, by gas, (H, W, 3) uint8 RGB.
         masks: Likewise, in the palette's colours.
         video: Of clips, what a browser can play; None if OpenCV cannot write it.

@@ -2,7 +2,7 @@
 
 They are strangers' files. A kind is told by a file's first bytes, never by its name,
 so that FFmpeg is not handed a playlist that points at other files of the machine; and
-what a clip says of its own length is not believed.
+the length in a clip's header is not trusted.
 """
 
 import math

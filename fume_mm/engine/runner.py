@@ -76,6 +76,8 @@ class ConfigRunner(Runner):
                     content[key] = _plain(content[key])
         elif fn_name == 'after_load_checkpoint':
             content = kwargs['checkpoint']
+            # MMEngine would run this text as a config
+            content.get('meta', {}).pop('config', None)
             logs = content.get('message_hub', {}).get('log_scalars', {})
             for name, (values, counts, length) in logs.items():
                 logs[name] = HistoryBuffer(values.numpy(), counts.numpy(), length)

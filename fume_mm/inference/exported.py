@@ -129,7 +129,7 @@ class ExportedModel:
         info: What the file says of itself.
         scale: (width, height) that frames are resized to.
         gases: Those the model looks at.
-        training_data: What must be said of the data that its weights learned from
+        training_data: A note on the data that its weights learned from
             (``'simulated'``), or None.
 
     Raises:

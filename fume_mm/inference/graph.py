@@ -6,7 +6,7 @@ not there may hold anything. Outputs, as far as the model has heads: for each ga
 ``<gas>_logits`` (N, 3, H, W) float32, ``<gas>_mask`` (N, H, W) uint8 class ids and
 ``<gas>_coarse`` (N, 3, h, w) float32, the logits at the decoder's own size, from which
 the mask of a frame of any other size is made; and ``health`` (N, 3) float32
-probabilities. All that is said of a missing gas is zero. Normalisation is inside.
+probabilities. All outputs of a missing gas are zero. Normalisation is inside.
 """
 
 import json

@@ -81,9 +81,9 @@ def gather(
         {gas: x for gas, x in frames[i].items() if not isinstance(x, np.ndarray)}
         for i in unnamed
     ]
-    found = iter(sample_names([x for x in paths if x]))
+    of_paths = iter(sample_names([x for x in paths if x]))
     for i, known in zip(unnamed, paths, strict=True):
-        names[i] = next(found) if known else f'sample_{i + 1:04d}'
+        names[i] = next(of_paths) if known else f'sample_{i + 1:04d}'
     return [SampleFrames(*x) for x in zip(unique_names(names), frames, strict=True)]
 
 
@@ -194,7 +194,7 @@ def _of_folder(folder: Path, split: str | None = None) -> list[Item]:
     inner = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
     if set(GASES) & set(inner):
         return _of_folders({gas: inner[gas] for gas in GASES if gas in inner})
-    found: dict[str, list[Path]] = {gas: [] for gas in GASES}
+    by_gas: dict[str, list[Path]] = {gas: [] for gas in GASES}
     for path in _images(folder):
         gas = split_gas(path.stem)[1]
         if gas is None:
@@ -202,8 +202,8 @@ def _of_folder(folder: Path, split: str | None = None) -> list[Item]:
                 f'{path}: its name does not say which gas it shows; name the files '
                 '<name>_co2 and <name>_ch4, or give a folder for each gas.'
             )
-        found[gas].append(path)
-    return _paired(found)
+        by_gas[gas].append(path)
+    return _paired(by_gas)
 
 
 def _images(folder: Path) -> list[Path]:
@@ -216,8 +216,8 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _of_folders(folders: Mapping[str, Path]) -> list[Item]:
-    found = {gas: _images(folder) for gas, folder in folders.items()}
-    for gas, paths in found.items():
+    by_gas = {gas: _images(folder) for gas, folder in folders.items()}
+    for gas, paths in by_gas.items():
         for path in paths:
             named = split_gas(path.stem)[1]
             if named not in (gas, None):
@@ -225,12 +225,12 @@ def _of_folders(folders: Mapping[str, Path]) -> list[Item]:
                     f'{path}: lies in the {gas} folder, but its name says {named}; '
                     'move or rename it.'
                 )
-    return _paired(found)
+    return _paired(by_gas)
 
 
-def _paired(found: Mapping[str, list[Path]]) -> list[Item]:
+def _paired(by_gas: Mapping[str, list[Path]]) -> list[Item]:
     by_key: dict[str, dict[str, Any]] = {}
-    for gas, paths in found.items():
+    for gas, paths in by_gas.items():
         for path in paths:
             key = split_gas(path.stem)[0]
             other = by_key.setdefault(key, {'name': key}).setdefault(gas, path)

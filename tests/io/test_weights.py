@@ -1,6 +1,7 @@
 """Weights are read by one function, which runs nothing that stands in a file."""
 
 import contextlib
+import logging
 import pickle
 import runpy
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import BaseLoop
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.models.backbones import ResNet
 
@@ -156,6 +158,31 @@ def test_the_log_is_plain_in_a_checkpoint_and_itself_after_it(tmp_path: Path) ->
         assert np.array_equal(ours, theirs) and ours.dtype == theirs.dtype
     number, array = content['message_hub']['x']
     assert number == 3 and torch.equal(array, torch.arange(2.0).double())
+
+
+def test_a_config_in_a_checkpoint_is_not_run_on_resuming(tmp_path: Path) -> None:
+    class Loop(BaseLoop):
+        def __init__(self) -> None:
+            pass
+
+        def run(self) -> None:
+            pass
+
+    text = f'open({str(tmp_path / "canary")!r}, "w")'
+    meta = {'config': text, 'epoch': 1, 'iter': 1}
+    hub = {'log_scalars': {}, 'runtime_info': {}, 'resumed_keys': {}}
+    path = tmp_path / 'x.pth'
+    model = torch.nn.Linear(2, 2)
+    content = {'state_dict': model.state_dict(), 'meta': meta, 'message_hub': hub}
+    torch.save(content, path)
+    runner = ConfigRunner.__new__(ConfigRunner)
+    runner._hooks, runner.model, runner._train_loop = [], model, Loop()
+    runner._randomness_cfg = {}
+    runner.logger = logging.getLogger('test')
+    with contextlib.suppress(Exception):  # it is no whole Runner
+        runner.resume(str(path))
+    assert runner._has_loaded
+    assert not (tmp_path / 'canary').exists()
 
 
 @pytest.fixture(scope='module')

@@ -94,9 +94,9 @@ def samples_of(
         samples['your frames'] = real_inputs(model, given, size)
         return samples
     try:
-        found = frames_of_test_set(model.cfg, model.gases)
-        if found:
-            samples["the test set's frames"] = real_inputs(model, found, size)
+        frames = frames_of_test_set(model.cfg, model.gases)
+        if frames:
+            samples["the test set's frames"] = real_inputs(model, frames, size)
     except UserError as error:  # not what the user asked for
         print(f"the test set's frames are not compared on: {error}")
     return samples

@@ -3,7 +3,7 @@
 Decoding, inference, and drawing with encoding go on at once in threads of their own
 (OpenCV and the inference engines let go of Python's lock), a few frames apart: memory
 does not grow with the clip. OpenCV and NumPy only; the figure of the timeline needs
-Matplotlib and is left out, which is said, where there is none.
+Matplotlib and is left out, with a remark, where there is none.
 """
 
 import csv
