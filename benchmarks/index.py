@@ -256,7 +256,7 @@ def measure(args: argparse.Namespace) -> Measured:
     usual = {
         (row['workers'], row['start']): statistics.median(row['private_mib'])
         for row in small['loaded']
-        if row['index'] == 'table'
+        if row['index'] == 'index'
     }
     for row in loaded:
         of_small = usual[row['workers'], row['start']]

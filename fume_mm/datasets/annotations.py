@@ -20,19 +20,8 @@ from fume_mm.io.files import read_json
 from fume_mm.io.images import read_labelled
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import CsvTable
-from fume_mm.structures import GASES, SPLITS
+from fume_mm.structures import ANNOTATION_COLUMNS, GASES, SPLITS
 
-#: What every annotation CSV has.
-ANNOTATION_COLUMNS = (
-    'frame_path',
-    'mask_path',
-    'gas_type',
-    'ph_value',
-    'class_id',
-    'class_name',
-    'original_sample_id',
-    'augmentation_id',
-)
 #: What a frame's group, which no split may share, is read from: the first column that
 #: the CSV has.
 GROUP_COLUMNS = ('vessel_id', 'run_id', 'original_sample_id')

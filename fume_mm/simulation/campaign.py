@@ -32,13 +32,13 @@ from threadpoolctl import threadpool_limits
 
 from fume_mm.errors import UserError
 from fume_mm.io.files import read_json, write_json
-from fume_mm.structures import GASES, SPLITS
+from fume_mm.structures import ANNOTATION_COLUMNS, GASES, SPLITS
 
 from .card import Counts, data_card
 from .parameters import SIMULATOR_VERSION
 from .plan import Vessel, frames_of, plan_vessels
 from .presets import CampaignParameters
-from .writing import ANNOTATION_COLUMNS, FOLDERS, NOT_IN_TRUTH, Job, Row, write_vessel
+from .writing import FOLDERS, NOT_IN_TRUTH, Job, Row, write_vessel
 
 MANIFEST = 'campaign.json'
 # Written first and renamed to MANIFEST last: it says that a campaign is incomplete.
@@ -204,7 +204,8 @@ def _part(parts: Path, vessel: Vessel) -> Path:
 def _write_tables(out: Path, parts: Path, vessels: list[Vessel]) -> Counts:
     """Write all CSVs in one pass, so that no table is ever whole in memory."""
     counts = Counts()
-    columns = {f'{split}_annotations': [*ANNOTATION_COLUMNS] for split in SPLITS}
+    annotated = [*ANNOTATION_COLUMNS, 'vessel_id']
+    columns = {f'{split}_annotations': annotated for split in SPLITS}
     row = read_json(_part(parts, vessels[0]))[0]
     columns['truth'] = [key for key in row if key not in NOT_IN_TRUTH]
     with ExitStack() as stack:

@@ -20,17 +20,6 @@ from .presets import CampaignParameters
 from .render import Rendered, areas, render_clip, render_vessel
 from .seeding import stream
 
-ANNOTATION_COLUMNS = (
-    'frame_path',
-    'mask_path',
-    'gas_type',
-    'ph_value',
-    'class_id',
-    'class_name',
-    'original_sample_id',
-    'augmentation_id',
-    'vessel_id',
-)
 #: What truth.csv leaves out of a row, since the annotations have it.
 NOT_IN_TRUTH = ('class_id', 'class_name', 'mask_path')
 #: Folders of a campaign; those of clips and columns are there where asked for.

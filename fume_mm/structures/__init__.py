@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .vocabulary import (
     ACIDOTIC_BELOW_PH,
+    ANNOTATION_COLUMNS,
     AVAILABILITY,
     BACKGROUND,
     GAS,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     'ACIDOTIC_BELOW_PH',
+    'ANNOTATION_COLUMNS',
     'AVAILABILITY',
     'BACKGROUND',
     'GAS',

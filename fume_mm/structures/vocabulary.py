@@ -38,6 +38,17 @@ ACIDOTIC_BELOW_PH = 5.75
 PH_RANGE = (3.0, 9.0)
 
 SPLITS = ('train', 'val', 'test')
+#: What every CSV of annotations has.
+ANNOTATION_COLUMNS = (
+    'frame_path',
+    'mask_path',
+    'gas_type',
+    'ph_value',
+    'class_id',
+    'class_name',
+    'original_sample_id',
+    'augmentation_id',
+)
 
 #: Which gases a sample has, as results are broken down by.
 AVAILABILITY = ('both', 'co2_only', 'ch4_only')

@@ -33,7 +33,7 @@ def test_every_case_is_measured_and_nothing_is_left(tmp_path, monkeypatch):
     done = run('--rows', 400, *options)
     assert done.returncode == 0, done.stderr
     assert '400 rows: writing the CSV' in done.stderr
-    assert done.stdout.splitlines()[1].split()[:3] == ['400', 'table', '0']
+    assert done.stdout.splitlines()[1].split()[:3] == ['400', 'index', '0']
     assert '400 rows opened in' in done.stdout
     report = json.loads(out.read_text())
 
