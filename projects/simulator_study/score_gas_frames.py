@@ -152,7 +152,7 @@ def main() -> None:
         if args.out:
             write_png(make_folder(args.out) / f'{folder.name}.png', drawn)
     if args.out:
-        write_json(make_folder(args.out) / 'scores.json', content)
+        write_json(args.out / 'scores.json', content)
         print(f'written: {args.out}')
 
 
