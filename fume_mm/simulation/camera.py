@@ -214,12 +214,9 @@ def expose(
         )
     image = cv2.convertScaleAbs(np.maximum(gray, 0))
     image = paint(image, exposure.hud, dark=bool(middle < 128))
-    return _codec(image, exposure.quality)
-
-
-def _codec(image: np.ndarray, quality: int) -> np.ndarray:
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    _, data = cv2.imencode('.jpg', image, options)
-    decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    # The video codec's loss, by JPEG.
+    options = [cv2.IMWRITE_JPEG_QUALITY, exposure.quality]
+    coded = cv2.imencode('.jpg', image, options)[1]
+    decoded = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
     assert decoded is not None
     return decoded

@@ -122,7 +122,11 @@ def paint(image: np.ndarray, hud: Hud, *, dark: bool) -> np.ndarray:
         if hud.clock:
             pen.write(hud.clock, 270, 26, size=0.55, ink=pen.ink)
         if hud.reticle:
-            _reticle(pen, hud.reticle)
+            # A cross that leaves its middle free.
+            for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+                inner = pen.at(320 + 5 * x, 240 + 5 * y)
+                outer = pen.at(320 + hud.reticle * x, 240 + hud.reticle * y)
+                cv2.line(layer, inner, outer, pen.ink, 1)
     if hud.mirrored:
         image[:] = layer[:, ::-1]
     return image
@@ -132,18 +136,14 @@ class _Pen:
     """Draws in px at 640 x 480 on a frame of any size."""
 
     def __init__(self, layer: np.ndarray, hud: Hud, *, ink: int) -> None:
-        self.layer = layer
+        self.layer, self.hud, self.ink = layer, hud, ink
         self.factor = layer.shape[1] / 640
-        self.ink = ink
-        self.box = hud.box
         # On a dark box figures are white, whatever the frame.
         self.figure_ink = ink if hud.box is None else _WHITE
-        self.font = hud.font
-        self.shift = hud.shift
 
     def at(self, x: float, y: float) -> tuple[int, int]:
         """A place of the usual overlay, in px of the frame."""
-        right, down = self.shift
+        right, down = self.hud.shift
         return round((x + right) * self.factor), round((y + down) * self.factor)
 
     def thick(self, weight: float) -> int:
@@ -165,15 +165,14 @@ class _Pen:
     ) -> None:
         """Text that starts at x on the line y."""
         scale, width = size * self.factor, self.thick(weight)
-        cv2.putText(
-            self.layer, text, self.at(x, y), self.font, scale, ink, width, cv2.LINE_AA
-        )
+        style = self.hud.font, scale, ink, width, cv2.LINE_AA
+        cv2.putText(self.layer, text, self.at(x, y), *style)
 
     def rounded(self, x: float, y: float, width: float, height: float) -> None:
         """A rounded dark box, where the overlay has boxes."""
-        if self.box is not None:
+        if self.hud.box is not None:
             corners = *self.at(x, y), *self.at(x + width, y + height)
-            _rounded_rectangle(self.layer, corners, self.thick(5), self.box)
+            _rounded_rectangle(self.layer, corners, self.thick(5), self.hud.box)
 
 
 def _rounded_rectangle(
@@ -252,14 +251,6 @@ def _bar(pen: _Pen, bar: Bar) -> None:
         inset = pen.thick(bar.frame) - 1
         left, right = left + inset, max(right - inset, left + inset + 1)
     pen.layer[top:bottom, left:right] = ramp[:, None]
-
-
-def _reticle(pen: _Pen, half: int) -> None:
-    """A cross that leaves its middle free."""
-    for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        inner = pen.at(320 + 5 * x, 240 + 5 * y)
-        outer = pen.at(320 + half * x, 240 + half * y)
-        cv2.line(pen.layer, inner, outer, pen.ink, 1)
 
 
 @functools.lru_cache(maxsize=4)  # a run's frames share one overlay

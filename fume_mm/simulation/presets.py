@@ -207,24 +207,22 @@ _FOUNDING = {
 }
 
 
-def _owners(name: str, counts: dict[str, dict[str, int]]) -> CampaignParameters:
-    return CampaignParameters(
-        name=name,
-        frames_per_vessel=1,
-        size=(640, 480),
-        copies=21,
-        counts=counts,
-        split_shares={'train': 0.70, 'val': 0.15, 'test': 0.15},
-    )
-
+_OWNERS = CampaignParameters(
+    name='paper',
+    frames_per_vessel=1,
+    size=(640, 480),
+    copies=21,
+    counts=_PAPER,
+    split_shares={'train': 0.70, 'val': 0.15, 'test': 0.15},
+)
 
 PRESETS: dict[str, CampaignParameters] = {
     'demo': CampaignParameters(),
     'standard': CampaignParameters(
         name='standard', vessels=120, frames_per_vessel=10, size=(640, 480)
     ),
-    'paper': _owners('paper', _PAPER),
-    'founding': _owners('founding', _FOUNDING),
+    'paper': _OWNERS,
+    'founding': dataclasses.replace(_OWNERS, name='founding', counts=_FOUNDING),
     'benchmark': CampaignParameters(
         name='benchmark',
         vessels=5000,
