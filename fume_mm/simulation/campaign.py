@@ -183,8 +183,8 @@ def write_campaign(
             for index, rows in finished:
                 write_json(_part(parts, vessels[index]), rows, indent=None)
                 on_frames(frames_of(vessels[index], parameters))
-        counts = _write_tables(out, parts, vessels)
-        manifest = {**identity, 'counts': counts.as_dict(vessels)}
+        counts = _write_tables(out, parts, vessels).as_dict(vessels)
+        manifest = {**identity, 'counts': counts}
         (out / 'README.md').write_text(data_card(manifest), encoding='utf-8')
         write_json(out / PARTIAL, manifest)
         (out / PARTIAL).replace(out / MANIFEST)

@@ -57,9 +57,8 @@ class Counts:
 def data_card(manifest: dict[str, Any]) -> str:
     """README.md of a campaign, from what its campaign.json holds."""
     counts, parameters = manifest['counts'], manifest['parameters']
-    by_ph, by_class = (
-        counts[f'frames_by_{key}'] for key in ('ph_and_gas', 'class_and_split')
-    )
+    by_ph = counts['frames_by_ph_and_gas']
+    by_class = counts['frames_by_class_and_split']
     phs = sorted({key.split()[0] for key in by_ph}, reverse=True)
     gases = ', '.join(f'{k} {n}' for k, n in counts['samples_by_gases'].items())
     plain = {k: v for k, v in parameters.items() if k not in ('simulation', 'counts')}

@@ -48,13 +48,12 @@ def plan_vessels(parameters: CampaignParameters, *, seed: int) -> list[Vessel]:
 
 def frames_of(vessel: Vessel, parameters: CampaignParameters) -> int:
     """How many frames a vessel has on disk."""
-    seconds = parameters.video_seconds
-    each = clip_frames(seconds) if seconds else 1
+    each = clip_frames(parameters.video_seconds)
     return each * sum(n for sample in vessel.copies for n in sample.values())
 
 
 def clip_frames(seconds: float) -> int:
-    """Frames of a clip, at 30 per second."""
+    """Frames of a clip; one of 0 seconds is a still frame."""
     return max(round(FRAMES_PER_SECOND * seconds), 1)
 
 
