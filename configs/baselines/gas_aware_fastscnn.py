@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/datasets/ogi_sim_frames.py',
     '../_base_/models/single_stream_fastscnn.py',
     '../_base_/schedules/fume.py',
-    '../_base_/runtime_health.py',
+    '../_base_/runtime/health.py',
 ]
 model = dict(
     decode_head=None,

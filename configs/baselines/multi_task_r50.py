@@ -5,5 +5,5 @@ _base_ = [
     '../_base_/datasets/ogi_sim_frames.py',
     '../_base_/models/single_stream_r50.py',
     '../_base_/schedules/fume.py',
-    '../_base_/default_runtime.py',
+    '../_base_/runtime/default.py',
 ]

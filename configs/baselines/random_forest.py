@@ -4,7 +4,7 @@
 _base_ = [
     '../_base_/datasets/ogi_sim_frames.py',
     '../_base_/schedules/fit.py',
-    '../_base_/runtime_health.py',
+    '../_base_/runtime/health.py',
 ]
 model = dict(
     type='RandomForestModel',

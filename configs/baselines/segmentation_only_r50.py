@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/datasets/ogi_sim_frames.py',
     '../_base_/models/single_stream_r50.py',
     '../_base_/schedules/fume.py',
-    '../_base_/runtime_segmentation.py',
+    '../_base_/runtime/segmentation.py',
 ]
 model = dict(neck=None, health_head=None)
 val_evaluator = dict(metrics=_base_.segmentation_metrics)

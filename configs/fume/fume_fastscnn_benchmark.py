@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/datasets/ogi_sim_benchmark.py',
     '../_base_/models/fume_fastscnn.py',
     '../_base_/schedules/benchmark.py',
-    '../_base_/default_runtime.py',
+    '../_base_/runtime/default.py',
 ]
 # Masks first: the health loss of a network that has no masks yet is noise to them. Its
 # health head learns nothing so; fume_fastscnn_benchmark_health trains one on the masks.

@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/datasets/ogi_sim_benchmark.py',
     '../_base_/models/fume_fastscnn.py',
     '../_base_/schedules/benchmark.py',
-    '../_base_/default_runtime.py',
+    '../_base_/runtime/default.py',
 ]
 load_from = 'work_dirs/fume_fastscnn_benchmark/last.pth'
 model = dict(

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/datasets/ogi_sim_demo.py',
     '../_base_/models/fume_fastscnn.py',
     '../_base_/schedules/demo.py',
-    '../_base_/default_runtime.py',
+    '../_base_/runtime/default.py',
 ]
 model = dict(
     decode_head=dict(loss_decode=dict(gamma=1.0)),

@@ -6,5 +6,5 @@ _base_ = [
     '../_base_/datasets/ogi_sim.py',
     '../_base_/models/fume_r50.py',
     '../_base_/schedules/fume.py',
-    '../_base_/default_runtime.py',
+    '../_base_/runtime/default.py',
 ]

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/datasets/ogi_sim.py',
     '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
-    '../_base_/default_runtime.py',
+    '../_base_/runtime/default.py',
 ]
 channels = 128  # of the aggregated map
 # Index of the semantic branch's map, its channels and those within its booster head.

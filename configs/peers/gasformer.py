@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/datasets/ogi_sim.py',
     '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
-    '../_base_/default_runtime.py',
+    '../_base_/runtime/default.py',
 ]
 channels = [32, 64, 160, 256]
 model = dict(

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/datasets/ogi_sim.py',
     '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
-    '../_base_/default_runtime.py',
+    '../_base_/runtime/default.py',
 ]
 norm_cfg = dict(type='SingleFrameBN', requires_grad=True)
 channels = [18, 36, 72, 144]  # of the scales, strides 4 to 32

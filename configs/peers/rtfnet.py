@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/datasets/ogi_sim.py',
     '../_base_/models/dual_gas.py',
     '../_base_/schedules/fume.py',
-    '../_base_/default_runtime.py',
+    '../_base_/runtime/default.py',
 ]
 channels = 512  # of the encoders' deepest maps
 model = dict(

@@ -12,11 +12,7 @@ from fume_mm.registry import EVALUATOR, MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES
 from tests.batches import batch
 
-CONFIGS = sorted(
-    path
-    for path in Path(__file__).parents[2].glob('configs/*/*.py')
-    if path.parent.name != '_base_'
-)
+CONFIGS = sorted(Path(__file__).parents[2].glob('configs/*/*.py'))
 PARAMETERS = {
     'fume_fastscnn': 1_656_236,
     'fume_fastscnn_benchmark': 1_656_236,

@@ -214,7 +214,7 @@ def test_real_data_have_a_base_of_their_own(tmp_path: Path) -> None:
         'datasets/fume',
         'models/fume_fastscnn',
         'schedules/fume',
-        'default_runtime',
+        'runtime/default',
     )
     bases = [str(ROOT / f'configs/_base_/{name}.py') for name in names]
     leaf = tmp_path / 'real.py'

@@ -23,11 +23,7 @@ from fume_mm.registry import MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES, DualGasDataSample
 from tests.objective import HEALTH, LOSS_DECODE, PREPROCESSOR
 
-CONFIGS = sorted(
-    path
-    for path in Path(__file__).parents[2].glob('configs/*/*.py')
-    if path.parent.name != '_base_'
-)
+CONFIGS = sorted(Path(__file__).parents[2].glob('configs/*/*.py'))
 # identity, mirrored, and 672x512 with 640x480 cut out
 FUME = [{}, {'flip': True}, {'zoom': (672 / 640, 512 / 480)}]
 

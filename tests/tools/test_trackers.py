@@ -65,7 +65,7 @@ def train(campaign: Path, folder: Path, runtime: str) -> Path:
 def test_tensorboard_has_graph_curves_and_hyper_parameters(
     campaign: Path, tmp_path: Path
 ) -> None:
-    logs = train(campaign, tmp_path, 'default_runtime')
+    logs = train(campaign, tmp_path, 'runtime/default')
     found = EventAccumulator(str(logs))
     found.Reload()
     tags = found.Tags()
@@ -108,7 +108,7 @@ def test_wandb_has_validation_at_its_iteration(campaign: Path, tmp_path: Path) -
     pytest.importorskip('wandb')
     from wandb.proto import wandb_internal_pb2
 
-    logs = train(campaign, tmp_path, 'runtime_wandb')
+    logs = train(campaign, tmp_path, 'runtime/wandb')
     (file,) = logs.glob('wandb/offline-run-*/*.wandb')
     steps: dict[str, list[int]] = {}
     for data in wandb_records(file):
@@ -127,7 +127,7 @@ def test_wandb_has_validation_at_its_iteration(campaign: Path, tmp_path: Path) -
 
 def test_mlflow_has_validation_at_its_iteration(campaign: Path, tmp_path: Path) -> None:
     pytest.importorskip('mlflow')
-    logs = train(campaign, tmp_path, 'runtime_mlflow')
+    logs = train(campaign, tmp_path, 'runtime/mlflow')
 
     def steps(metric: str) -> list[int]:
         (file,) = logs.glob(f'*/*/metrics/{metric}')

@@ -3,7 +3,7 @@ _base_ = [
     '../../../../configs/_base_/datasets/ogi_sim.py',
     '../../../../configs/_base_/models/dual_gas.py',
     '../../../../configs/_base_/schedules/fume.py',
-    '../../../../configs/_base_/default_runtime.py',
+    '../../../../configs/_base_/runtime/default.py',
 ]
 custom_imports = dict(imports=['projects.table1'])
 model = dict(

@@ -1,3 +1,3 @@
 # For a model without masks: the health class says which checkpoint is best.
-_base_ = './default_runtime.py'
+_base_ = './default.py'
 default_hooks = dict(checkpoint=dict(save_best='cls/balanced_accuracy'))

@@ -1,9 +1,0 @@
-# default_runtime with Weights & Biases beside TensorBoard; put it in its place among a
-# config's bases. WANDB_MODE=offline keeps runs on disk. Needs pip install
-# 'fume_mm[wandb]'.
-_base_ = './default_runtime.py'
-vis_backends = [
-    *_base_.vis_backends,
-    dict(type='IterationWandbVisBackend', init_kwargs=dict(project='fume_mm')),
-]
-visualizer = dict(vis_backends=vis_backends)
