@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fume_mm.engine.hooks import DivergenceHook
+from fume_mm.engine.hooks.training_hooks import DivergenceHook
 from fume_mm.errors import UserError
 
 RUNNER = SimpleNamespace(iter=41)

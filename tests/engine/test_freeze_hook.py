@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fume_mm.engine.hooks import FreezeHook
+from fume_mm.engine.hooks.training_hooks import FreezeHook
 from fume_mm.errors import UserError
 from tests.batches import batch
 from tests.exports import small_model

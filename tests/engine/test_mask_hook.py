@@ -7,7 +7,8 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from fume_mm.engine.hooks import MaskHook, sample_files
+from fume_mm.engine.hooks import sample_hooks
+from fume_mm.engine.hooks.sample_hooks import MaskHook
 from fume_mm.errors import UserError
 from fume_mm.structures import DualGasDataSample
 
@@ -50,11 +51,11 @@ def test_masks_are_files_named_by_sample_and_gas(tmp_path):
 
 def test_a_sample_that_fills_the_last_round_is_not_written_again(tmp_path, monkeypatch):
     """Three samples in two processes: the second one's second is the first again."""
-    monkeypatch.setattr(sample_files, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(sample_hooks, 'get_world_size', lambda: 2)
     shares = {0: ['s0', 's2'], 1: ['s1', 's0']}
     written = {0: ['s0_co2.png', 's2_co2.png'], 1: ['s1_co2.png']}
     for rank, share in shares.items():
-        monkeypatch.setattr(sample_files, 'get_rank', lambda rank=rank: rank)
+        monkeypatch.setattr(sample_hooks, 'get_rank', lambda rank=rank: rank)
         hook = MaskHook(out_dir=str(tmp_path / str(rank)))
         hook.before_test_epoch(runner(3))
         for index, name in enumerate(share):

@@ -12,7 +12,7 @@ import pytest
 
 from fume_mm.apis import inference_model, init_model
 from fume_mm.drawing import draw_panel
-from fume_mm.engine.hooks.panel_hook import read_frames
+from fume_mm.engine.hooks.sample_hooks import read_frames
 from fume_mm.structures import DualGasDataSample
 from tests.campaigns import draw, make_campaign, pair_campaign
 from tests.checkpoints import CONFIG, make_checkpoint

@@ -1,27 +1,5 @@
-"""Hooks of the Runner."""
+"""Hooks of the Runner; importing them registers them."""
 
-from .consistency_hook import ConsistencyHook
-from .mask_hook import MaskHook
-from .panel_hook import PanelHook
-from .tensorboard_hook import TensorboardHook
-from .training_hooks import (
-    ChannelsLastHook,
-    DivergenceHook,
-    EpochSeedHook,
-    FreezeHook,
-    ResumableEarlyStoppingHook,
-    RollingCheckpointHook,
-)
+from . import consistency_hook, sample_hooks, tensorboard_hook, training_hooks
 
-__all__ = [
-    'ChannelsLastHook',
-    'ConsistencyHook',
-    'DivergenceHook',
-    'EpochSeedHook',
-    'FreezeHook',
-    'MaskHook',
-    'PanelHook',
-    'ResumableEarlyStoppingHook',
-    'RollingCheckpointHook',
-    'TensorboardHook',
-]
+__all__ = ['consistency_hook', 'sample_hooks', 'tensorboard_hook', 'training_hooks']
