@@ -17,11 +17,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from fume_mm.registry import register_all_modules
 from fume_mm.structures import GASES
 
-from .fitting import shape_model
+from .fitting import PARTS, shape_model
 
 COUNTER = f'torch.utils.flop_counter (torch {torch.__version__.split("+")[0]}), FLOPs/2'
-#: Parts of a DualGasModel, in the order of a forward pass.
-PARTS = ('backbone', 'neck', 'decode_head', 'health_head')
 
 
 @dataclass(frozen=True)
@@ -86,9 +84,8 @@ def complexity(
         name: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()
     }
     root = type(model).__name__
-    parts = {name: getattr(model, name) for name in PARTS}
-    auxiliary = getattr(model, 'auxiliary_head', None)
-    extra = count_parameters(auxiliary) if auxiliary is not None else 0
+    parts = {name: x for name in PARTS if (x := getattr(model, name, None)) is not None}
+    extra = count_parameters(parts.pop('auxiliary_head', nn.Identity()))
     return Complexity(
         parameters=count_parameters(model) - extra,
         training_parameters=extra,
@@ -96,7 +93,6 @@ def complexity(
         by_part={
             name: (count_parameters(part), _macs_of(f'{root}.{name}', counts))
             for name, part in parts.items()
-            if part is not None
         },
         gases=gases,
         size=size,

@@ -15,8 +15,15 @@ from .config import config_errors, first_line
 
 #: Size of the frames that are tried: 32 divides it, and no map becomes empty.
 SIZE = (128, 160)
+#: Parts of a DualGasModel, in the order of a forward pass.
+PARTS = ('backbone', 'neck', 'decode_head', 'auxiliary_head', 'health_head')
 #: What tensors without numbers cannot answer says nothing about the parts.
 _NOT_OURS = ('meta tensor', 'Meta tensor', 'data-dependent', 'meta device')
+
+
+def _not_ours(error: Exception) -> bool:
+    unknown = any(text in str(error) for text in _NOT_OURS)
+    return unknown or isinstance(error, NotImplementedError)
 
 
 def bare_model(model: nn.Module) -> Any:
@@ -35,7 +42,7 @@ def shape_model(cfg: Config) -> Any:
             with torch.device('meta'):
                 return MODELS.build(cfg.model)
         except RuntimeError as error:
-            if not any(text in str(error) for text in _NOT_OURS):
+            if not _not_ours(error):
                 raise
         # some of mmseg's encoders read numbers of tensors while they are built
         return MODELS.build(cfg.model).to('meta')
@@ -52,10 +59,10 @@ def check_parts(cfg: Config) -> None:
     if gases is None:  # no network
         return
     entered: list[str] = []
-    for name in ('backbone', 'neck', 'decode_head', 'auxiliary_head', 'health_head'):
-        part = getattr(model, name, None)
-        if part is not None:
-            _note(part, name, entered)
+    # of every module, since a container of heads is never called itself
+    for name, module in model.named_modules():
+        if (part := name.partition('.')[0]) in PARTS:
+            module.register_forward_pre_hook(lambda *_, x=part: entered.append(x))
     inputs = {gas: torch.empty(2, 1, *SIZE, device='meta') for gas in gases}
     inputs['present'] = torch.tensor([[gas in gases for gas in GASES]] * 2)
     try:
@@ -64,9 +71,7 @@ def check_parts(cfg: Config) -> None:
     except UserError:
         raise
     except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, NotImplementedError) or any(
-            text in str(error) for text in _NOT_OURS
-        ):
+        if _not_ours(error):
             return
         part = entered[-1] if entered else 'backbone'
         kind = cfg.model.get(part, {}).get('type', '')
@@ -75,15 +80,3 @@ def check_parts(cfg: Config) -> None:
             f'{first_line(error)}; make its in_channels and in_index those of the '
             'maps before it.'
         ) from error
-
-
-def _note(part: nn.Module, name: str, entered: list[str]) -> None:
-    """Have ``entered`` end with the name of the part that is running."""
-
-    def begin(*_: Any) -> None:
-        entered.append(name)
-
-    # a container of heads is never called itself
-    members = list(part.modules()) if isinstance(part, nn.ModuleDict) else [part]
-    for module in members:
-        module.register_forward_pre_hook(begin)

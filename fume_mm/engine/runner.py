@@ -1,6 +1,7 @@
 """Building MMEngine's Runner from a config, on GPUs and on CPUs."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,44 +19,32 @@ from .config import config_errors
 from .fitting import check_parts
 
 
+def _naming(build: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that builds a part, with errors that name the part's key."""
+
+    def named(runner: Runner, part: Any) -> Any:
+        with config_errors(runner.cfg):
+            return build(runner, part)
+
+    return named
+
+
 class ConfigRunner(Runner):
-    """MMEngine's Runner, which builds every part before it starts to work.
+    """MMEngine's Runner; what cannot be built is a UserError that names its key."""
 
-    MMEngine builds loops, loaders and optimisers on the way; a mistake in one of them
-    is found here together, as a UserError that names it.
-    """
+    build_train_loop = _naming(Runner.build_train_loop)
+    build_val_loop = _naming(Runner.build_val_loop)
+    build_test_loop = _naming(Runner.build_test_loop)
+    build_param_scheduler = _naming(Runner.build_param_scheduler)
 
-    # MMEngine's attributes, first a config, then what is built from it
-    _train_loop: Any
-    _val_loop: Any
-    _test_loop: Any
-    optim_wrapper: Any
-    param_schedulers: Any
-
-    def train(self) -> nn.Module:
-        """Train; see :meth:`mmengine.runner.Runner.train`."""
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """MMEngine's, which does not name an optimiser that it does not know."""
         with config_errors(self.cfg):
-            self._train_loop = self.build_train_loop(self._train_loop)
-            self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
-            if self.param_schedulers is not None:
-                self.param_schedulers = self.build_param_scheduler(
-                    self.param_schedulers
-                )
-            if self._val_loop is not None:
-                self._val_loop = self.build_val_loop(self._val_loop)
-        return super().train()
-
-    def val(self) -> dict:
-        """Validate; see :meth:`mmengine.runner.Runner.val`."""
-        with config_errors(self.cfg):
-            self._val_loop = self.build_val_loop(self._val_loop)
-        return super().val()
-
-    def test(self) -> dict:
-        """Test; see :meth:`mmengine.runner.Runner.test`."""
-        with config_errors(self.cfg):
-            self._test_loop = self.build_test_loop(self._test_loop)
-        return super().test()
+            if isinstance(optim_wrapper, dict):
+                kind = optim_wrapper.get('optimizer', {}).get('type')
+                if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+                    raise KeyError(f'{kind} is not in the optimizer registry')
+            return super().build_optim_wrapper(optim_wrapper)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> Any:
         """MMEngine's, but a model without parameters has nothing to synchronise."""
@@ -81,14 +70,6 @@ class ConfigRunner(Runner):
             logs = content.get('message_hub', {}).get('log_scalars', {})
             for name, (values, counts, length) in logs.items():
                 logs[name] = HistoryBuffer(values.numpy(), counts.numpy(), length)
-
-    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
-        """MMEngine's, which does not name an optimiser that it does not know."""
-        if isinstance(optim_wrapper, dict):
-            kind = optim_wrapper.get('optimizer', {}).get('type')
-            if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
-                raise KeyError(f'{kind} is not in the optimizer registry')
-        return super().build_optim_wrapper(optim_wrapper)
 
 
 def _plain(value: Any) -> Any:

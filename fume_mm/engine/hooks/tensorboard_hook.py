@@ -30,28 +30,21 @@ class TensorboardHook(Hook):
     training; precision-recall curves of each health class against the others after each
     validation, at its iteration; hyper-parameters with the best figures when training
     ends. Without TensorBoard among the visualizer's backends it does nothing.
-
-    Args:
-        graph: Draw the graph.
     """
 
     priority = 'LOW'
 
-    def __init__(self, *, graph: bool = True) -> None:
-        self.graph = graph
+    def __init__(self) -> None:
         self._best: dict[str, float] = {}
 
     def before_train(self, runner: Any) -> None:
         """Draw the graph."""
-        writer = _writer(runner)
-        if writer is None or not self.graph:
-            return
-        model = bare_model(runner.model)
-        if not isinstance(model, DualGasModel):
+        writer, model = _writer(runner), bare_model(runner.model)
+        if writer is None or not isinstance(model, DualGasModel):
             return
         training = model.training
         device = next(model.parameters()).device
-        frames = [torch.zeros(1, 1, *GRAPH_SIZE, device=device) for _ in model.gases]
+        frames = torch.zeros(len(model.gases), 1, 1, *GRAPH_SIZE, device=device)
         present = torch.ones(1, 2, dtype=torch.bool, device=device)
         model.eval()
         try:
