@@ -25,22 +25,15 @@ STRATEGIES: dict[str, tuple[str, ...]] = {
     'original_based': ('original_sample_id',),
     'augmentation_matched': ('original_sample_id', 'augmentation_id'),
 }
+_HEALTH = ('ph_value', 'class_id', 'class_name')
 #: The owners' columns of a paired CSV.
 PAIRED_COLUMNS = (
-    'co2_frame',
-    'co2_mask',
-    'ch4_frame',
-    'ch4_mask',
-    'ph_value',
-    'class_id',
-    'class_name',
-    'is_paired',
-    'missing_modality',
+    *('co2_frame', 'co2_mask', 'ch4_frame', 'ch4_mask', *_HEALTH),
+    *('is_paired', 'missing_modality'),
 )
 #: What :func:`pair_gases` adds to them.
 EXTRA_COLUMNS = ('sample_id', 'co2_group', 'ch4_group')
 
-_HEALTH = ('ph_value', 'class_id', 'class_name')
 _PAIR = 'python tools/dataset_converters/pair_gases.py'
 _TRUTH = {
     **dict.fromkeys(('true', '1', '1.0', 'yes'), True),
@@ -83,8 +76,12 @@ def pair_gases(
     if strategy == 'random':
         shuffle = np.random.default_rng(seed).permutation(len(annotations))
         ordered = annotations.sort_values('frame_path').iloc[shuffle]
-    else:
-        ordered = _by_augmentation(annotations)
+    else:  # by the number in augmentation_id (2 before 10), then by its text
+        text = annotations['augmentation_id'].astype(str)
+        number = pd.to_numeric(text.str.extract(r'(\d+)\D*$', expand=False))
+        ordered = annotations.assign(
+            augmentation_id=text, number=number.astype('float64').fillna(-1)
+        ).sort_values(['number', 'augmentation_id', 'frame_path'])
     # Within a key, the n-th CO2 frame meets the n-th CH4 frame.
     by_key = ordered.groupby([*keys, 'gas_type'], sort=False, dropna=False)
     ordered = ordered.assign(rank=by_key.cumcount())
@@ -93,43 +90,31 @@ def pair_gases(
     paired = sides[0].merge(sides[1], on=join, how='outer', validate='one_to_one')
     _refuse_disagreement(paired, strategy)
 
-    missing = pd.Series('', index=paired.index)
-    for gas in GASES:
-        missing = missing.mask(paired[f'{gas}_frame'].isna(), gas)
     for column in _HEALTH:
         paired[column] = paired[f'co2_{column}'].fillna(paired[f'ch4_{column}'])
     paired['class_id'] = paired['class_id'].astype('int64')
-    paired['missing_modality'] = missing
-    paired['is_paired'] = missing == ''
-    for gas in GASES:
-        for part in ('frame', 'mask', 'group'):
-            paired[f'{gas}_{part}'] = paired[f'{gas}_{part}'].fillna('')
+    texts = [f'{gas}_{part}' for gas in GASES for part in ('frame', 'mask', 'group')]
+    paired[texts] = paired[texts].fillna('')
+    paired['missing_modality'] = _missing_gas(paired)
+    paired['is_paired'] = paired['missing_modality'] == ''
     first = paired['co2_frame'].where(paired['co2_frame'] != '', paired['ch4_frame'])
     paired = paired.iloc[first.argsort(kind='stable')].reset_index(drop=True)
     paired['sample_id'] = _names(paired)
     return paired[[*PAIRED_COLUMNS, *EXTRA_COLUMNS]]
 
 
-def _by_augmentation(annotations: pd.DataFrame) -> pd.DataFrame:
-    """Sorted by the number in ``augmentation_id`` (2 before 10), then by its text."""
-    augmentation = annotations['augmentation_id'].astype(str)
-    number = augmentation.str.extract(r'(\d+)\D*$', expand=False)
-    return (
-        annotations.assign(
-            augmentation_id=augmentation,
-            number=pd.to_numeric(number).astype('float64').fillna(-1),
-        )
-        .sort_values(['number', 'augmentation_id', 'frame_path'])
-        .drop(columns='number')
-    )
-
-
 def _side(ordered: pd.DataFrame, gas: str, join: list[str]) -> pd.DataFrame:
-    names = {'frame_path': 'frame', 'mask_path': 'mask', 'group': 'group'}
-    names |= {column: column for column in _HEALTH}
+    """The rows of a gas: what to join on, and ``<gas>_frame``, ``<gas>_mask``, ..."""
     rows = ordered[ordered['gas_type'] == gas]
-    side = rows[list(names)].rename(columns=names).add_prefix(f'{gas}_')
-    return rows[join].join(side)
+    rows = rows.rename(columns={'frame_path': 'frame', 'mask_path': 'mask'})
+    parts = rows[['frame', 'mask', 'group', *_HEALTH]]
+    return rows[join].join(parts.add_prefix(f'{gas}_'))
+
+
+def _missing_gas(paired: pd.DataFrame) -> np.ndarray:
+    """Of each row the gas that has no frame; '' where both have one."""
+    absent = [paired[f'{gas}_frame'] == '' for gas in GASES]
+    return np.select(absent, GASES, '').astype(object)
 
 
 def _refuse_disagreement(paired: pd.DataFrame, strategy: str) -> None:
@@ -154,12 +139,8 @@ def _refuse_disagreement(paired: pd.DataFrame, strategy: str) -> None:
 
 def _names(paired: pd.DataFrame) -> list[str]:
     columns = [paired[f'{gas}_frame'].tolist() for gas in GASES]
-    return sample_names(
-        [
-            {gas: path for gas, path in zip(GASES, paths, strict=True) if path}
-            for paths in zip(*columns, strict=True)
-        ]
-    )
+    rows = [zip(GASES, paths, strict=True) for paths in zip(*columns, strict=True)]
+    return sample_names([{gas: path for gas, path in row if path} for row in rows])
 
 
 def pairing_statistics(
@@ -181,8 +162,7 @@ def pairing_statistics(
     for split, samples in paired.items():
         pattern = availability_of(samples)
         by_ph = samples['ph_value'].dropna().sort_values().unique()
-        counts: dict[str, Any] = {
-            **_counts(pattern),
+        counts: dict[str, Any] = _counts(pattern) | {
             'by_class': {
                 name: _counts(pattern[samples['class_id'] == class_id])
                 for class_id, name in enumerate(HEALTH_CLASSES)
@@ -256,11 +236,10 @@ def read_paired(
         UserError: On a missing file or any invalid row.
     """
     path = Path(path)
+    root = path.parent if root is None else Path(root)
     if not labelled:
-        return _read_frames(
-            path, path.parent if root is None else Path(root), check_files
-        )
-    root = existing_root(path.parent if root is None else root)
+        return _read_frames(path, root, check_files)
+    existing_root(root)
     if not path.is_file():
         raise UserError(
             f'{path} does not exist; pair the frames of the campaign with '
@@ -312,12 +291,7 @@ def _read_frames(path: Path, root: Path, check_files: bool) -> pd.DataFrame:
     table.frame = frame = frame.reindex(columns=['sample_id', *columns], fill_value='')
     for column in columns:
         frame[column] = table.paths(column, optional=True, anywhere=True)
-    table.refuse(
-        (frame[columns] == '').all(axis=1),
-        lambda row: f'{columns[0]} and {columns[1]} are empty',
-        'a sample needs a frame of at least one gas',
-        'delete the row',
-    )
+    _refuse_without_frame(table)
     table.refuse(
         repeated(frame['sample_id']),
         'sample_id',
@@ -334,101 +308,82 @@ def _read_frames(path: Path, root: Path, check_files: bool) -> pd.DataFrame:
 
 def parse_paired(table: CsvTable) -> None:
     """Parse and check the columns of ``table`` that the owners' paired CSVs have."""
+    frame = table.frame
     for gas in GASES:
-        _parse_gas(table, gas)
-    _parse_availability(table)
-    table.parse_health()
-
-
-def _parse_gas(table: CsvTable, gas: str) -> None:
-    frame = table.frame
-    image, mask = f'{gas}_frame', f'{gas}_mask'
-    frame[image] = table.paths(image, optional=True)
-    frame[mask] = table.paths(mask, optional=True)
-    table.refuse(
-        (frame[image] == '') != (frame[mask] == ''),
-        lambda row: f'{frame[image].iat[row]!r}, {frame[mask].iat[row]!r}',
-        f'only one of {image} and {mask} is given',
-        'give both or none',
-    )
-    table.refuse(
-        repeated(frame[image]),
-        image,
-        f'the same {image} is in more than one row',
-        f'pair again with `{_PAIR} {table.root}`',
-    )
-
-
-def _parse_availability(table: CsvTable) -> None:
-    frame = table.frame
-    absent = {gas: frame[f'{gas}_frame'] == '' for gas in GASES}
-    table.refuse(
-        absent['co2'] & absent['ch4'],
-        lambda row: 'co2_frame and ch4_frame are empty',
-        'a sample needs a frame of at least one gas',
-        'delete the row',
-    )
+        image, mask = f'{gas}_frame', f'{gas}_mask'
+        frame[image] = table.paths(image, optional=True)
+        frame[mask] = table.paths(mask, optional=True)
+        table.refuse(
+            (frame[image] == '') != (frame[mask] == ''),
+            lambda row, image=image, mask=mask: (  # type: ignore[misc]
+                f'{frame[image].iat[row]!r}, {frame[mask].iat[row]!r}'
+            ),
+            f'only one of {image} and {mask} is given',
+            'give both or none',
+        )
+        table.refuse(
+            repeated(frame[image]),
+            image,
+            f'the same {image} is in more than one row',
+            f'pair again with `{_PAIR} {table.root}`',
+        )
+    _refuse_without_frame(table)
     frame['missing_modality'] = frame['missing_modality'].str.lower()
-    expected = pd.Series('', index=frame.index)
-    for gas in GASES:
-        expected = expected.mask(absent[gas], gas)
+    expected = _missing_gas(frame)
     table.refuse(
         frame['missing_modality'] != expected,
         'missing_modality',
         'missing_modality must name the gas without a frame, and be empty if both '
         'have one',
-        'correct it',
     )
     truth = frame['is_paired'].str.lower().map(_TRUTH)
+    table.refuse(truth.isna(), 'is_paired', 'is_paired must be True or False')
+    frame['is_paired'] = truth.isin([True])
     table.refuse(
-        truth.isna(), 'is_paired', 'is_paired must be True or False', 'correct it'
-    )
-    is_paired = truth.isin([True])
-    table.refuse(
-        truth.notna() & (is_paired != (expected == '')),
+        truth.notna() & (frame['is_paired'] != (expected == '')),
         'is_paired',
         'is_paired must be True where both gases have a frame, else False',
-        'correct it',
     )
-    frame['is_paired'] = is_paired
+    table.parse_health()
+
+
+def _refuse_without_frame(table: CsvTable) -> None:
+    columns = [f'{gas}_frame' for gas in GASES]
+    table.refuse(
+        (table.frame[columns] == '').all(axis=1),
+        lambda row: f'{" and ".join(columns)} are empty',
+        'a sample needs a frame of at least one gas',
+        'delete the row',
+    )
 
 
 def _find_groups(table: CsvTable, *, required: bool) -> None:
     """Fill in ``co2_group`` and ``ch4_group`` where the CSV has none."""
     frame, path = table.frame, table.path
     columns = [f'{gas}_group' for gas in GASES]
-    source = path.with_name(path.name.removeprefix('paired_'))
     way_out = f'pair again with `{_PAIR} {table.root}`'
-    if all(column in frame for column in columns):
-        for gas in GASES:
-            table.refuse(
-                required
-                & (frame[f'{gas}_frame'] != '')
-                & (frame[f'{gas}_group'] == ''),
-                f'{gas}_frame',
-                f'{gas}_group is empty',
-                way_out,
-            )
-        return
-    if source == path or not source.is_file():
-        if required:
+    problem = 'group is empty'
+    if not all(column in frame for column in columns):
+        source = path.with_name(path.name.removeprefix('paired_'))
+        frame[columns] = ''
+        if source != path and source.is_file():
+            known = read_annotations(source, root=table.root, check_files=False)
+            group_of = known.set_index('frame_path')['group']
+            for gas in GASES:
+                names = frame[f'{gas}_frame']
+                frame[f'{gas}_group'] = names.map(group_of).fillna('')
+            problem = f'frame is not in {source.name}, so its group is unknown'
+        elif required:
             raise UserError(
                 f'{path} has no column {" and ".join(columns)}, and there is no '
                 f'{source.name} beside it to look them up in, so nothing tells '
                 f'whether splits share a vessel; {way_out}, or set '
                 'require_groups=False.'
             )
-        for column in columns:
-            frame[column] = ''
-        return
-    known = read_annotations(source, root=table.root, check_files=False)
-    group_of = known.set_index('frame_path')['group']
     for gas in GASES:
-        groups = frame[f'{gas}_frame'].map(group_of)
         table.refuse(
-            required & (frame[f'{gas}_frame'] != '') & groups.isna(),
+            required & (frame[f'{gas}_frame'] != '') & (frame[f'{gas}_group'] == ''),
             f'{gas}_frame',
-            f'{gas}_frame is not in {source.name}, so its group is unknown',
+            f'{gas}_{problem}',
             way_out,
         )
-        frame[f'{gas}_group'] = groups.fillna('')

@@ -139,7 +139,7 @@ class CsvTable:
         bad: 'pd.Series | np.ndarray',
         shown: 'str | Callable[[int], str]',
         problem: str,
-        way_out: str,
+        way_out: str = 'correct it',
     ) -> None:
         """Raise one error for all rows marked ``bad``, if any is, or note each.
 
