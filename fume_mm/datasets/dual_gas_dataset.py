@@ -201,9 +201,9 @@ class DualGasDataset(BaseDataset):
                 other = read_paired(path, root=self.root, check_files=False)
                 splits[split] = other[['groups']]
         if self.allow_leakage:
-            self._metainfo['leakage'] = bool(find_leaks(splits, column='groups'))
+            self._metainfo['leakage'] = bool(find_leaks(splits))
         else:
-            check_leaks(splits, self.root, column='groups')
+            check_leaks(splits, self.root)
 
     @property
     def health_labels(self) -> np.ndarray:

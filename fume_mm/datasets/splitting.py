@@ -7,6 +7,7 @@ memory. So whole groups go to one split (``group`` in
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,8 +77,8 @@ def split_by_group(
             found = sorted(map(str, groups[count[:, label] > 0]))
             raise UserError(
                 f'{_class_text(stratify, classes[label])} is in {number} group(s) only '
-                f'({", ".join(found)}), and each of {", ".join(SPLITS)} needs one of '
-                'its own; add vessels or runs of it to the annotations.'
+                f'({", ".join(found)}), and each of {", ".join(SPLITS)} needs one; '
+                'add vessels or runs of it to the annotations.'
             )
     if balance:
         strata = annotations.groupby([stratify, *balance], dropna=False).ngroup()
@@ -85,25 +86,18 @@ def split_by_group(
         np.add.at(fine, (codes, strata.to_numpy()), 1)
         count = np.hstack([count, fine])
     generator = np.random.default_rng(seed)
-    missing: set[int] = set()
+    missing = np.zeros(len(classes), dtype=bool)
     for _ in range(_ATTEMPTS):
         split_of = _assign(count, share, generator, required=len(classes))
-        lacking = {
-            label
-            for label in range(len(classes))
-            for split in range(len(SPLITS))
-            if not count[split_of == split, label].any()
-        }
-        if not lacking:
-            row_split = split_of[codes]
+        of_split = [count[split_of == i, : len(classes)] for i in range(len(SPLITS))]
+        lacking = ~np.all([part.any(axis=0) for part in of_split], axis=0)
+        if not lacking.any():
             return {
-                name: annotations[row_split == split].reset_index(drop=True)
+                name: annotations[split_of[codes] == split].reset_index(drop=True)
                 for split, name in enumerate(SPLITS)
             }
         missing |= lacking
-    named = ', '.join(
-        _class_text(stratify, classes[label]) for label in sorted(missing)
-    )
+    named = ', '.join(_class_text(stratify, value) for value in classes[missing])
     raise UserError(
         f'found no split in which {named} is in each of {", ".join(SPLITS)}: its '
         'groups hold other classes that the splits need as well; add vessels or runs '
@@ -154,25 +148,20 @@ def _assign(
     return split_of
 
 
-def _class_text(column: str, value: object) -> str:
-    if column == 'class_id' and value == NO_CLASS:
-        return 'no health class'
-    if column == 'class_id':
-        return f'class {HEALTH_CLASSES[int(value)]}'  # type: ignore[call-overload]
-    return f'{column} {value}'
+def _class_text(column: str, value: Any) -> str:
+    if column != 'class_id':
+        return f'{column} {value}'
+    names = dict(enumerate(HEALTH_CLASSES))
+    return 'no health class' if value == NO_CLASS else f'class {names[value]}'
 
 
-def find_leaks(
-    splits: Mapping[str, pd.DataFrame], *, column: str = 'group'
-) -> dict[str, list[str]]:
+def find_leaks(splits: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
     """Find the groups that more than one split has.
 
     Args:
-        splits: Frames or paired samples by split.
-        column: What must not be shared. Its values may be tuples of groups. For
-            ``group``, paired samples are looked up in ``groups`` or, as
-            :func:`~fume_mm.datasets.pairing.pair_gases` gives them, in ``co2_group``
-            and ``ch4_group``. Empty values are no group.
+        splits: Frames (column ``group``) or paired samples (``groups`` or, as
+            :func:`~fume_mm.datasets.pairing.pair_gases` gives them, ``co2_group`` and
+            ``ch4_group``) by split. Empty values are no group.
 
     Returns:
         The splits of each shared group, both in order; empty if there is no leak.
@@ -182,53 +171,39 @@ def find_leaks(
     """
     where: dict[str, list[str]] = {}
     for split, frame in splits.items():
-        for group in _groups(frame, column, split):
-            where.setdefault(group, []).append(split)
+        columns = ['co2_group', 'ch4_group']
+        columns = next(([c] for c in ('group', 'groups') if c in frame), columns)
+        if not all(column in frame for column in columns):
+            raise UserError(
+                f'split {split} has no column group to look for leaks in (it has '
+                f'{", ".join(map(str, frame.columns))}); add one.'
+            )
+        parts = [pd.Series(frame[c].unique(), dtype=object) for c in columns]
+        for group in pd.concat(parts).explode().dropna().astype(str).unique():
+            if group:
+                where.setdefault(group, []).append(split)
     return {group: where[group] for group in sorted(where) if len(where[group]) > 1}
 
 
-def _groups(frame: pd.DataFrame, column: str, split: str) -> list[str]:
-    """The distinct groups of a split."""
-    gas_columns = ['co2_group', 'ch4_group']
-    if column in frame:
-        parts = [frame[column]]
-    elif column == 'group' and 'groups' in frame:
-        parts = [frame['groups']]
-    elif column == 'group' and all(name in frame for name in gas_columns):
-        parts = [frame[name] for name in gas_columns]
-    else:
-        raise UserError(
-            f'split {split} has no column {column} to look for leaks in (it has '
-            f'{", ".join(map(str, frame.columns))}); name one that it has.'
-        )
-    values = pd.concat([pd.Series(part.unique(), dtype=object) for part in parts])
-    values = values.explode().dropna().astype(str)
-    return [value for value in values.unique() if value]
-
-
-def check_leaks(
-    splits: Mapping[str, pd.DataFrame], root: str | Path, *, column: str = 'group'
-) -> None:
+def check_leaks(splits: Mapping[str, pd.DataFrame], root: str | Path) -> None:
     """Refuse splits that share a group.
 
     Args:
-        splits: Frames or paired samples by split.
+        splits: As for :func:`find_leaks`.
         root: The data root, for the message.
-        column: As for :func:`find_leaks`.
 
     Raises:
         UserError: Naming the first shared groups, their number and the way out.
     """
-    leaks = find_leaks(splits, column=column)
+    leaks = find_leaks(splits)
     if not leaks:
         return
-    named = '; '.join(
-        f'{group} ({", ".join(where)})'
-        for group, where in list(leaks.items())[:_GROUPS_NAMED]
-    )
-    more = f'; and {len(leaks) - _GROUPS_NAMED} more' * (len(leaks) > _GROUPS_NAMED)
+    named = [f'{group} ({", ".join(where)})' for group, where in leaks.items()]
+    if len(leaks) > _GROUPS_NAMED:
+        named[_GROUPS_NAMED:] = [f'and {len(leaks) - _GROUPS_NAMED} more']
+    shared = '; '.join(named)
     raise UserError(
-        f'{root}: {len(leaks)} group(s) are in more than one split: {named}{more}. '
+        f'{root}: {len(leaks)} group(s) are in more than one split: {shared}. '
         'Results on such splits measure memory: split again by whole groups with '
         f'`python tools/dataset_converters/pair_gases.py {root} --resplit`, or set '
         'allow_leakage=True in the dataset config, and every result is then marked.'

@@ -54,7 +54,7 @@ def _shares_groups(root: Path, ann: str) -> bool:
         for split, path in paths.items()
         if path.exists() or path.name == Path(ann).name
     }
-    return bool(find_leaks(found, column='groups'))
+    return bool(find_leaks(found))
 
 
 def _with_masks(row: Mapping[Any, Any], folder: Path, root: Path) -> dict[str, Any]:

@@ -199,14 +199,9 @@ def test_find_leaks_in_pairs():
     assert find_leaks(splits) == {'b': ['train', 'test']}
 
 
-def test_find_leaks_in_another_column():
-    splits = {
-        'train': pd.DataFrame({'run': [1, 2]}),
-        'val': pd.DataFrame({'run': [2, 3]}),
-    }
-    assert find_leaks(splits, column='run') == {'2': ['train', 'val']}
+def test_find_leaks_needs_groups():
     with pytest.raises(UserError, match='split train has no column group'):
-        find_leaks(splits)
+        find_leaks({'train': pd.DataFrame({'run': [1, 2]})})
 
 
 def test_check_leaks_of_a_leaking_campaign(tmp_path):
