@@ -34,29 +34,24 @@ CODECS = (('mp4v', '.mp4'), ('avc1', '.mp4'), ('MJPG', '.avi'))
 TABLE, VERDICT = 'frames.csv', 'verdict.json'
 TIMELINE, ANNOTATED = 'timeline', 'annotated'
 _PENDING = 4
-_LATENCIES = 1000  # the last so many count
+_LATENCIES = 1000
 
 
 def run_video(
     predictor: Predictor,
     *,
+    out_dir: str | Path,
     co2: Source | None = None,
     ch4: Source | None = None,
-    out_dir: str | Path,
     about: dict[str, Any] | None = None,
     pbar: bool = True,
     **options: Any,
 ) -> dict[str, Any]:
     """:func:`annotate` of sources that are opened and closed here.
 
-    Args:
-        predictor: The model.
-        co2: A file, a camera's number, a stream's URL; None where it is not recorded.
-        ch4: Likewise; both files or both live.
-        out_dir: See :func:`annotate`.
-        about: See :func:`annotate`.
-        pbar: See :func:`annotate`.
-        options: Of :func:`.cameras.open_pairs`.
+    ``co2`` and ``ch4`` are a file, a camera's number or a stream's URL, both files or
+    both live, and None where the gas is not recorded; ``options`` are those of
+    :func:`.cameras.open_pairs`.
     """
     given = {'co2': co2, 'ch4': ch4}
     sources = {gas: value for gas, value in given.items() if value is not None}
@@ -108,11 +103,8 @@ def annotate(
     content = run.finish(about or {}, interrupted=interrupted is not None)
     if interrupted is not None and not pairs.live:
         raise interrupted
-    problems = pairs.problems()
-    if problems:
-        raise UserError(
-            f'{"; ".join(problems)}. What was seen of it is in {run.out_dir}.'
-        )
+    if problems := '; '.join(pairs.problems()):
+        raise UserError(f'{problems}. What was seen of it is in {run.out_dir}.')
     return content
 
 
@@ -131,7 +123,6 @@ class _Run:
         self.remarks: list[str] = []
         self.seconds = dict.fromkeys(('decode', 'infer', 'draw', 'encode'), 0.0)
         self.latencies: deque[float] = deque(maxlen=_LATENCIES)
-        self._ended: set[str] = set()
         self._slots = 0
         self._picture: np.ndarray | None = None
         self._last: tuple[Any, DualGasResult | None] = (None, None)
@@ -139,14 +130,13 @@ class _Run:
         self.bar = progress_bar(total=pairs.count, unit='frame', show=pbar)
         self._file = (out_dir / TABLE).open('w', newline='', encoding='utf-8')
         columns = ['time_s', *(f'{gas}_frame' for gas in GASES)]
-        columns += [name for name in DualGasResult('', {}).row() if name != 'name']
+        columns += list(DualGasResult('', {}).row())[1:]
         self.table = csv.DictWriter(self._file, columns, extrasaction='ignore')
         self.table.writeheader()
         self.start = time.perf_counter()
 
     def _open_video(self) -> tuple[Any, Path]:
-        sources = [x['source'] for x in self.pairs.describe().values()]
-        inputs = {Path(source).resolve() for source in sources}
+        inputs = {Path(x.source).resolve() for x in self.pairs.streams.values()}
         for codec, suffix in CODECS:
             path = self.out_dir / f'{ANNOTATED}{suffix}'
             if path.resolve() in inputs:
@@ -154,12 +144,8 @@ class _Run:
                     f'{path}: is one of the videos, and the annotated one would '
                     'replace it; choose another output folder.'
                 )
-            video = cv2.VideoWriter(
-                str(path),
-                cv2.VideoWriter.fourcc(*codec),
-                round(self.pairs.rate, 3),
-                self.drawing.size,
-            )
+            fourcc, rate = cv2.VideoWriter.fourcc(*codec), round(self.pairs.rate, 3)
+            video = cv2.VideoWriter(str(path), fourcc, rate, self.drawing.size)
             if video.isOpened():
                 return video, path
             path.unlink(missing_ok=True)
@@ -179,10 +165,16 @@ class _Run:
         """All instants: decode, infer, hand on to the thread that draws and encodes."""
         depth = 1 if self.pairs.live else _PENDING
         pending: deque[Future[None]] = deque()
+        ended: set[str] = set()
         with ThreadPoolExecutor(1) as pool:
             try:
                 for instant in self.pairs:
-                    self._note_ends()
+                    for gas in self.pairs.ended.keys() - ended:
+                        ended.add(gas)
+                        self.remark(
+                            f'{GAS_LABELS[gas]} ends at {self.pairs.ended[gas]:.2f} s; '
+                            'from then on it is absent.'
+                        )
                     result = self._predict(instant)
                     pending.append(pool.submit(self._put, instant, result))
                     if len(pending) > depth:
@@ -192,17 +184,6 @@ class _Run:
                 # also on Ctrl-C: what has been predicted is written
                 for future in pending:
                     future.result()
-        self._note_ends()
-
-    def _note_ends(self) -> None:
-        goes_on = len(self.pairs.ended) < len(self.pairs.sizes)
-        for gas in self.pairs.ended.keys() - self._ended:
-            self._ended.add(gas)
-            if goes_on:
-                end = self.pairs.ended[gas]
-                self.remark(
-                    f'{GAS_LABELS[gas]} ends at {end:.2f} s; from then on it is absent.'
-                )
 
     def _predict(self, instant: Instant) -> DualGasResult | None:
         """None for an instant without a gas that the model looks at."""
@@ -212,8 +193,8 @@ class _Run:
         key = {gas: shot.index for gas, shot in instant.shots.items()}
         if self._last[0] != key:  # a rate above the clips' own shows frames again
             begin = time.perf_counter()
-            frames: dict[str, Any] = {g: x.frame for g, x in instant.shots.items()}
-            sample = {'name': f'{instant.time:.3f} s', **frames}
+            sample: dict[str, Any] = {'name': f'{instant.time:.3f} s'}
+            sample |= {gas: shot.frame for gas, shot in instant.shots.items()}
             self._last = key, self.predictor.predict([sample])[0]
             self.seconds['infer'] += time.perf_counter() - begin
         return self._last[1]
@@ -232,19 +213,19 @@ class _Run:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         drawn = time.perf_counter()
         self._encode(picture, instant.time)
-        row = {f'{gas}_frame': shot.index for gas, shot in instant.shots.items()}
+        row: dict[str, Any] = {
+            f'{gas}_frame': shot.index for gas, shot in instant.shots.items()
+        }
+        row['time_s'] = f'{instant.time:.4f}'
         with disk_errors(self.out_dir):
-            self.table.writerow(
-                {'time_s': f'{instant.time:.4f}', **row, **result.row()}
-            )
+            self.table.writerow({**row, **result.row()})
             self._file.flush()
         self.tally.add(instant.time, values_of(result))
         self.seconds['draw'] += drawn - begin
         self.seconds['encode'] += time.perf_counter() - drawn
         if isinstance(self.pairs, LivePairs):
-            now = time.monotonic() - self.pairs.zero
             oldest = min(shot.time for shot in instant.shots.values())
-            self.latencies.append(now - oldest)
+            self.latencies.append(time.monotonic() - self.pairs.zero - oldest)
 
     def _encode(self, picture: np.ndarray, time_: float) -> None:
         """Put a picture at its time: a live one stays until the next one comes."""

@@ -9,12 +9,11 @@ by default the higher one of the two. Times are those that the files give their 
 so that frame rates may differ, or vary.
 """
 
+import itertools
 import math
 import os
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import numpy as np
 
 from fume_mm.errors import UserError
 from fume_mm.io.images import read_gray
+from fume_mm.io.progress import ordered_map
 
 # This module's errors say what is wrong with a video; FFmpeg's own remarks beside them
 # would bury the message.
@@ -33,7 +33,6 @@ os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')
 #: Containers round times to milliseconds: so much later is still not later.
 TOLERANCE = 0.001
 FASTEST = 1000.0
-_AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -147,13 +146,12 @@ class Clip:
         self.rate = float(given if known else rate)  # type: ignore[arg-type]
         self._zero: float | None = None
         self._time = -math.inf
-        self._pool = ThreadPoolExecutor(1)
-        self._ahead: deque[Future[Shot | None]] = deque()
-        self._ahead.append(self._pool.submit(self._read))
-        first = self._ahead[0].result()
+        self._reads: Any = ordered_map(lambda _: self._read(), itertools.count(), 1)
+        first = next(self._reads)
         if first is None:
             self.close()
             raise UserError(f'{path}: no frame of it can be decoded; record it again.')
+        self._shots = itertools.chain([first], self._reads)
         self.size = first.frame.shape[1], first.frame.shape[0]
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         #: How many frames the file says it has; None if it does not.
@@ -161,22 +159,15 @@ class Clip:
 
     def next(self) -> Shot | None:
         """The next frame; None at the end."""
-        if not self._ahead:
-            return None
-        shot = self._ahead.popleft().result()
-        if shot is not None:
-            while len(self._ahead) < _AHEAD:
-                self._ahead.append(self._pool.submit(self._read))
-            return shot
-        self._ahead.clear()
+        shot = next(self._shots)
         missing = 0 if self.count is None else self.count - self.frames
         # some containers only estimate the number
-        if missing > max(2, 0.02 * self.frames):
+        if shot is None and missing > max(2, 0.02 * self.frames):
             self.problem = (
                 f'{self.source}: broke off after {self.frames} of {self.count} '
                 'frames; copy or record it again'
             )
-        return None
+        return shot
 
     def _read(self) -> Shot | None:
         begin = time.perf_counter()
@@ -201,7 +192,7 @@ class Clip:
 
     def close(self) -> None:
         """Stop decoding."""
-        self._pool.shutdown(cancel_futures=True)
+        self._reads.close()
         self._capture.release()
 
 
