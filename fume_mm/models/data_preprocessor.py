@@ -18,11 +18,10 @@ class DualGasDataPreprocessor(BaseDataPreprocessor):
     Args:
         mean: Gray level that becomes 0.
         std: Gray levels that become 1. FUME's 0.5 and 0.5 of full scale are 127.5.
-        non_blocking: Copy to the device asynchronously (with pinned memory).
     """
 
-    def __init__(self, *, mean: float, std: float, non_blocking: bool = False) -> None:
-        super().__init__(non_blocking=non_blocking)
+    def __init__(self, *, mean: float, std: float) -> None:
+        super().__init__()
         if std <= 0:
             raise UserError(f'data_preprocessor.std must be positive, not {std}.')
         self.mean = mean
@@ -44,7 +43,6 @@ class DualGasDataPreprocessor(BaseDataPreprocessor):
             UserError: If frames of one gas differ in size.
         """
         frames: Sequence[dict[str, torch.Tensor]] = data['inputs']
-        samples = data.get('data_samples')
         inputs = {
             'present': torch.tensor([[gas in item for gas in GASES] for item in frames])
         }
@@ -58,8 +56,7 @@ class DualGasDataPreprocessor(BaseDataPreprocessor):
                     f'{gas} frames of one batch differ in size: {sorted(sizes)}; put '
                     "dict(type='ResizeDualGas') in the pipeline."
                 )
-            batch = torch.stack(stack).to(self.device, non_blocking=self._non_blocking)
+            batch = torch.stack(stack).to(self.device)
             inputs[gas] = (batch.float() - self.mean) / self.std
-        if samples is not None:
-            samples = self.cast_data(samples)
-        return {'inputs': inputs, 'data_samples': samples}
+        samples = data.get('data_samples')
+        return {'inputs': inputs, 'data_samples': samples and self.cast_data(samples)}

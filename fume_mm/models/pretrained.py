@@ -31,24 +31,22 @@ class GrayPretrained:
         """Load the weights into ``module``, an encoder."""
         encoder = module.state_dict()
         try:
-            weights = gray_weights(
-                weights_of(read_checkpoint(self.checkpoint)), encoder
-            )
+            colour = weights_of(read_checkpoint(self.checkpoint))
+            weights = gray_weights(colour, encoder)
         except UserError as error:
             raise UserError(
                 f'{self.checkpoint}: cannot be loaded ({error}); give a file with the '
                 'weights, or train from scratch with init_cfg=None.'
             ) from error
-        missing = [key for key in encoder if key not in weights]
-        extra = [key for key in weights if key not in encoder]
-        shared = encoder.keys() & weights
-        wrong = [key for key in shared if encoder[key].shape != weights[key].shape]
-        if missing or extra or wrong:
-            first = (missing + extra + sorted(wrong))[0]
+        ours, theirs = (
+            {(key, x.shape) for key, x in state.items()} for state in (encoder, weights)
+        )
+        wrong = sorted({key for key, _ in ours ^ theirs})
+        if wrong:
             raise UserError(
                 f'{self.checkpoint}: is of another architecture than the encoder '
-                f'({len(missing)} keys missing, {len(extra)} left over, {len(wrong)} '
-                f'of another shape; first: {first}); set init_cfg=None or give its own.'
+                f'({len(wrong)} keys missing, left over or of another shape; first: '
+                f'{wrong[0]}); set init_cfg=None or give its own.'
             )
         module.load_state_dict(weights)
 

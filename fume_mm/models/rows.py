@@ -58,11 +58,9 @@ class Rows(ABC):
                 zeros for None.
         """
 
+    @abstractmethod
     def exchange(
-        self,
-        function: Exchange,
-        features: Features,
-        otherwise: Features | None = None,
+        self, function: Exchange, features: Features, otherwise: Features | None = None
     ) -> Features:
         """``function`` of both gases' rows where there are both, else ``otherwise``.
 
@@ -75,13 +73,6 @@ class Rows(ABC):
             otherwise: By gas, what stands in the rows of samples with one gas; None is
                 ``features``.
         """
-        return self._exchange(function, features, otherwise or features)
-
-    @abstractmethod
-    def _exchange(
-        self, function: Exchange, features: Features, otherwise: Features
-    ) -> Features:
-        """:meth:`exchange`."""
 
     def spread(self, features: Features, filling: Features | None = None) -> Features:
         """For every gas a stream (N, C, h, w), also for one that is no key.
@@ -124,10 +115,11 @@ class CompactRows(Rows):
         stream = _fill(x.new_zeros(len(self.present), *x.shape[1:]), filling)
         return stream.index_copy(0, _where(self.has(gas), x), x)
 
-    def _exchange(
-        self, function: Exchange, features: Features, otherwise: Features
+    def exchange(
+        self, function: Exchange, features: Features, otherwise: Features | None = None
     ) -> Features:
         """``function`` gets the rows of paired samples."""
+        otherwise = otherwise or features
         if not bool(self.both.any()):
             return otherwise
         # where the paired samples' rows stand among those of each gas
@@ -151,10 +143,11 @@ class DenseRows(Rows):
         """(N, ...) from ``x`` of that shape; see :meth:`Rows.stream`."""
         return _select(self.has(gas), x, _fill(torch.zeros_like(x), filling))
 
-    def _exchange(
-        self, function: Exchange, features: Features, otherwise: Features
+    def exchange(
+        self, function: Exchange, features: Features, otherwise: Features | None = None
     ) -> Features:
         """``function`` gets rows without a gas, too."""
+        otherwise = otherwise or features
         if len(features) < len(GASES):
             return otherwise
         exchanged = function(*(features[gas] for gas in GASES))

@@ -6,11 +6,13 @@ from typing import Any
 import torch
 from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES, DualGasDataSample
+
+from .layers import enlarge
 
 
 @MODELS.register_module()
@@ -26,9 +28,6 @@ class DualGasTTAModel(BaseTTAModel):
         module: The model or its config.
     """
 
-    def __init__(self, module: dict[str, Any] | nn.Module) -> None:
-        super().__init__(module)
-
     def test_step(self, data: dict[str, list]) -> list[DualGasDataSample]:
         """Predict a batch.
 
@@ -39,13 +38,10 @@ class DualGasTTAModel(BaseTTAModel):
         Returns:
             The N samples.
         """
-        count = len(data['inputs'][0])
-        predictions = [
-            self.module.test_step(
-                {key: [views[i] for views in value] for key, value in data.items()}
-            )
-            for i in range(count)
-        ]
+        predictions = []
+        for i in range(len(data['inputs'][0])):
+            view = {key: [views[i] for views in value] for key, value in data.items()}
+            predictions.append(self.module.test_step(view))
         return self.merge_preds(list(zip(*predictions, strict=True)))
 
     def merge_preds(
@@ -108,8 +104,6 @@ def undo_view(
         bottom = height - top - scores.shape[1]
         right = width - left - scores.shape[2]
         both = F.pad(torch.cat([scores, seen]), (left, right, top, bottom))
-        both = F.interpolate(
-            both[None], size=size, mode='bilinear', align_corners=False
-        )[0]
+        both = enlarge(both[None], size)[0]
         scores, seen = both[:-1], both[-1:]
     return scores, seen

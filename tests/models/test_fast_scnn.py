@@ -121,7 +121,8 @@ class Parts(nn.Module):
         n = len(next(iter(frames.values())))
         present = torch.tensor([[gas in frames for gas in GASES]] * n)
         deep = {gas: maps[-1] for gas, maps in features.items()}
-        fused = self.neck(deep, CompactRows(present))
+        rows = CompactRows(present)
+        fused = self.neck(deep, rows)
         masks = {
             gas: F.interpolate(
                 self.decode_head[gas](maps),
@@ -131,7 +132,7 @@ class Parts(nn.Module):
             )
             for gas, maps in features.items()
         }
-        return masks, self.health_head(fused)
+        return masks, self.health_head(fused, masks, rows)
 
 
 def fast_scnn(neck, hidden, shared=True):

@@ -9,10 +9,13 @@ from fume_mm.errors import UserError
 from fume_mm.models.heads import DeepLabV3PlusHead, FastSCNNHead, HealthHead
 from fume_mm.models.layers import SingleFrameBN
 from fume_mm.models.losses import FocalDiceLoss, softmax_focal_loss
+from fume_mm.models.rows import CompactRows
 from fume_mm.registry import MODELS
 from fume_mm.structures import DualGasDataSample
 from tests.models import golden
 from tests.objective import FOCAL_DICE, HEALTH, MASKS, WEIGHTS
+
+ROWS = CompactRows(torch.ones(1, 2, dtype=torch.bool))
 
 
 def deeplab(**options):
@@ -181,13 +184,13 @@ def test_health_logits_are_of_the_mean():
         head.mlp[0].weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
         head.mlp[0].bias.copy_(torch.tensor([0.0, 0.0, 0.5]))
     fused = torch.tensor([[1.0, 3.0], [5.0, 7.0]]).reshape(1, 2, 1, 2)
-    assert head(fused).tolist() == [[2.0, 6.0, 8.5]]
+    assert head(fused, {}, ROWS).tolist() == [[2.0, 6.0, 8.5]]
 
 
 @pytest.mark.parametrize('n', [1, 3])
 def test_health_head_trains(n):
     head = HealthHead(8, hidden_channels=(6, 5), **HEALTH).train()
-    logits = head(torch.randn(n, 8, 3, 4))
+    logits = head(torch.randn(n, 8, 3, 4), {}, ROWS)
     assert logits.shape == (n, 3)
     losses = head.loss_by_feat(logits, health_samples(*[1] * n))
     losses['loss_health'].backward()
@@ -264,5 +267,5 @@ def test_health_parity_with_the_original():
     head = HealthHead(64, **HEALTH).eval()
     head.load_state_dict(golden.block_state('classification_head', 'health'))
     with torch.no_grad():
-        logits = head(inputs['a'])
+        logits = head(inputs['a'], {}, ROWS)
     outputs.hold('out.classification_head', logits)

@@ -1,6 +1,5 @@
 """An encoder per gas, or one for both, around any registered encoder."""
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -94,17 +93,14 @@ class DualStreamBackbone(BaseModule):
         recompute = self.recompute == 'always' or (
             self.recompute == 'on_cpu' and x.device.type == 'cpu'
         )
-        if not (recompute and self.training and torch.is_grad_enabled()):
-            return _as_stages(encoder(x))
-        stages = checkpoint(
-            encoder,
-            x,
-            use_reentrant=False,
-            context_fn=lambda: (nullcontext(), SingleFrameBN.recomputing()),
-        )
-        return _as_stages(stages)
-
-
-def _as_stages(maps: Tensor | Sequence[Tensor]) -> Stages:
-    # some encoders (mmseg.DDRNet in evaluation) give their only map as it is
-    return (maps,) if isinstance(maps, Tensor) else tuple(maps)
+        if recompute and self.training and torch.is_grad_enabled():
+            maps = checkpoint(
+                encoder,
+                x,
+                use_reentrant=False,
+                context_fn=lambda: (nullcontext(), SingleFrameBN.recomputing()),
+            )
+        else:
+            maps = encoder(x)
+        # some encoders (mmseg.DDRNet in evaluation) give their only map as it is
+        return (maps,) if isinstance(maps, Tensor) else tuple(maps)

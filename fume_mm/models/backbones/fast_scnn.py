@@ -33,9 +33,7 @@ class FastSCNNEncoder(BaseModule):
         stage_channels: Channels of the stages of inverted residuals.
         stage_blocks: Inverted residuals in each stage.
         stage_strides: Stride of each stage's first block.
-        expand_ratio: Expansion of the inverted residuals.
         out_channels: Channels of the high-level features.
-        bins: Bins a side of the pyramid pooling.
         channel_attention: Gate the channels in each depthwise-separable and inverted
             residual block, as figure 2 of FUME's paper draws; its code does not.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
@@ -56,9 +54,7 @@ class FastSCNNEncoder(BaseModule):
         stage_channels: Sequence[int] = (64, 96, 128),
         stage_blocks: Sequence[int] = (3, 3, 3),
         stage_strides: Sequence[int] = (2, 2, 1),
-        expand_ratio: int = 6,
         out_channels: int = 128,
-        bins: Sequence[int] = (1, 2, 3, 6),
         channel_attention: bool = False,
         norm_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
@@ -71,21 +67,21 @@ class FastSCNNEncoder(BaseModule):
             DepthwiseSeparableConv(first, second, stride=2, norm_cfg=norm_cfg),
             DepthwiseSeparableConv(second, low, stride=2, norm_cfg=norm_cfg),
         )
-        stages = []
+        self.stages = nn.Sequential()
         width = low
         for channels, blocks, stride in zip(
             stage_channels, stage_blocks, stage_strides, strict=True
         ):
-            options = {'expand_ratio': expand_ratio, 'norm_cfg': norm_cfg}
-            stage = [InvertedResidual(width, channels, stride=stride, **options)]
-            for _ in range(blocks - 1):
-                stage.append(InvertedResidual(channels, channels, stride=1, **options))
-            width = channels
-            stages.append(nn.Sequential(*stage))
-        self.stages = nn.Sequential(*stages)
+            stage = nn.Sequential()
+            for i in range(blocks):
+                step = 1 if i else stride
+                block = InvertedResidual(width, channels, step, 6, norm_cfg=norm_cfg)
+                stage.append(block)
+                width = channels
+            self.stages.append(stage)
         if channel_attention:
             _gate_channels(self)
-        self.pyramid = PyramidPooling(width, out_channels, bins=bins, norm_cfg=norm_cfg)
+        self.pyramid = PyramidPooling(width, out_channels, norm_cfg=norm_cfg)
         self.out_channels = (low, out_channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -84,19 +84,12 @@ class EarlyFusionBackbone(BaseModule):
             it needs ``in_channels=2``, for 'mean' 1.
         fusion: 'stack' makes the gases channels, zeros for a missing one; 'mean'
             averages the gases that exist.
-        init_cfg: MMEngine's initialisation.
     """
 
     joint = True
 
-    def __init__(
-        self,
-        encoder: dict[str, Any],
-        *,
-        fusion: str = 'stack',
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(init_cfg)
+    def __init__(self, encoder: dict[str, Any], *, fusion: str = 'stack') -> None:
+        super().__init__()
         if fusion not in ('stack', 'mean'):
             raise UserError(f"backbone.fusion is {fusion!r}; choose 'stack' or 'mean'.")
         self.fusion = fusion
@@ -105,8 +98,6 @@ class EarlyFusionBackbone(BaseModule):
     def forward(self, frames: Frames, rows: Rows) -> dict[str, Stages]:
         """Joint features under :data:`JOINT`; see :meth:`JointBackbone.forward`."""
         check_sizes(frames)
-        if self.fusion == 'mean':
-            x = rows.mean(frames)
-        else:
-            x = concatenate(rows.spread(frames))
+        stack = self.fusion == 'stack'
+        x = concatenate(rows.spread(frames)) if stack else rows.mean(frames)
         return {JOINT: tuple(self.encoder(x))}

@@ -14,6 +14,7 @@ from fume_mm.registry import MODELS
 from fume_mm.structures import GASES, HEALTH_CLASSES, DualGasDataSample
 
 from ..data_preprocessor import DualGasDataPreprocessor
+from ..heads.health_head import health_labels
 from .features import FEATURES, frame_features
 
 Samples = Sequence[DualGasDataSample]
@@ -115,7 +116,7 @@ class RandomForestModel(BaseModel):
         """
         batch = self.data_preprocessor(data, training=True)
         features, owners = self._features(batch['inputs'], batch['data_samples'])
-        labels = np.array([_label(sample) for sample in batch['data_samples']])
+        labels = health_labels(batch['data_samples']).cpu().numpy()
         self._collected.append(np.column_stack([features, labels[owners]]))
         return {}
 
@@ -233,12 +234,3 @@ def _mask(sample: DualGasDataSample, gas: str) -> np.ndarray:
             'model that makes masks itself.'
         )
     return part.gt_sem_seg.data[0].cpu().numpy()
-
-
-def _label(sample: DualGasDataSample) -> int:
-    if 'gt_health' not in sample:
-        raise UserError(
-            f'sample {sample.get("sample_id")!r} has no health class, which training '
-            'needs; give its row a class_id.'
-        )
-    return int(sample.gt_health)

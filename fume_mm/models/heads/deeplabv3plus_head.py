@@ -15,13 +15,12 @@ from .mask_head import MaskHead
 class ASPP(nn.Module):
     """Atrous spatial pyramid pooling (Chen et al. 2018, arXiv:1802.02611, section 3.1).
 
-    A 1×1 convolution, 3×3 convolutions at each dilation and the frame's mean, each with
-    norm and ReLU, joined and brought to ``channels``.
+    A 1×1 convolution, 3×3 convolutions of dilation 6, 12 and 18 and the frame's mean,
+    each with norm and ReLU, joined and brought to ``channels``.
 
     Args:
         in_channels: Channels of the input.
         channels: Channels of each branch and of the output.
-        dilations: Dilation of each 3×3 branch.
         dropout_ratio: Dropout of whole channels of the output.
         norm_cfg: Norm layer.
 
@@ -29,29 +28,18 @@ class ASPP(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        *,
-        dilations: Sequence[int],
-        dropout_ratio: float,
-        norm_cfg: dict,
+        self, in_channels: int, channels: int, *, dropout_ratio: float, norm_cfg: dict
     ) -> None:
         super().__init__()
         options: dict[str, Any] = {'bias': True, 'norm_cfg': norm_cfg}
-        self.branches = nn.ModuleList(
-            [
-                ConvNormAct(in_channels, channels, **options),
-                *(
-                    ConvNormAct(in_channels, channels, 3, dilation=dilation, **options)
-                    for dilation in dilations
-                ),
-            ]
+        self.branches = nn.ModuleList([ConvNormAct(in_channels, channels, **options)])
+        self.branches.extend(
+            ConvNormAct(in_channels, channels, 3, dilation=dilation, **options)
+            for dilation in (6, 12, 18)
         )
         self.image_pool = ConvNormAct(in_channels, channels, **options)
-        self.project = ConvNormAct(
-            channels * (len(self.branches) + 1), channels, **options
-        )
+        joined = channels * (len(self.branches) + 1)
+        self.project = ConvNormAct(joined, channels, **options)
         self.dropout = nn.Dropout2d(dropout_ratio)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,7 +65,6 @@ class DeepLabV3PlusHead(MaskHead):
         in_index: Which of the encoder's features these are.
         channels: Channels within the decoder.
         low_channels: Channels that the low-level features are brought to.
-        dilations: Dilations of ASPP.
         dropout_ratio: Dropout of whole channels: after ASPP, between the last two
             convolutions and before the classes.
         **kwargs: Of :class:`MaskHead`.
@@ -93,7 +80,6 @@ class DeepLabV3PlusHead(MaskHead):
         in_index: Sequence[int] = (0, 3),
         channels: int = 256,
         low_channels: int = 48,
-        dilations: Sequence[int] = (6, 12, 18),
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -101,17 +87,12 @@ class DeepLabV3PlusHead(MaskHead):
             channels,
             in_index=in_index,
             dropout_ratio=dropout_ratio,
-            input_transform='multiple_select',
             **kwargs,
         )
         low, high = in_channels
         options: dict[str, Any] = {'bias': True, 'norm_cfg': self.norm_cfg}
         self.aspp = ASPP(
-            high,
-            channels,
-            dilations=dilations,
-            dropout_ratio=dropout_ratio,
-            norm_cfg=self.norm_cfg,
+            high, channels, dropout_ratio=dropout_ratio, norm_cfg=self.norm_cfg
         )
         self.low_conv = ConvNormAct(low, low_channels, **options)
         self.decoder = nn.Sequential(

@@ -8,12 +8,7 @@ from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
 
-from ..layers import (
-    ChannelAttention,
-    ConvNormAct,
-    DepthwiseSeparableConv,
-    enlarge,
-)
+from ..layers import ChannelAttention, ConvNormAct, DepthwiseSeparableConv, enlarge
 from .mask_head import MaskHead
 
 
@@ -27,7 +22,6 @@ class FastSCNNHead(MaskHead):
 
     Args:
         in_channels: Channels of the low- and the high-level features.
-        in_index: Which of the encoder's features these are.
         channels: Channels within the decoder.
         reduction: Of the channel attention.
         **kwargs: Of :class:`MaskHead`.
@@ -39,18 +33,11 @@ class FastSCNNHead(MaskHead):
         self,
         in_channels: Sequence[int] = (64, 128),
         *,
-        in_index: Sequence[int] = (0, 1),
         channels: int = 128,
         reduction: int = 4,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            in_channels,
-            channels,
-            in_index=in_index,
-            input_transform='multiple_select',
-            **kwargs,
-        )
+        super().__init__(in_channels, channels, **kwargs)
         low, high = in_channels
         norm = self.norm_cfg
         self.low_conv = DepthwiseSeparableConv(low, channels, norm_cfg=norm)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
-from ..rows import Rows
+from ..rows import Features, Rows
 from .health_head import HealthHead
 
 
@@ -31,12 +31,7 @@ class GasAwareHealthHead(HealthHead):
         super().__init__(in_channels + embedding_channels, **kwargs)  # type: ignore[arg-type]
         self.gas_embedding = nn.Embedding(len(GASES), embedding_channels)
 
-    def forward(
-        self,
-        fused: Tensor,
-        logits: dict[str, Tensor] | None = None,
-        rows: Rows | None = None,
-    ) -> Tensor:
+    def forward(self, fused: Tensor, logits: Features, rows: Rows) -> Tensor:
         """Logits (N, num_classes).
 
         Args:
@@ -44,7 +39,6 @@ class GasAwareHealthHead(HealthHead):
             logits: Not used.
             rows: Which gases exist; each sample has one.
         """
-        assert rows is not None
         pooled = fused.mean(dim=(2, 3))
         weight = rows.present.to(pooled)
         weight = weight / weight.sum(dim=1, keepdim=True)

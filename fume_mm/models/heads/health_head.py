@@ -10,7 +10,25 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import HEALTH_CLASSES, DualGasDataSample
 
-from ..rows import Rows
+from ..rows import Features, Rows
+
+Samples = Sequence[DualGasDataSample]
+
+
+def health_labels(samples: Samples) -> Tensor:
+    """The true health classes, (N,) int64.
+
+    Raises:
+        UserError: If a sample has none.
+    """
+    for sample in samples:
+        if 'gt_health' not in sample:
+            raise UserError(
+                f'sample {sample.get("sample_id")!r} has no health class, which '
+                'training needs; give its row a class_id, or set health_head=None to '
+                'train masks alone.'
+            )
+    return torch.cat([sample.gt_health for sample in samples])
 
 
 @MODELS.register_module()
@@ -45,57 +63,35 @@ class HealthHead(BaseModule):
         layers: list[nn.Module] = []
         width = in_channels
         for hidden in hidden_channels:
-            layers += [
-                nn.Linear(width, hidden),
-                nn.ReLU(inplace=True),
-                nn.Dropout(dropout),
-            ]
+            layers += [nn.Linear(width, hidden), nn.ReLU(True), nn.Dropout(dropout)]
             width = hidden
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_classes))
         self.loss_health = MODELS.build(loss)
 
-    def forward(
-        self,
-        fused: Tensor,
-        logits: dict[str, Tensor] | None = None,
-        rows: Rows | None = None,
-    ) -> Tensor:
+    def forward(self, fused: Tensor, logits: Features, rows: Rows) -> Tensor:
         """Logits (N, num_classes) from the fused map (N, in_channels, h, w).
 
         Args:
             fused: The neck's map.
-            logits: Mask logits by gas, for heads that read the masks; not used here.
-            rows: Which gases exist; not used here.
+            logits: Mask logits by gas, for heads that read the masks.
+            rows: Which gases exist, for heads that ask.
         """
         return self.mlp(fused.mean(dim=(2, 3)))
 
     def loss(
-        self,
-        fused: Tensor,
-        samples: Sequence[DualGasDataSample],
-        logits: dict[str, Tensor] | None = None,
-        rows: Rows | None = None,
+        self, fused: Tensor, samples: Samples, logits: Features, rows: Rows
     ) -> dict[str, Tensor]:
         """The losses of :meth:`forward`'s logits against ``samples``."""
         return self.loss_by_feat(self(fused, logits, rows), samples)
 
-    def loss_by_feat(
-        self, logits: Tensor, samples: Sequence[DualGasDataSample]
-    ) -> dict[str, Tensor]:
+    def loss_by_feat(self, logits: Tensor, samples: Samples) -> dict[str, Tensor]:
         """The loss of ``logits`` (N, num_classes) against the samples' ``gt_health``.
 
         Raises:
             UserError: If a sample has no health class.
         """
-        for sample in samples:
-            if 'gt_health' not in sample:
-                raise UserError(
-                    f'sample {sample.get("sample_id")!r} has no health class, which '
-                    'training the health head needs; give its row a class_id or set '
-                    'health_head=None.'
-                )
-        target = torch.cat([sample.gt_health for sample in samples])
-        return {'loss_health': self.loss_health(logits, target.to(logits.device))}
+        target = health_labels(samples).to(logits.device)
+        return {'loss_health': self.loss_health(logits, target)}
 
     def predict(self, logits: Tensor) -> Tensor:
         """Class probabilities (N, num_classes), float32, from logits of that shape."""

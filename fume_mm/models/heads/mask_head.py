@@ -14,7 +14,8 @@ class MaskHead(BaseDecodeHead):
     """mmsegmentation's ``BaseDecodeHead`` for masks of tube and gas.
 
     Args:
-        in_channels: Channels of the map or maps that it reads.
+        in_channels: Channels of the map that it reads; if these are several, the head
+            selects as many maps, the first ones without an ``in_index``.
         channels: Channels that its last layer sees.
         loss_decode: Config of the loss, or a list of them.
         dropout_ratio: Dropout of whole channels before the classes.
@@ -37,6 +38,10 @@ class MaskHead(BaseDecodeHead):
         init_cfg: dict | list[dict] | None = None,
         **kwargs: Any,
     ) -> None:
+        several: dict[str, Any] = {}
+        if not isinstance(in_channels, int):
+            several['input_transform'] = 'multiple_select'
+            several['in_index'] = kwargs.pop('in_index', tuple(range(len(in_channels))))
         super().__init__(
             in_channels,
             channels,
@@ -45,5 +50,6 @@ class MaskHead(BaseDecodeHead):
             num_classes=num_classes,
             norm_cfg=norm_or_default(norm_cfg),
             init_cfg=init_cfg,
+            **several,
             **kwargs,
         )

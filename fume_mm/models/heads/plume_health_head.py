@@ -1,15 +1,13 @@
 """The health head that also looks at how large the plumes are."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from fume_mm.registry import MODELS
-from fume_mm.structures import GAS, GASES, DualGasDataSample
+from fume_mm.structures import GAS, GASES
 
-from ..rows import Rows, concatenate
-from .health_head import HealthHead
+from ..rows import Features, Rows, concatenate
+from .health_head import HealthHead, Samples
 
 #: Entries of :func:`plume_sizes`.
 SIZE_CHANNELS = 2 * len(GASES)
@@ -18,7 +16,7 @@ SIZE_CHANNELS = 2 * len(GASES)
 _SHARPENING = 5.0
 
 
-def plume_sizes(logits: dict[str, Tensor], rows: Rows) -> Tensor:
+def plume_sizes(logits: Features, rows: Rows) -> Tensor:
     """Size of the plumes in the predicted masks; no brightness, no position.
 
     Args:
@@ -71,12 +69,7 @@ class PlumeHealthHead(HealthHead):
         )
         self.gamma = nn.Parameter(torch.zeros(1))
 
-    def forward(
-        self,
-        fused: Tensor,
-        logits: dict[str, Tensor] | None = None,
-        rows: Rows | None = None,
-    ) -> Tensor:
+    def forward(self, fused: Tensor, logits: Features, rows: Rows) -> Tensor:
         """Logits (N, num_classes).
 
         Args:
@@ -84,29 +77,19 @@ class PlumeHealthHead(HealthHead):
             logits: Mask logits by gas, see :func:`plume_sizes`.
             rows: Which rows they are.
         """
-        return self._join(super().forward(fused), logits, rows)
+        return self._join(super().forward(fused, logits, rows), logits, rows)
 
-    def _join(
-        self,
-        fused_logits: Tensor,
-        logits: dict[str, Tensor] | None,
-        rows: Rows | None,
-    ) -> Tensor:
-        assert logits is not None and rows is not None
+    def _join(self, fused_logits: Tensor, logits: Features, rows: Rows) -> Tensor:
         with torch.no_grad():
             sizes = plume_sizes(logits, rows)
         size_logits = self.size_mlp(sizes.to(fused_logits.dtype))
         return size_logits + self.gamma * fused_logits.detach()
 
     def loss(
-        self,
-        fused: Tensor,
-        samples: Sequence[DualGasDataSample],
-        logits: dict[str, Tensor] | None = None,
-        rows: Rows | None = None,
+        self, fused: Tensor, samples: Samples, logits: Features, rows: Rows
     ) -> dict[str, Tensor]:
         """The losses of the sum and of the classifier on the fused features."""
-        fused_logits = super().forward(fused)
+        fused_logits = super().forward(fused, logits, rows)
         losses = self.loss_by_feat(self._join(fused_logits, logits, rows), samples)
         fused_loss = self.loss_by_feat(fused_logits, samples)['loss_health']
         return {**losses, 'loss_health_fused': fused_loss}

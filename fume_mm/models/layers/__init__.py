@@ -9,7 +9,7 @@ from .conv import (
     enlarge,
     pool_to_bins,
 )
-from .norm import SingleFrameBN, norm_layer, norm_or_default
+from .norm import SingleFrameBN, norm_layer, norm_or_default, set_norms
 
 __all__ = [
     'ChannelAttention',
@@ -24,4 +24,5 @@ __all__ = [
     'norm_layer',
     'norm_or_default',
     'pool_to_bins',
+    'set_norms',
 ]

@@ -37,34 +37,35 @@ class SingleFrameBN(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``x`` (N, C, H, W)."""
-        if self.training and self._recomputing and x.numel() > x.shape[1]:
-            # Copies take the update: checkpointing wants as many tensors as before.
-            return F.batch_norm(
-                x,
-                None if self.running_mean is None else self.running_mean.clone(),
-                None if self.running_var is None else self.running_var.clone(),
-                self.weight,
-                self.bias,
-                training=True,
-                eps=self.eps,
-            )
-        if not self.training or x.numel() > x.shape[1] or self.running_mean is None:
+        mean, var = self.running_mean, self.running_var
+        lone = x.numel() <= x.shape[1] and mean is not None
+        if not self.training or not (lone or self._recomputing):
             return super().forward(x)
-        return F.batch_norm(
-            x,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            training=False,
-            eps=self.eps,
-        )
+        if mean is not None and var is not None and not lone:
+            # Copies take the update: checkpointing wants as many tensors as before.
+            mean, var = mean.clone(), var.clone()
+        scale, shift = self.weight, self.bias
+        return F.batch_norm(x, mean, var, scale, shift, not lone, eps=self.eps)
 
 
 def norm_or_default(norm_cfg: dict | None) -> dict:
     """``norm_cfg``, or the project's default, :class:`SingleFrameBN`, for None."""
     # The class itself needs no registry, so the default scope does not matter.
     return {'type': SingleFrameBN} if norm_cfg is None else norm_cfg
+
+
+def set_norms(module: nn.Module, norm_cfg: dict | None) -> None:
+    """Put norms of ``norm_cfg``, unless None, in place of each ``SingleFrameBN``.
+
+    New layers: to be called before weights are set.
+    """
+    if norm_cfg is None or norm_cfg['type'] is SingleFrameBN:
+        return
+    for name, child in module.named_children():
+        if isinstance(child, SingleFrameBN):
+            setattr(module, name, norm_layer(child.num_features, norm_cfg))
+        else:
+            set_norms(child, norm_cfg)
 
 
 def norm_layer(channels: int, norm_cfg: dict | None = None) -> nn.Module:

@@ -109,7 +109,6 @@ class ConcatFusion(FusionNeck):
         bias: Give the convolution a bias; FUME's ResNet-50 variant has one, its
             Fast-SCNN variant has none.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
     """
 
     def __init__(
@@ -119,10 +118,9 @@ class ConcatFusion(FusionNeck):
         *,
         bias: bool = False,
         norm_cfg: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         channels = channels or in_channels
-        super().__init__(in_channels, out_channels=channels, init_cfg=init_cfg)
+        super().__init__(in_channels, out_channels=channels)
         self.fuse = ConvNormAct(
             len(GASES) * in_channels, channels, bias=bias, norm_cfg=norm_cfg
         )
@@ -157,7 +155,6 @@ class AttentionFusion(FusionNeck):
         scaled: Divide attention's products by √d; the published code does not, the
             paper's figure 2 does.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
     """
 
     def __init__(
@@ -170,21 +167,15 @@ class AttentionFusion(FusionNeck):
         channel_attention: bool = True,
         scaled: bool = False,
         norm_cfg: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         channels = channels or in_channels
-        super().__init__(in_channels, out_channels=channels, init_cfg=init_cfg)
+        super().__init__(in_channels, out_channels=channels)
         joined = len(GASES) * channels
-        self.project = nn.ModuleDict()
-        if channels != in_channels:
-            for gas in GASES:
-                self.project[gas] = ConvNormAct(
-                    in_channels, channels, norm_cfg=norm_cfg
-                )
-        self.self_attention = nn.ModuleDict()
-        if self_attention:
-            for gas in GASES:
-                self.self_attention[gas] = SpatialSelfAttention(channels, scaled=scaled)
+        self.project, self.self_attention = nn.ModuleDict(), nn.ModuleDict()
+        for gas in GASES if channels != in_channels else ():
+            self.project[gas] = ConvNormAct(in_channels, channels, norm_cfg=norm_cfg)
+        for gas in GASES if self_attention else ():
+            self.self_attention[gas] = SpatialSelfAttention(channels, scaled=scaled)
         self.cross_attention = (
             CrossModalAttention(channels, scaled=scaled) if cross_attention else None
         )

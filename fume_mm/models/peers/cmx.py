@@ -17,7 +17,7 @@ from fume_mm.registry import MODELS
 from fume_mm.structures import GASES
 
 from ..backbones.joint import JOINT, check_sizes
-from ..layers import norm_layer
+from ..layers import SingleFrameBN
 from ..rows import Features, Rows, Stages, concatenate
 from .precision import full_precision
 
@@ -33,24 +33,22 @@ class FeatureRectification(BaseModule):
 
     Args:
         channels: C of either map.
-        reduction: Hidden units of the gates are 4C (per channel) and C (per position)
-            divided by this.
 
     Shape: twice (N, C, h, w) in and out.
     """
 
-    def __init__(self, channels: int, *, reduction: int = 1) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__(_initialisation())
         self.channel_gates = nn.Sequential(
-            nn.Linear(4 * channels, 4 * channels // reduction),
+            nn.Linear(4 * channels, 4 * channels),
             nn.ReLU(inplace=True),
-            nn.Linear(4 * channels // reduction, 2 * channels),
+            nn.Linear(4 * channels, 2 * channels),
             nn.Sigmoid(),
         )
         self.spatial_gates = nn.Sequential(
-            nn.Conv2d(2 * channels, channels // reduction, kernel_size=1),
+            nn.Conv2d(2 * channels, channels, kernel_size=1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels // reduction, 2, kernel_size=1),
+            nn.Conv2d(channels, 2, kernel_size=1),
             nn.Sigmoid(),
         )
 
@@ -78,18 +76,17 @@ class _CrossPath(nn.Module):
         self.merge = nn.Linear(2 * channels, channels)
         self.norm = nn.LayerNorm(channels)
 
-    def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def parts(self, x: Tensor) -> tuple[Tensor, ...]:
         """What is kept of ``x`` and what asks the other gas, both like ``x``."""
-        kept, asking = F.relu(self.split(x)).chunk(2, dim=-1)
-        return kept, asking
+        return F.relu(self.split(x)).chunk(2, dim=-1)
 
     def context(self, asking: Tensor) -> Tensor:
         """Summary of a gas (N, heads, C/heads, C/heads), float32.
 
         Its entries are sums over all positions, more than float16 holds.
         """
-        keys, values = self.key_value(asking).chunk(2, dim=-1)
-        keys, values = self._by_head(keys).float(), self._by_head(values).float()
+        both = self.key_value(asking).chunk(2, dim=-1)
+        keys, values = (self._by_head(x).float() for x in both)
         scale = keys.shape[-1] ** -0.5
         with full_precision(asking):
             return (keys.transpose(-2, -1) @ values * scale).softmax(dim=-2)
@@ -122,12 +119,9 @@ class FeatureFusion(BaseModule):
     Args:
         channels: C of either stream and of the result.
         heads: Heads of the cross attention.
-        norm_cfg: Norm of the joined map; None is ``SingleFrameBN``.
     """
 
-    def __init__(
-        self, channels: int, *, heads: int, norm_cfg: dict | None = None
-    ) -> None:
+    def __init__(self, channels: int, *, heads: int) -> None:
         super().__init__(_initialisation())
         self.paths = nn.ModuleDict({gas: _CrossPath(channels, heads) for gas in GASES})
         self.residual = nn.Conv2d(2 * channels, channels, kernel_size=1, bias=False)
@@ -136,9 +130,9 @@ class FeatureFusion(BaseModule):
             nn.Conv2d(channels, channels, kernel_size=3, padding=1, groups=channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, kernel_size=1),
-            norm_layer(channels, norm_cfg),
+            SingleFrameBN(channels),
         )
-        self.norm = norm_layer(channels, norm_cfg)
+        self.norm = SingleFrameBN(channels)
 
     def forward(self, features: Features, rows: Rows) -> Tensor:
         """(N, C, h, w) from maps by gas, (·, C, h, w)."""
@@ -175,24 +169,14 @@ class CMXBackbone(BaseModule):
 
     Args:
         encoder: Config of an ``mmseg.MixVisionTransformer``, built once per gas.
-        reduction: Of the rectification's gates.
-        norm_cfg: Norm of the fused maps; None is ``SingleFrameBN``.
-        init_cfg: MMEngine's initialisation.
 
     Shape: frames (N_g, 1, H, W) to four maps (N, C_i, H/2^(i+2), W/2^(i+2)).
     """
 
     joint = True
 
-    def __init__(
-        self,
-        encoder: dict[str, Any],
-        *,
-        reduction: int = 1,
-        norm_cfg: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(init_cfg)
+    def __init__(self, encoder: dict[str, Any]) -> None:
+        super().__init__()
         self.encoders = ModuleDict({gas: MODELS.build(encoder) for gas in GASES})
         first = self.encoders[GASES[0]]
         if not isinstance(first, MixVisionTransformer):
@@ -201,24 +185,14 @@ class CMXBackbone(BaseModule):
                 "run one by one; give dict(type='mmseg.MixVisionTransformer', ...)."
             )
         widths = [first.embed_dims * heads for heads in first.num_heads]
-        self.rectify = ModuleList(
-            FeatureRectification(width, reduction=reduction) for width in widths
-        )
+        self.rectify = ModuleList(map(FeatureRectification, widths))
         self.fuse = ModuleList(
-            FeatureFusion(width, heads=heads, norm_cfg=norm_cfg)
+            FeatureFusion(width, heads=heads)
             for width, heads in zip(widths, first.num_heads, strict=True)
         )
 
     def forward(self, frames: Features, rows: Rows) -> dict[str, Stages]:
-        """Fused maps of the samples.
-
-        Args:
-            frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
-            rows: Which rows these are.
-
-        Returns:
-            Under ``JOINT`` a map (N, C_i, h_i, w_i) of each stage.
-        """
+        """Fused maps of the samples; see :meth:`.JointBackbone.forward`."""
         check_sizes(frames)
         features = dict(frames)
         fused = []

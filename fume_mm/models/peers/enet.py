@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fume_mm.registry import MODELS
 
 from ..heads.mask_head import MaskHead
-from ..layers import norm_layer
+from ..layers import SingleFrameBN, set_norms
 
 #: The encoder halves the frame three times.
 _STRIDE = 8
@@ -20,17 +20,16 @@ _STRIDE = 8
 _RATIO = 4
 #: Channels after the initial block, stage 1 and stage 2.
 _WIDTHS = (16, 64, 128)
-#: (dilation, asymmetric) of the bottlenecks of stage 2, after the first, and of stage 3
-#: (table 1 of the paper).
-_CONTEXT = (
-    (1, False),
-    (2, False),
-    (1, True),
-    (4, False),
-    (1, False),
-    (8, False),
-    (1, True),
-    (16, False),
+#: The bottlenecks of stage 2, after the first, and of stage 3 (table 1 of the paper).
+_CONTEXT: tuple[dict[str, Any], ...] = (
+    {},
+    {'dilation': 2},
+    {'asymmetric': True},
+    {'dilation': 4},
+    {},
+    {'dilation': 8},
+    {'asymmetric': True},
+    {'dilation': 16},
 )
 
 _conv = partial(nn.Conv2d, bias=False)
@@ -69,10 +68,6 @@ def max_unpool(x: Tensor, places: Tensor) -> Tensor:
     return F.pixel_shuffle(windows.flatten(1, 2), 2)
 
 
-def _initialisation() -> dict:
-    return {'type': 'Kaiming', 'layer': ['Conv2d', 'ConvTranspose2d']}
-
-
 class _Unit(nn.Module):
     """A bottleneck's branch, and the activation of its sum with what skips it.
 
@@ -80,7 +75,6 @@ class _Unit(nn.Module):
         convs: The branch's convolutions; a norm follows each, ``act`` stands between.
         act: Activation: PReLU in ENet's encoder, ReLU in its decoder.
         dropout: Dropout of whole channels at the end of the branch.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
     """
 
     def __init__(
@@ -89,12 +83,11 @@ class _Unit(nn.Module):
         *,
         act: type[nn.Module] = nn.PReLU,
         dropout: float = 0.1,
-        norm_cfg: dict | None = None,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for conv in convs:
-            layers += [conv, norm_layer(conv.out_channels, norm_cfg), act()]
+            layers += [conv, SingleFrameBN(conv.out_channels), act()]
         layers[-1] = nn.Dropout2d(dropout)
         self.branch = nn.Sequential(*layers)
         self.act = act()
@@ -189,8 +182,7 @@ class UpBottleneck(_Unit):
         ]
         super().__init__(convs, act=nn.ReLU, **options)
         self.skip = nn.Sequential(
-            _conv(in_channels, channels, 1),
-            norm_layer(channels, options.get('norm_cfg')),
+            _conv(in_channels, channels, 1), SingleFrameBN(channels)
         )
 
     def forward(self, x: Tensor, places: Tensor) -> Tensor:
@@ -228,33 +220,25 @@ class ENetEncoder(BaseModule):
         norm_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg or _initialisation())
+        super().__init__(
+            init_cfg or {'type': 'Kaiming', 'layer': ['Conv2d', 'ConvTranspose2d']}
+        )
         first, second, third = _WIDTHS
         early, late = dropout
-        self.conv = nn.Conv2d(
-            in_channels, first - in_channels, 3, stride=2, padding=1, bias=False
-        )
-        self.norm = nn.Sequential(norm_layer(first, norm_cfg), nn.PReLU())
-        self.down1 = DownBottleneck(first, second, dropout=early, norm_cfg=norm_cfg)
+        self.conv = _conv(in_channels, first - in_channels, 3, stride=2, padding=1)
+        self.norm = nn.Sequential(SingleFrameBN(first), nn.PReLU())
+        self.down1 = DownBottleneck(first, second, dropout=early)
         self.stage1 = nn.Sequential(
-            *(Bottleneck(second, dropout=early, norm_cfg=norm_cfg) for _ in range(4))
+            *(Bottleneck(second, dropout=early) for _ in range(4))
         )
-        self.down2 = DownBottleneck(second, third, dropout=late, norm_cfg=norm_cfg)
+        self.down2 = DownBottleneck(second, third, dropout=late)
         self.stage2, self.stage3 = (
             nn.Sequential(
-                *(
-                    Bottleneck(
-                        third,
-                        dilation=dilation,
-                        asymmetric=asymmetric,
-                        dropout=late,
-                        norm_cfg=norm_cfg,
-                    )
-                    for dilation, asymmetric in _CONTEXT
-                )
+                *(Bottleneck(third, dropout=late, **options) for options in _CONTEXT)
             )
             for _ in range(2)
         )
+        set_norms(self, norm_cfg)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encode frames ``x`` (N, in_channels, H, W)."""
@@ -281,7 +265,6 @@ class ENetHead(MaskHead):
     Args:
         in_channels: Channels of the blank frame, of the places and of the map that
             :class:`ENetEncoder` gives.
-        in_index: Which of the encoder's maps these are.
         dropout: Dropout of whole channels of a bottleneck's branch.
         dropout_ratio: Dropout of whole channels before the classes; ENet has none.
         **kwargs: Of :class:`MaskHead`.
@@ -293,7 +276,6 @@ class ENetHead(MaskHead):
         self,
         in_channels: Sequence[int] = (1, *_WIDTHS),
         *,
-        in_index: Sequence[int] = (0, 1, 2, 3),
         dropout: float = 0.1,
         dropout_ratio: float = 0.0,
         **kwargs: Any,
@@ -302,21 +284,19 @@ class ENetHead(MaskHead):
         super().__init__(
             in_channels,
             first,  # what the last convolution sees
-            in_index=in_index,
             dropout_ratio=dropout_ratio,
-            input_transform='multiple_select',
             **kwargs,
         )
-        options: dict[str, Any] = {'dropout': dropout, 'norm_cfg': self.norm_cfg}
-        self.up1 = UpBottleneck(third, second, **options)
+        self.up1 = UpBottleneck(third, second, dropout=dropout)
         self.stage1 = nn.Sequential(
-            *(Bottleneck(second, act=nn.ReLU, **options) for _ in range(2))
+            *(Bottleneck(second, act=nn.ReLU, dropout=dropout) for _ in range(2))
         )
-        self.up2 = UpBottleneck(second, first, **options)
-        self.stage2 = Bottleneck(first, act=nn.ReLU, **options)
+        self.up2 = UpBottleneck(second, first, dropout=dropout)
+        self.stage2 = Bottleneck(first, act=nn.ReLU, dropout=dropout)
         self.conv_seg = nn.ConvTranspose2d(
             first, self.num_classes, 3, stride=2, padding=1, output_padding=1
         )
+        set_norms(self, self.norm_cfg)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Logits (N, num_classes, H, W) from the encoder's maps."""

@@ -14,7 +14,7 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 
 from ..heads.mask_head import MaskHead
-from ..layers import ConvNormAct, depthwise, enlarge, norm_layer
+from ..layers import ConvNormAct, SingleFrameBN, depthwise, enlarge, set_norms
 from ..rows import Stages
 
 #: Branches of an EESP unit, and groups of its 1×1 convolutions.
@@ -24,11 +24,6 @@ _FAR = (1, 2, 3, 4)
 _NEAR = (1, 1, 2, 3)
 #: Convolution, norm and a PReLU with a slope per channel.
 ConvNormPReLU = partial(ConvNormAct, act=nn.PReLU)
-
-
-def _initialisation() -> dict:
-    """Kaiming's normal, the authors' choice for the convolutions."""
-    return {'type': 'Kaiming', 'layer': 'Conv2d'}
 
 
 class EESP(nn.Module):
@@ -45,7 +40,6 @@ class EESP(nn.Module):
         channels: Channels of the output, divisible by 16.
         stride: Stride of the dilated convolutions.
         dilations: Of the four branches.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
 
     Shape: (N, in_channels, H, W) to (N, channels, ⌈H/stride⌉, ⌈W/stride⌉).
     """
@@ -57,21 +51,16 @@ class EESP(nn.Module):
         *,
         stride: int = 1,
         dilations: Sequence[int] = _FAR,
-        norm_cfg: dict | None = None,
     ) -> None:
         super().__init__()
         width = channels // _BRANCHES
         self.residual = stride == 1 and in_channels == channels
-        self.reduce = ConvNormPReLU(
-            in_channels, width, groups=_BRANCHES, norm_cfg=norm_cfg
-        )
+        self.reduce = ConvNormPReLU(in_channels, width, groups=_BRANCHES)
         self.branches = nn.ModuleList(
             depthwise(width, stride=stride, dilation=dilation) for dilation in dilations
         )
-        self.norm = nn.Sequential(norm_layer(channels, norm_cfg), nn.PReLU(channels))
-        self.expand = ConvNormAct(
-            channels, channels, groups=_BRANCHES, act=False, norm_cfg=norm_cfg
-        )
+        self.norm = nn.Sequential(SingleFrameBN(channels), nn.PReLU(channels))
+        self.expand = ConvNormAct(channels, channels, groups=_BRANCHES, act=False)
         self.act = nn.PReLU(channels) if stride == 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,27 +82,17 @@ class StridedEESP(nn.Module):
         in_channels: Channels of the input.
         channels: Channels of the output.
         image_channels: Channels of the image.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
 
     Shape: (N, in_channels, H, W) and an image (N, image_channels, ⌈H/2⌉, ⌈W/2⌉) to
     (N, channels, ⌈H/2⌉, ⌈W/2⌉).
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        *,
-        image_channels: int,
-        norm_cfg: dict | None = None,
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, *, image_channels: int) -> None:
         super().__init__()
-        self.eesp = EESP(
-            in_channels, channels - in_channels, stride=2, norm_cfg=norm_cfg
-        )
+        self.eesp = EESP(in_channels, channels - in_channels, stride=2)
         self.reinforce = nn.Sequential(
-            ConvNormPReLU(image_channels, image_channels, 3, norm_cfg=norm_cfg),
-            ConvNormAct(image_channels, channels, act=False, norm_cfg=norm_cfg),
+            ConvNormPReLU(image_channels, image_channels, 3),
+            ConvNormAct(image_channels, channels, act=False),
         )
         self.act = nn.PReLU(channels)
 
@@ -176,25 +155,21 @@ class ESPNetv2Encoder(BaseModule):
         norm_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg or _initialisation())
+        super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
         widths = espnetv2_channels(scale)
-        self.stem = ConvNormPReLU(
-            in_channels, widths[0], 3, stride=2, norm_cfg=norm_cfg
-        )
+        self.stem = ConvNormPReLU(in_channels, widths[0], 3, stride=2)
         self.down = nn.ModuleList(
-            StridedEESP(before, after, image_channels=in_channels, norm_cfg=norm_cfg)
+            StridedEESP(before, after, image_channels=in_channels)
             for before, after in pairwise(widths)
         )
         units = zip(widths[1:], (0, 3, 7), (_FAR, _FAR, _NEAR), strict=True)
         self.units = nn.ModuleList(
             nn.Sequential(
-                *(
-                    EESP(width, width, dilations=dilations, norm_cfg=norm_cfg)
-                    for _ in range(count)
-                )
+                *(EESP(width, width, dilations=dilations) for _ in range(count))
             )
             for width, count, dilations in units
         )
+        set_norms(self, norm_cfg)
 
     def forward(self, x: Tensor) -> Stages:
         """Encode frames ``x`` (N, in_channels, H, W)."""
@@ -214,15 +189,14 @@ class DepthwisePyramid(nn.Module):
 
     Args:
         channels: Channels of input and output.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
 
     Shape: (N, channels, H, W) in and out.
     """
 
-    def __init__(self, channels: int, *, norm_cfg: dict | None = None) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.convs = nn.ModuleList(depthwise(channels) for _ in range(4))
-        self.project = ConvNormPReLU(5 * channels, channels, norm_cfg=norm_cfg)
+        self.project = ConvNormPReLU(5 * channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) from ``x`` of that shape."""
@@ -245,7 +219,6 @@ class ESPNetv2Head(MaskHead):
 
     Args:
         in_channels: Channels of the four levels; :func:`espnetv2_channels`.
-        in_index: Which of the encoder's maps these are.
         num_classes: Classes.
         dropout_ratio: Dropout of whole channels before the logits of levels 3 and 1;
             the authors' code has 0.1 at a scale of 0.5.
@@ -261,7 +234,6 @@ class ESPNetv2Head(MaskHead):
         self,
         in_channels: Sequence[int] = espnetv2_channels(2.0),
         *,
-        in_index: Sequence[int] = (0, 1, 2, 3),
         num_classes: int = 3,
         dropout_ratio: float = 0.2,
         auxiliary_weight: float = 1.0,
@@ -272,23 +244,20 @@ class ESPNetv2Head(MaskHead):
         super().__init__(
             in_channels,
             first + num_classes,  # what the last classifier sees
-            in_index=in_index,
             num_classes=num_classes,
             dropout_ratio=dropout_ratio,
-            input_transform='multiple_select',
-            init_cfg=init_cfg or _initialisation(),
+            init_cfg=init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'},
             **kwargs,
         )
         self.auxiliary_weight = auxiliary_weight
-        norm = self.norm_cfg
-        self.narrow = ConvNormPReLU(fourth, third, norm_cfg=norm)
+        self.narrow = ConvNormPReLU(fourth, third)
         self.context = nn.Sequential(
-            EESP(2 * third, third, dilations=_NEAR, norm_cfg=norm),
-            DepthwisePyramid(third, norm_cfg=norm),
+            EESP(2 * third, third, dilations=_NEAR), DepthwisePyramid(third)
         )
         self.classify3 = nn.Conv2d(third, num_classes, kernel_size=1, bias=False)
-        self.norm3 = nn.Sequential(norm_layer(num_classes, norm), nn.PReLU(num_classes))
-        self.classify2 = ConvNormPReLU(second + num_classes, num_classes, norm_cfg=norm)
+        self.norm3 = nn.Sequential(SingleFrameBN(num_classes), nn.PReLU(num_classes))
+        self.classify2 = ConvNormPReLU(second + num_classes, num_classes)
+        set_norms(self, self.norm_cfg)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor | tuple[Tensor, Tensor]:
         """Logits from the encoder's maps; in training level 3's as well."""

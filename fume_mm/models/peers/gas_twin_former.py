@@ -18,6 +18,10 @@ from ..layers import ConvNormAct, enlarge
 
 #: LayerNorm's ε in all of the encoder.
 _EPS = 1e-6
+#: Channels per attention head, and the heads of each stage.
+_WIDTH, _HEADS = 32, (1, 2, 5, 8)
+#: Hidden channels of the Mix-FFN per channel.
+_EXPANSION = 4
 
 
 class WindowAttention(BaseModule):
@@ -88,7 +92,6 @@ class WindowLayer(BaseModule):
         channels: Channels C.
         heads: Attention heads.
         window_size: Side of the windows.
-        mlp_ratio: Hidden channels of the Mix-FFN are C times this.
         drop_path_rate: Probability that a sample skips the attention, or the Mix-FFN,
             in training. The authors' code drops once more after the second sum, which
             zeroes a sample's whole map; here it does not.
@@ -100,7 +103,6 @@ class WindowLayer(BaseModule):
         *,
         heads: int,
         window_size: int,
-        mlp_ratio: int = 4,
         drop_path_rate: float = 0.0,
     ) -> None:
         super().__init__()
@@ -109,7 +111,7 @@ class WindowLayer(BaseModule):
         self.attn = WindowAttention(channels, heads=heads, window_size=window_size)
         self.drop_path = build_dropout(drop_path)
         self.norm2 = nn.LayerNorm(channels, eps=_EPS)
-        self.ffn = MixFFN(channels, mlp_ratio * channels, dropout_layer=drop_path)
+        self.ffn = MixFFN(channels, _EXPANSION * channels, dropout_layer=drop_path)
 
     def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
         """``x`` (N, H·W, C) of a map of ``size`` (H, W)."""
@@ -126,12 +128,7 @@ class GasTwinFormerEncoder(MixVisionTransformer):
 
     Args:
         in_channels: Channels of a frame.
-        embed_dims: Channels per attention head.
-        num_heads: Attention heads of each stage; its channels are these times
-            ``embed_dims``.
-        sr_ratios: By how much each stage's first layer reduces its keys and values.
         window_size: Side of the second layers' windows.
-        mlp_ratio: Expansion in the Mix-FFN.
         drop_path_rate: Of the last layer; rises from 0 in the first.
         init_cfg: MMEngine's initialisation; None is the Mix Transformer's.
 
@@ -142,38 +139,28 @@ class GasTwinFormerEncoder(MixVisionTransformer):
         self,
         in_channels: int = 1,
         *,
-        embed_dims: int = 32,
-        num_heads: Sequence[int] = (1, 2, 5, 8),
-        sr_ratios: Sequence[int] = (8, 4, 2, 1),
         window_size: int = 5,
-        mlp_ratio: int = 4,
         drop_path_rate: float = 0.1,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        depth = len(num_heads)
         super().__init__(
             in_channels=in_channels,
-            embed_dims=embed_dims,
-            num_stages=depth,
-            num_layers=[2] * depth,
-            num_heads=list(num_heads),
-            patch_sizes=[7] + [3] * (depth - 1),
-            strides=[4] + [2] * (depth - 1),
-            sr_ratios=list(sr_ratios),
-            out_indices=tuple(range(depth)),
-            mlp_ratio=mlp_ratio,
+            embed_dims=_WIDTH,
+            num_layers=[2] * len(_HEADS),
+            num_heads=list(_HEADS),
+            mlp_ratio=_EXPANSION,
             drop_path_rate=drop_path_rate,
             norm_cfg={'type': 'LN', 'eps': _EPS},
             init_cfg=init_cfg,
         )
-        rates = torch.linspace(0, drop_path_rate, 2 * depth, device='cpu').tolist()
-        for i, (stage, heads) in enumerate(zip(self.layers, num_heads, strict=True)):
+        rates = torch.linspace(0, drop_path_rate, 2 * len(_HEADS), device='cpu')
+        layers = zip(self.layers, _HEADS, rates[1::2].tolist(), strict=True)
+        for stage, heads, rate in layers:
             stage[1][1] = WindowLayer(
-                embed_dims * heads,
+                _WIDTH * heads,
                 heads=heads,
                 window_size=window_size,
-                mlp_ratio=mlp_ratio,
-                drop_path_rate=rates[2 * i + 1],
+                drop_path_rate=rate,
             )
 
 
@@ -189,7 +176,6 @@ class AdaptiveLRASPPHead(MaskHead):
 
     Args:
         in_channels: Channels of the encoder's maps, shallow to deep.
-        in_index: Which of the encoder's maps these are.
         channels: Channels within the decoder.
         **kwargs: Of :class:`MaskHead`.
 
@@ -200,17 +186,10 @@ class AdaptiveLRASPPHead(MaskHead):
         self,
         in_channels: Sequence[int] = (32, 64, 160, 256),
         *,
-        in_index: Sequence[int] = (0, 1, 2, 3),
         channels: int = 128,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            in_channels,
-            channels,
-            in_index=in_index,
-            input_transform='multiple_select',
-            **kwargs,
-        )
+        super().__init__(in_channels, channels, **kwargs)
         *skips, deepest = in_channels
         norm = self.norm_cfg
         self.deep_conv = ConvNormAct(deepest, channels, norm_cfg=norm)

@@ -17,26 +17,21 @@ from fume_mm.structures import GASES
 
 from ..backbones import DualStreamBackbone
 from ..backbones.joint import check_sizes
-from ..layers import ChannelAttention, enlarge, norm_layer, norm_or_default
+from ..layers import ChannelAttention, ConvNormAct, SingleFrameBN, enlarge
 from ..rows import Features, Rows, Stages
 
 
-def _block(in_channels: int, channels: int, norm_cfg: dict | None) -> BasicBlock:
+def _block(in_channels: int, channels: int) -> BasicBlock:
     """ResNet's basic block, with a projection where the widths differ."""
-    norm_cfg = norm_or_default(norm_cfg)
     project = None
     if in_channels != channels:
-        project = nn.Sequential(
-            nn.Conv2d(in_channels, channels, kernel_size=1, bias=False),
-            norm_layer(channels, norm_cfg),
-        )
+        project = ConvNormAct(in_channels, channels, act=False)
+    norm_cfg = {'type': SingleFrameBN}
     return BasicBlock(in_channels, channels, downsample=project, norm_cfg=norm_cfg)
 
 
-def _blocks(in_channels: int, channels: int, norm_cfg: dict | None) -> nn.Sequential:
-    return nn.Sequential(
-        _block(in_channels, channels, norm_cfg), _block(channels, channels, norm_cfg)
-    )
+def _blocks(in_channels: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(_block(in_channels, channels), _block(channels, channels))
 
 
 class FeaturePropagation(nn.Module):
@@ -49,19 +44,18 @@ class FeaturePropagation(nn.Module):
 
     Args:
         channels: C of each task's feature.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
 
     Shape: twice (N, C, h, w) in and out.
     """
 
-    def __init__(self, channels: int, *, norm_cfg: dict | None = None) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         joined = len(GASES) * channels
         self.harmonise = nn.Sequential(
-            *_blocks(joined, joined // 4, norm_cfg),
+            *_blocks(joined, joined // 4),
             nn.Conv2d(joined // 4, joined, kernel_size=1),
         )
-        self.share = _block(joined, channels, norm_cfg)
+        self.share = _block(joined, channels)
         self.gates = nn.ModuleList(ChannelAttention(channels) for _ in GASES)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,8 +117,6 @@ class MTINetBackbone(BaseModule):
     Args:
         encoder: Config of an encoder: (N, 1, H, W) in, maps from fine to coarse out.
         channels: C_i, channels of the encoder's maps.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
 
     Gives per gas 2·S + 1 maps with S scales: the distilled features (N_g, C_i, h_i,
     w_i), which the mask heads read; the refined features of the same shapes, whose
@@ -132,42 +124,25 @@ class MTINetBackbone(BaseModule):
     the neck reads, as classes of an image cannot be refined scale by scale.
     """
 
-    def __init__(
-        self,
-        encoder: dict[str, Any],
-        *,
-        channels: Sequence[int],
-        norm_cfg: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
+    def __init__(self, encoder: dict[str, Any], *, channels: Sequence[int]) -> None:
+        super().__init__({'type': 'Kaiming', 'layer': 'Conv2d'})
         self.streams = DualStreamBackbone(encoder, shared=True)
         coarser = (*channels[1:], 0)  # nothing is handed on to the coarsest
         self.refine = ModuleDict(
             {
                 gas: ModuleList(
-                    _blocks(width + handed, width, norm_cfg)
+                    _blocks(width + handed, width)
                     for width, handed in zip(channels, coarser, strict=True)
                 )
                 for gas in GASES
             }
         )
         # of every scale but the finest
-        self.propagate = ModuleList(
-            FeaturePropagation(width, norm_cfg=norm_cfg) for width in channels[1:]
-        )
+        self.propagate = ModuleList(FeaturePropagation(width) for width in channels[1:])
         self.distil = ModuleList(MultiModalDistillation(width) for width in channels)
 
     def forward(self, frames: Features, rows: Rows) -> dict[str, Stages]:
-        """Maps of the frames that are there.
-
-        Args:
-            frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
-            rows: Which rows these are.
-
-        Returns:
-            By gas, the maps that the class names.
-        """
+        """By gas, the maps that the class names; see :class:`.DualStreamBackbone`."""
         check_sizes(frames)
         maps = self.streams(frames)
         refined = self._refine(maps, rows)

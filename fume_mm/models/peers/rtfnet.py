@@ -18,21 +18,17 @@ from fume_mm.structures import GASES
 
 from ..backbones.joint import JOINT, check_sizes
 from ..heads.mask_head import MaskHead
-from ..layers import ConvNormAct, norm_layer
+from ..layers import ConvNormAct, SingleFrameBN, set_norms
 from ..rows import Features, Rows, Stages
 
 #: Places of fusion: after the first convolution and after each of four stages.
 _DEPTHS = 5
 
 
-def _initialisation() -> dict:
-    return {'type': 'Kaiming', 'layer': ['Conv2d', 'ConvTranspose2d']}
-
-
-def _double(in_channels: int, channels: int, norm_cfg: dict | None) -> nn.Sequential:
+def _double(in_channels: int, channels: int) -> nn.Sequential:
     """2×2 transposed convolution of stride 2, and norm."""
     conv = nn.ConvTranspose2d(in_channels, channels, 2, stride=2, bias=False)
-    return nn.Sequential(conv, norm_layer(channels, norm_cfg))
+    return nn.Sequential(conv, SingleFrameBN(channels))
 
 
 class UpStage(nn.Module):
@@ -45,26 +41,23 @@ class UpStage(nn.Module):
     Args:
         in_channels: Channels of the input.
         channels: Channels of the output.
-        norm_cfg: Norm layer; None is ``SingleFrameBN``.
 
     Shape: (N, in_channels, h, w) to (N, channels, 2h, 2w).
     """
 
-    def __init__(
-        self, in_channels: int, channels: int, *, norm_cfg: dict | None = None
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
         self.keep = nn.Sequential(
-            ConvNormAct(in_channels, in_channels, norm_cfg=norm_cfg),
-            ConvNormAct(in_channels, in_channels, 3, norm_cfg=norm_cfg),
-            ConvNormAct(in_channels, in_channels, 3, act=False, norm_cfg=norm_cfg),
+            ConvNormAct(in_channels, in_channels),
+            ConvNormAct(in_channels, in_channels, 3),
+            ConvNormAct(in_channels, in_channels, 3, act=False),
         )
         self.grow = nn.Sequential(
-            ConvNormAct(in_channels, channels, norm_cfg=norm_cfg),
-            ConvNormAct(channels, channels, 3, norm_cfg=norm_cfg),
-            _double(channels, channels, norm_cfg),
+            ConvNormAct(in_channels, channels),
+            ConvNormAct(channels, channels, 3),
+            _double(channels, channels),
         )
-        self.shortcut = _double(in_channels, channels, norm_cfg)
+        self.shortcut = _double(in_channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, 2h, 2w) from ``x`` (N, in_channels, h, w)."""
@@ -89,8 +82,6 @@ class RTFNetBackbone(BaseModule):
     Args:
         encoder: Config of an ``mmseg.ResNet``, built once per gas.
         carrier: The gas into whose maps the other's are added.
-        norm_cfg: Norm of the decoder; None is ``SingleFrameBN``.
-        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
 
     Gives the health head's map (N, C, H/32, W/32), C the encoder's channels, and the
     mask heads' (N, C/16, H/2, W/2), sizes rounded up: a model sets ``fuse_stage=0``.
@@ -98,15 +89,8 @@ class RTFNetBackbone(BaseModule):
 
     joint = True
 
-    def __init__(
-        self,
-        encoder: dict[str, Any],
-        *,
-        carrier: str = 'co2',
-        norm_cfg: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(init_cfg or _initialisation())
+    def __init__(self, encoder: dict[str, Any], *, carrier: str = 'co2') -> None:
+        super().__init__({'type': 'Kaiming', 'layer': ['Conv2d', 'ConvTranspose2d']})
         if carrier not in GASES:
             raise UserError(
                 f'backbone.carrier is {carrier!r}; choose one of {", ".join(GASES)}.'
@@ -123,17 +107,11 @@ class RTFNetBackbone(BaseModule):
             )
         widths = [first.feat_dim // 2**i for i in range(_DEPTHS)]
         self.decoder = nn.ModuleList(
-            UpStage(before, after, norm_cfg=norm_cfg)
-            for before, after in pairwise(widths)
+            UpStage(before, after) for before, after in pairwise(widths)
         )
 
     def forward(self, frames: Features, rows: Rows) -> dict[str, Stages]:
-        """The two maps of the samples.
-
-        Args:
-            frames: By gas, (N_g, 1, H, W); a gas without frames is not a key.
-            rows: Which rows these are.
-        """
+        """The two maps of the samples; see :meth:`.JointBackbone.forward`."""
         check_sizes(frames)
         features = dict(frames)
         for depth in range(_DEPTHS):
@@ -187,16 +165,13 @@ class RTFNetHead(MaskHead):
     """
 
     def __init__(
-        self,
-        in_channels: int = 32,
-        *,
-        dropout_ratio: float = 0.0,
-        **kwargs: Any,
+        self, in_channels: int = 32, *, dropout_ratio: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(
             in_channels, in_channels, dropout_ratio=dropout_ratio, **kwargs
         )
-        self.conv_seg = UpStage(in_channels, self.num_classes, norm_cfg=self.norm_cfg)
+        self.conv_seg = UpStage(in_channels, self.num_classes)
+        set_norms(self, self.norm_cfg)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Logits (N, num_classes, 2h, 2w) from the backbone's maps."""

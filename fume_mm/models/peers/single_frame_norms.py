@@ -39,13 +39,10 @@ class SingleFrameNorms(BaseModule):
 
     Args:
         encoder: Config of the encoder.
-        init_cfg: MMEngine's initialisation; None leaves it to the encoder.
     """
 
-    def __init__(
-        self, encoder: dict[str, Any], *, init_cfg: dict | list[dict] | None = None
-    ) -> None:
-        super().__init__(init_cfg)
+    def __init__(self, encoder: dict[str, Any]) -> None:
+        super().__init__()
         self.encoder = MODELS.build(encoder)
         use_single_frame_norms(self.encoder)
 
