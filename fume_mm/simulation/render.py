@@ -35,7 +35,6 @@ class Rendered:
     mask: np.ndarray  #: uint8 (H, W), 0 background, 1 tube, 2 gas
     truth: dict[str, object]  #: what the simulator knows about it, for truth.csv
     column: np.ndarray  #: true column density, ppm m, float32 (240, 320)
-    time: int | None = None  #: frame of the clip; None for a still frame
 
 
 def render_vessel(
@@ -48,23 +47,14 @@ def render_vessel(
         vessel: Of its plan.
         seed: The campaign's seed.
     """
-    run = _Run(parameters, vessel, seed)
+    views = {gas: _View(parameters, vessel, seed, gas) for gas in GASES}
     for frame, sample in enumerate(vessel.copies):
-        for gas in GASES:
-            if not sample[gas]:
-                continue
-            draw = functools.partial(run.draw, frame=frame, gas=gas)
-            vent = run.draw_vent(draw('vent'), gas)
-            column = run.column(vent, gas, rng=draw('plume'))
-            taken = run.take(vent, column, gas=gas, frame=frame, rng=draw('noise'))
-            blank_edges(
-                taken.image,
-                taken.mask,
-                rng=draw('copy'),
-                parameters=run.models.scene[gas],
-            )
-            taken.truth.update(areas(taken.mask))
-            yield taken
+        for gas, view in views.items():
+            if sample[gas]:
+                draw = functools.partial(view.draw, frame=frame)
+                vent = view.draw_vent(draw('vent'))
+                column = view.column(vent, rng=draw('plume'))
+                yield view.take(vent, column, frame=frame, rng=draw('noise'))
 
 
 def render_clip(
@@ -82,113 +72,97 @@ def render_clip(
         frame: Index of the clip within its vessel.
         gas: Which camera.
     """
-    run = _Run(parameters, vessel, seed)
-    draw = functools.partial(run.draw, gas=gas)
+    view = _View(parameters, vessel, seed, gas)
     frames = clip_frames(parameters.video_seconds)
-    rng, noise = draw('clip', frame=frame), draw('noise', frame=frame)
-    openings = run.draw_openings(rng, gas, frames)
+    rng, noise = view.draw('clip', frame=frame), view.draw('noise', frame=frame)
+    openings = view.draw_openings(rng, frames)
     for time, drift in enumerate(camera.draw_drifts(rng, frames)):
         column = np.zeros(DETECTOR_SHAPE, np.float32)
         vent = dataclasses.replace(openings[0][1], phase=0.0)
         for number, (opened, drawn) in enumerate(openings):
-            if not (opened < time < opened + _LIFETIME or run.style.trickle):
-                continue
-            phase = (time - opened) / run.open_time(drawn)
-            vent = dataclasses.replace(drawn, phase=phase, eddy_phase=1.0)
-            of_vent = draw('plume', frame=frame * _VENTS + number)
-            column += run.column(vent, gas, rng=of_vent, time=time)
-        yield run.take(
-            vent, column, gas=gas, frame=frame, rng=noise, drift=drift, time=time
-        )
+            if opened < time < opened + _LIFETIME or view.style.trickle:
+                phase = (time - opened) / view.open_time(drawn)
+                vent = dataclasses.replace(drawn, phase=phase, eddy_phase=1.0)
+                of_vent = view.draw('plume', frame=frame * _VENTS + number)
+                column += view.column(vent, rng=of_vent, time=time)
+        yield view.take(vent, column, frame=frame, rng=noise, drift=drift)
 
 
-class _Run:
-    """A vessel's run: what both cameras keep from frame to frame."""
+class _View:
+    """What one camera sees of a vessel's run, the same from frame to frame."""
 
     def __init__(
-        self, parameters: CampaignParameters, vessel: Vessel, seed: int
+        self, parameters: CampaignParameters, vessel: Vessel, seed: int, gas: Gas
     ) -> None:
-        self.parameters, self.models = parameters, parameters.simulation
-        self.draw = functools.partial(stream, seed, vessel=vessel.index)
-        self.style = plume.draw_style(self.draw('style'), self.models.plume)
-        self.release = rumen.draw_run(
-            seed, vessel=vessel.index, ph=vessel.ph, parameters=self.models.rumen
+        self.parameters, self.gas = parameters, gas
+        self.models = models = parameters.simulation
+        of_run = functools.partial(stream, seed, vessel=vessel.index)
+        self.style = plume.draw_style(of_run('style'), models.plume)
+        self.run = rumen.draw_run(
+            seed, vessel=vessel.index, ph=vessel.ph, parameters=models.rumen
         )
-        self.annotator = labels.draw_annotator(
-            self.draw('annotator'), self.models.label
+        self.annotator = labels.draw_annotator(of_run('annotator'), models.label)
+        self.draw = draw = functools.partial(of_run, gas=gas)
+        self.scene = scene.draw_scene(
+            draw('scene'), parameters=models.scene[gas], scale=self.style.scale
         )
-        self.scenes: dict[Gas, scene.Scene] = {}
-        self.exposures: dict[Gas, camera.Exposure] = {}
-        self.patterns: dict[Gas, np.ndarray] = {}
-        for gas in GASES:
-            optics = self.models.camera[gas]
-            self.scenes[gas] = scene.draw_scene(
-                self.draw('scene', gas=gas),
-                parameters=self.models.scene[gas],
-                scale=self.style.scale,
-            )
-            self.exposures[gas] = camera.draw_exposure(
-                self.draw('camera', gas=gas), parameters=optics, scene=self.scenes[gas]
-            )
-            self.patterns[gas] = camera.draw_pattern(
-                self.draw('pattern', gas=gas), dead_share=optics.dead_share
-            )
+        optics = models.camera[gas]
+        self.exposure = camera.draw_exposure(
+            draw('camera'), parameters=optics, scene=self.scene
+        )
+        self.pattern = camera.draw_pattern(
+            draw('pattern'), dead_share=optics.dead_share
+        )
 
     def open_time(self, vent: plume.Vent) -> float:
         """Frames for which the valve is open."""
         return plume.open_time(vent.log_release, self.models.plume)
 
-    def draw_vent(self, rng: np.random.Generator, gas: Gas) -> plume.Vent:
+    def draw_vent(self, rng: np.random.Generator) -> plume.Vent:
         """A vent of this run."""
-        pose, release = self.scenes[gas].pose, self.release
-        deviation = release.activity + release.deviation[gas]
+        deviation = self.run.activity + self.run.deviation[self.gas]
         deviation += self.models.rumen.vent_std * float(rng.standard_normal())
         return plume.Vent(
             log_release=rumen.log_relative_release(
-                release.ph, gas, parameters=self.models.rumen, deviation=deviation
+                self.run.ph,
+                self.gas,
+                parameters=self.models.rumen,
+                deviation=deviation,
             ),
             phase=plume.draw_phase(rng, self.models.plume),
-            tip=pose.tip,
-            angle=pose.angle,
-            fall=self.style.buoyancy[gas],
+            tip=self.scene.pose.tip,
+            angle=self.scene.pose.angle,
+            fall=self.style.buoyancy[self.gas],
         )
 
     def draw_openings(
-        self, rng: np.random.Generator, gas: Gas, frames: int
+        self, rng: np.random.Generator, frames: int
     ) -> list[tuple[float, plume.Vent]]:
         """When each vent of a clip opens, frames, and the vent; a trickle has one."""
         opened = float(rng.uniform(1, 10))
         openings: list[tuple[float, plume.Vent]] = []
         while not openings or (opened < frames and not self.style.trickle):
-            vent = self.draw_vent(rng, gas)
+            vent = self.draw_vent(rng)
             openings.append((opened, vent))
             opened += self.open_time(vent)
             opened += float(rng.uniform(*_PAUSE))
         return openings
 
     def column(
-        self,
-        vent: plume.Vent,
-        gas: Gas,
-        *,
-        rng: np.random.Generator,
-        time: float = 0.0,
+        self, vent: plume.Vent, *, rng: np.random.Generator, time: float = 0.0
     ) -> np.ndarray:
         """Column density, 1 on the axis of a steady jet; zero in a control set."""
         if self.parameters.gas_free:
             return np.zeros(DETECTOR_SHAPE, np.float32)
-        if not self.style.trickle:
+        style, parameters = self.style, self.models.plume
+        if not style.trickle:
             return plume.column_density(
-                vent, style=self.style, parameters=self.models.plume, rng=rng
+                vent, style=style, parameters=parameters, rng=rng
             )
+        # Of the two gases, CO2 is the heavier than air.
+        sign = 1 if self.gas == 'co2' else -1
         return trickle_density(
-            vent,
-            style=self.style,
-            parameters=self.models.plume,
-            rng=rng,
-            # Of the two gases, CO2 is the heavier than air.
-            sign=1 if gas == 'co2' else -1,
-            time=time,
+            vent, style=style, parameters=parameters, rng=rng, sign=sign, time=time
         )
 
     def take(
@@ -196,21 +170,22 @@ class _Run:
         vent: plume.Vent,
         column: np.ndarray,
         *,
-        gas: Gas,
         frame: int,
         rng: np.random.Generator,
         drift: camera.Drift | None = None,
-        time: int | None = None,
     ) -> Rendered:
-        """A frame and its mask, from the column density."""
-        place, exposure = self.scenes[gas], self.exposures[gas]
+        """A frame and its mask, from the column density; a still frame without drift.
+
+        Only still frames have the blanked edges of a rotated copy.
+        """
+        place, exposure = self.scene, self.exposure
         factor, mirrored = SIZES[self.parameters.size], place.pose.mirrored
         contrast = camera.contrast_gray(column, scene=place, exposure=exposure)
         image = camera.expose(
             contrast,
             scene=place,
             exposure=exposure,
-            pattern=self.patterns[gas],
+            pattern=self.pattern,
             rng=rng,
             factor=factor,
             drift=drift,
@@ -226,16 +201,20 @@ class _Run:
         )
         # Nobody labels gas that letters and bars hide.
         mask[hud.covered(exposure.hud, mask.shape)] = BACKGROUND
+        if drift is None:
+            edges = self.draw('copy', frame=frame)
+            parameters = self.models.scene[self.gas]
+            blank_edges(image, mask, rng=edges, parameters=parameters)
         column = column * np.float32(exposure.axis_ppm_m)
         if mirrored:
             column = cv2.flip(column, 1)
-        truth = self._truth(vent, gas) | areas(mask)
-        return Rendered(frame, gas, image, mask, truth, column, time)
+        truth = self._truth(vent) | areas(mask)
+        return Rendered(frame, self.gas, image, mask, truth, column)
 
-    def _truth(self, vent: plume.Vent, gas: Gas) -> dict[str, object]:
+    def _truth(self, vent: plume.Vent) -> dict[str, object]:
         free, trickle = self.parameters.gas_free, self.style.trickle
         seconds = self.open_time(vent) / FRAMES_PER_SECOND
-        volume = self.models.rumen.reference_ml[gas] * math.exp(vent.log_release)
+        volume = self.models.rumen.reference_ml[self.gas] * math.exp(vent.log_release)
         rate = volume / seconds
         if trickle:
             rate = flow_sccm(vent.log_release, self.models.plume) / 60
@@ -247,9 +226,9 @@ class _Run:
             'mode': 'trickle' if trickle else 'vent',
             'phase': '' if trickle else round(vent.phase, 4),
             'time_since_open_s': since_open,
-            'background': self.scenes[gas].style,
-            'gas_sign': self.exposures[gas].sign,
-            'tube_side': 'right' if self.scenes[gas].pose.mirrored else 'left',
+            'background': self.scene.style,
+            'gas_sign': self.exposure.sign,
+            'tube_side': 'right' if self.scene.pose.mirrored else 'left',
         }
 
 

@@ -101,9 +101,9 @@ def strip(seed: int, mode: str) -> np.ndarray:
             if frames[0].truth['mode'] != mode:
                 break
             frames += list(clip)
-            first = next((f.time for f in frames if (f.mask == GAS).any()), 0) or 0
-            shown = frames[max(first - 1, 0) :: step][:6]
-            rows.append([tile(f, f'{gas} frame {f.time}') for f in shown])
+            seen = (time for time, f in enumerate(frames) if (f.mask == GAS).any())
+            times = range(max(next(seen, 0) - 1, 0), len(frames), step)[:6]
+            rows.append([tile(frames[t], f'{gas} frame {t}') for t in times])
         if len(rows) == len(GASES) and len(rows[0]) == len(rows[1]):
             return lay_out([*rows[0], *rows[1]], columns=len(rows[0]), gap=GAP)
     raise UserError(f'no vessel of seed {seed} has a {mode}; choose another --seed.')
