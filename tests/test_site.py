@@ -86,4 +86,4 @@ def test_a_benchmark_is_made_of_suites_alone(tmp_path: Path) -> None:
     content = {'config': 'configs/fume/fume_fastscnn.py', 'dataset': {}, 'metrics': {}}
     (tmp_path / 'test_results.json').write_text(json.dumps(content))
     done = tool('tools/misc/make_benchmark.py', f'published={tmp_path}')
-    assert done.returncode == 2 and 'no such note of run_suite.py' in done.stderr
+    assert done.returncode == 2 and 'make the run by run_suite.py' in done.stderr

@@ -11,7 +11,7 @@ from fume_mm.engine.saved_masks import table_of_masks
 from fume_mm.errors import UserError
 from fume_mm.evaluation import Scores
 from fume_mm.inference.samples import gather
-from fume_mm.inference.writer import ResultWriter
+from fume_mm.inference.writer import Prediction, ResultWriter
 from fume_mm.io.images import read_mask
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import make_campaign
@@ -38,7 +38,7 @@ def write_true_masks(root: Path, out: Path) -> None:
     writer = ResultWriter(out, samples=samples, about={}, panels=False)
     for row, sample in zip(table.to_dict('records'), samples, strict=True):
         masks = {gas: read_mask(root / row[f'{gas}_mask']) for gas in sample.frames}
-        writer.write(sample, DualGasResult(sample.name, masks))
+        writer.write(Prediction(sample, DualGasResult(sample.name, masks)))
     writer.close()
 
 

@@ -46,9 +46,7 @@ def run(*words: object) -> subprocess.CompletedProcess:
 
 
 def export(folder: Path, *words: object, checkpoint: str = 'last.pth') -> object:
-    return run(
-        'tools/deployment/export', folder / 'config.py', folder / checkpoint, *words
-    )
+    return run(folder / 'config.py', folder / checkpoint, *words)
 
 
 def the_error(done: subprocess.CompletedProcess) -> str:
@@ -105,9 +103,5 @@ def test_mistakes_are_one_line_before_the_work(
 
 
 def test_a_forest_is_refused_at_once(tmp_path: Path) -> None:
-    done = run(
-        'tools/deployment/export',
-        'configs/baselines/random_forest.py',
-        tmp_path / 'none.pth',
-    )
+    done = run('configs/baselines/random_forest.py', tmp_path / 'none.pth')
     assert 'RandomForestModel cannot be exported: it is a forest' in the_error(done)
