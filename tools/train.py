@@ -22,7 +22,7 @@ def main() -> None:
         '--amp', action='store_true', help='mixed precision (default: as the config)'
     )
     args = parser.parse_args()
-    from fume_mm.engine.training import train
+    from fume_mm.engine.runner import train
 
     cfg = config_of(args)
     train(cfg, resume=args.resume, amp=args.amp, launcher=args.launcher)

@@ -49,8 +49,10 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
             f'{path}: there is no such config; the ones of this project are listed by '
             '`ls configs/*/*.py`.'
         )
+    root = Path(__file__).resolve().parents[2]
+    if (root / 'projects').is_dir() and str(root) not in sys.path:
+        sys.path.append(str(root))  # configs may import parts of the projects
     try:
-        _find_projects()
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is the user's own program
         raise UserError(
@@ -90,13 +92,6 @@ def frame_scale(cfg: Config) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _find_projects() -> None:
-    """Let configs import parts of the repository's ``projects``."""
-    root = Path(__file__).resolve().parents[2]
-    if (root / 'projects').is_dir() and str(root) not in sys.path:
-        sys.path.append(str(root))
-
-
 def _places(cfg: Config, variable: str) -> list[str]:
     """Dotted keys that hold the value of a variable that options may set."""
     if variable in ('data_root', 'scale'):
@@ -108,8 +103,11 @@ def _places(cfg: Config, variable: str) -> list[str]:
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
     if variable != 'max_epochs' or epochs is None:
         return []
-    steps = enumerate(cfg.get('param_scheduler') or [])
-    ends = [f'param_scheduler.{i}.T_max' for i, x in steps if x.get('T_max') == epochs]
+    ends = [
+        f'param_scheduler.{i}.T_max'
+        for i, scheduler in enumerate(cfg.get('param_scheduler') or [])
+        if scheduler.get('T_max') == epochs
+    ]
     return ['train_cfg.max_epochs', *ends]
 
 
@@ -135,11 +133,11 @@ def _check_option(cfg: Config, option: str, read: set[str]) -> None:
             f'--cfg-options {option}: {cfg.filename} has no {key}; '
             f'{did_you_mean(key, known)}its keys are {", ".join(known)}.'
         )
-    holders = [k for k in _holding(cfg, cfg[key]) if k.split('.')[0] in read]
-    named = _listed(holders) or 'the keys made of it'
+    named = _listed(k for k in _holding(cfg, cfg[key]) if k.split('.')[0] in read)
     raise UserError(
         f'--cfg-options {option}: {key} is a variable that {cfg.filename} has '
-        f'already used, so it would do nothing; set {named} instead.'
+        f'already used, so it would do nothing; set '
+        f'{named or "the keys made of it"} instead.'
     )
 
 
@@ -157,7 +155,8 @@ def _holding(cfg: Config, value: Any) -> list[str]:
     return [k for k, x in _items(cfg) if type(x) is type(value) and x == value]
 
 
-def _listed(keys: list[str]) -> str:
+def _listed(keys: Iterable[str]) -> str:
+    keys = list(keys)
     return ', '.join([*keys[:_KEYS_NAMED], *['...'] * (len(keys) > _KEYS_NAMED)])
 
 
@@ -195,18 +194,17 @@ def _culprit(text: str, cfg: Config) -> tuple[list[str], str]:
             return parts, ''
         places = [key for key, _ in _items(cfg) if key.rpartition('.')[2] == word]
         keys = [key for key in places if key.rpartition('.')[0] in parts] or places
-        known = {name for part in _registered(kind) for name in _arguments(part)}
         # what no registry knows (a DataLoader) has the keys that stand beside it
         parts = [key.rpartition('.')[0] for key in keys]
         beside = (key.rpartition('.') for key, _ in _items(cfg))
-        known = known or {name for part, _, name in beside if part in parts} - {word}
-        return keys, did_you_mean(word, known)
+        known = {name for part, _, name in beside if part in parts} - {word}
+        return keys, did_you_mean(word, _arguments(kind) or known)
     match = re.match(r'([\w.]+) is not in the (?:\w+::)?([\w ]+) registry', text)
     if not match:
         return [], ''
-    names = {
+    names = [
         name for x in _registries() if x.name == match[2] for name in x.module_dict
-    }
+    ]
     return _holding(cfg, match[1]), did_you_mean(match[1], names)
 
 
@@ -217,18 +215,14 @@ def _registries() -> list[Any]:
     from fume_mm import registry
 
     ours = [x for x in vars(registry).values() if isinstance(x, Registry)]
-    return [*ours, *(x.parent for x in ours if x.parent is not None)]
+    return [*ours, *(x.parent for x in ours)]
 
 
-def _registered(name: str) -> list[Any]:
-    parts = [registry.get(name) for registry in _registries()]
-    return [part for part in parts if part is not None]
-
-
-def _arguments(part: Any) -> set[str]:
-    """Names of the arguments of a class and of its bases."""
-    bases = part.__mro__ if isinstance(part, type) else []
-    makers = [vars(x)['__init__'] for x in bases if '__init__' in vars(x)] or [part]
+def _arguments(kind: str) -> set[str]:
+    """Names of the arguments of registered classes and of their bases."""
+    parts = [part for x in _registries() if (part := x.get(kind)) is not None]
+    makers = [base.__init__ for part in parts for base in getattr(part, '__mro__', ())]
+    makers += [part for part in parts if not isinstance(part, type)]
     names = {name for make in makers for name in inspect.signature(make).parameters}
     return names - {'self', 'args', 'kwargs'}
 
