@@ -13,29 +13,14 @@ from mmengine.registry import DefaultScope, Registry
 from fume_mm.errors import UserError
 
 SCOPE = 'fume_mm'
-#: The modules that register something.
-PLACES = (
-    'datasets.dual_gas_dataset',
-    'datasets.samplers',
-    'datasets.transforms',
-    'engine.hooks',
-    'engine.loops',
-    'engine.optim',
-    'evaluation',
-    'io.weights',
-    'models',
-    'drawing.trackers',
-    'drawing.visualizer',
-)
+#: The modules that register something; the weights' is MMEngine's way to read them.
+PLACES = ['io.weights']
 
 
-def _child(name: str, parent: Registry, *locations: str) -> Registry:
-    return Registry(
-        name,
-        parent=parent,
-        scope=SCOPE,
-        locations=[f'fume_mm.{place}' for place in locations],
-    )
+def _child(name: str, parent: Registry, *places: str) -> Registry:
+    PLACES.extend(place for place in places if place not in PLACES)
+    locations = [f'fume_mm.{place}' for place in places]
+    return Registry(name, parent=parent, scope=SCOPE, locations=locations)
 
 
 #: Torch datasets whose items are what their pipeline returns.

@@ -188,17 +188,16 @@ def _culprit(text: str, cfg: Config) -> tuple[list[str], str]:
     match = re.match(r"(\w+)\.__init__\(\) (missing|got an unexpected) .*'(\w+)'", text)
     if match:
         kind, fault, word = match.groups()
-        types = [k for k, x in _items(cfg) if str(x).rpartition('.')[2] == kind]
-        parts = [key.rpartition('.')[0] for key in types]
+        rows = [(*key.rpartition('.')[::2], value) for key, value in _items(cfg)]
+        parts = [part for part, _, x in rows if str(x).rpartition('.')[2] == kind]
         if fault == 'missing':
             return parts, ''
-        places = [key for key, _ in _items(cfg) if key.rpartition('.')[2] == word]
-        keys = [key for key in places if key.rpartition('.')[0] in parts] or places
+        places = [part for part, name, _ in rows if name == word]
+        places = [part for part in places if part in parts] or places
         # what no registry knows (a DataLoader) has the keys that stand beside it
-        parts = [key.rpartition('.')[0] for key in keys]
-        beside = (key.rpartition('.') for key, _ in _items(cfg))
-        known = {name for part, _, name in beside if part in parts} - {word}
-        return keys, did_you_mean(word, _arguments(kind) or known)
+        beside = {name for part, name, _ in rows if part in places} - {word}
+        near = did_you_mean(word, _arguments(kind) or beside)
+        return [f'{part}.{word}'.lstrip('.') for part in places], near
     match = re.match(r'([\w.]+) is not in the (?:\w+::)?([\w ]+) registry', text)
     if not match:
         return [], ''
@@ -221,7 +220,8 @@ def _registries() -> list[Any]:
 def _arguments(kind: str) -> set[str]:
     """Names of the arguments of registered classes and of their bases."""
     parts = [part for x in _registries() if (part := x.get(kind)) is not None]
-    makers = [base.__init__ for part in parts for base in getattr(part, '__mro__', ())]
+    bases = [base for part in parts for base in getattr(part, '__mro__', ())]
+    makers = [vars(x)['__init__'] for x in bases if '__init__' in vars(x)]
     makers += [part for part in parts if not isinstance(part, type)]
     names = {name for make in makers for name in inspect.signature(make).parameters}
     return names - {'self', 'args', 'kwargs'}

@@ -4,7 +4,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from mmseg.structures import SegDataSample
 
-from .vocabulary import GASES, HEALTH_CLASSES, availability
+from . import GASES, HEALTH_CLASSES, availability
 
 
 class DualGasDataSample(BaseDataElement):
