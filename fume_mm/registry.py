@@ -38,10 +38,10 @@ WEIGHT_INITIALIZERS = _child('weight initializer', engine.WEIGHT_INITIALIZERS, '
 #: Hooks of the Runner.
 HOOKS = _child('hook', engine.HOOKS, 'engine.hooks')
 #: Optimiser wrappers.
-OPTIM_WRAPPERS = _child('optimizer wrapper', engine.OPTIM_WRAPPERS, 'engine.optim')
+OPTIM_WRAPPERS = _child('optimizer wrapper', engine.OPTIM_WRAPPERS, 'engine.runner')
 #: Constructors of optimiser wrappers: a model in, its wrapper out.
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
-    'optimizer wrapper constructor', engine.OPTIM_WRAPPER_CONSTRUCTORS, 'engine.optim'
+    'optimizer wrapper constructor', engine.OPTIM_WRAPPER_CONSTRUCTORS, 'engine.loops'
 )
 #: Loops of the Runner.
 LOOPS = _child('loop', engine.LOOPS, 'engine.loops')

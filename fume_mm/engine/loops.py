@@ -1,13 +1,15 @@
-"""Training that is a fit: one pass over the data, then all at once."""
+"""Training that is a fit: one pass over the data, then all at once, no optimiser."""
 
 from typing import Any
 
 from mmengine.dist import get_world_size
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
+from torch import nn
 from torch.utils.data import DataLoader
 
 from fume_mm.errors import UserError
-from fume_mm.registry import LOOPS
+from fume_mm.registry import LOOPS, OPTIM_WRAPPER_CONSTRUCTORS
 
 from .fitting import bare_model
 
@@ -53,3 +55,30 @@ class FitLoop(EpochBasedTrainLoop):
         self.runner.logger.info(f'Fitted to {cases} frames.')
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class NoOptimizer:
+    """The optimiser wrapper of a model that has nothing to optimise, an empty one.
+
+    MMEngine's Runner asks for one in any training.
+
+    Args:
+        optim_wrapper_cfg: What the config gives beside ``constructor``: nothing.
+        paramwise_cfg: None.
+    """
+
+    def __init__(
+        self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict | None = None
+    ) -> None:
+        # the Runner puts the type in
+        if paramwise_cfg or optim_wrapper_cfg not in ({}, {'type': 'OptimWrapper'}):
+            raise UserError(
+                'optim_wrapper has options, but this model is fitted without an '
+                "optimiser; set optim_wrapper=dict(constructor='NoOptimizer') and "
+                'leave --amp out.'
+            )
+
+    def __call__(self, model: nn.Module) -> OptimWrapperDict:
+        """The empty wrapper."""
+        return OptimWrapperDict()

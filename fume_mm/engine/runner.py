@@ -8,14 +8,15 @@ import numpy as np
 import torch
 import torch.distributed
 from mmengine.config import Config
-from mmengine.logging import HistoryBuffer
+from mmengine.logging import HistoryBuffer, print_log
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
 from fume_mm.errors import UserError
 from fume_mm.io.weights import require_match
-from fume_mm.registry import register_all_modules
+from fume_mm.registry import OPTIM_WRAPPERS, register_all_modules
 
 from .config import config_errors
 from .fitting import bare_model, check_parts
@@ -85,6 +86,25 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+
+@OPTIM_WRAPPERS.register_module(name='AutoAmpOptimWrapper')
+def auto_amp_optim_wrapper(
+    optimizer: torch.optim.Optimizer,
+    *,
+    loss_scale: str | float = 'dynamic',
+    dtype: str | None = None,
+    clip_grad: dict[str, Any] | None = None,
+    accumulative_counts: int = 1,
+) -> OptimWrapper:
+    """An ``AmpOptimWrapper`` on a GPU; on a CPU an ``OptimWrapper`` and a log line."""
+    common = {'clip_grad': clip_grad, 'accumulative_counts': accumulative_counts}
+    if torch.cuda.is_available():
+        return AmpOptimWrapper(
+            optimizer=optimizer, loss_scale=loss_scale, dtype=dtype, **common
+        )
+    print_log('No GPU: training in float32 instead of mixed precision.', 'current')
+    return OptimWrapper(optimizer=optimizer, **common)
 
 
 def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:

@@ -4,22 +4,13 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
 # Items that are worked on ahead, by thread.
 _AHEAD = 4
-
-
-class _Silent:
-    """What a bar does, unseen."""
-
-    def update(self) -> None:
-        """One more is done."""
-
-    def close(self) -> None:
-        """All is done."""
 
 
 def progress_bar(*, total: int | None, unit: str, show: bool) -> Any:
@@ -33,7 +24,7 @@ def progress_bar(*, total: int | None, unit: str, show: bool) -> Any:
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
-        return _Silent()
+        return SimpleNamespace(update=lambda: None, close=lambda: None)
     disable = None if show else True
     return tqdm(total=total, unit=unit, disable=disable, file=sys.stderr)
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 import fume_mm
 from fume_mm.version import __version__
 
-#: Import names and the distributions that may provide them.
+#: Distributions by the names that they are imported by.
 _DISTRIBUTIONS = {
-    'torch': ('torch',),
-    'mmengine': ('onedl-mmengine', 'mmengine'),
-    'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite'),
-    'mmseg': ('onedl-mmsegmentation', 'mmsegmentation'),
-    'numpy': ('numpy',),
+    'torch': 'torch',
+    'mmengine': 'onedl-mmengine',
+    'mmcv': 'onedl-mmcv',
+    'mmseg': 'onedl-mmsegmentation',
+    'numpy': 'numpy',
 }
 
 
@@ -28,14 +29,11 @@ def versions() -> dict[str, str | None]:
         'python': platform.python_version(),
         'fume_mm': __version__,
     }
-    for name, candidates in _DISTRIBUTIONS.items():
-        found[name] = None
-        for candidate in candidates:
-            try:
-                found[name] = metadata.version(candidate)
-                break
-            except metadata.PackageNotFoundError:
-                continue
+    for name, distribution in _DISTRIBUTIONS.items():
+        try:
+            found[name] = metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            found[name] = None
     return found
 
 
@@ -58,13 +56,8 @@ def commit() -> str | None:
 
 def file_sha256(path: str | Path) -> str | None:
     """SHA-256 of a file's bytes; None if it is no file here (a URL)."""
-    if not Path(path).is_file():
-        return None
-    digest = hashlib.sha256()
-    with Path(path).open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    path = Path(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def config_sha256(config: dict[str, Any]) -> str:
@@ -75,18 +68,12 @@ def config_sha256(config: dict[str, Any]) -> str:
 
 def machine() -> dict[str, Any]:
     """What a speed depends on."""
+    info = Path('/proc/cpuinfo')
+    text = info.read_text(encoding='utf-8') if info.is_file() else ''
+    cpu = re.search(r'^model name\s*:\s*(.+)', text, re.MULTILINE)
     return {
-        'cpu': _cpu_name(),
+        'cpu': cpu[1].strip() if cpu else platform.processor(),
         'cores': os.cpu_count(),
         'load_average': round(os.getloadavg()[0], 2),
         'system': platform.platform(),
     }
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(':')[2] for line in lines if line.startswith('model name')]
-    return names[0].strip() if names else platform.processor()

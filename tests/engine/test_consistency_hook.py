@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-from fume_mm.engine.hooks.consistency_hook import ConsistencyHook, disagreement
+from fume_mm.engine.hooks.training_hooks import ConsistencyHook, disagreement
 from fume_mm.errors import UserError
 from fume_mm.structures import GASES
 

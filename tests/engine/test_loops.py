@@ -7,8 +7,7 @@ import pytest
 from torch import nn
 from torch.utils.data import DataLoader
 
-from fume_mm.engine.loops import FitLoop
-from fume_mm.engine.optim import NoOptimizer
+from fume_mm.engine.loops import FitLoop, NoOptimizer
 from fume_mm.errors import UserError
 
 

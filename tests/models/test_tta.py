@@ -14,7 +14,7 @@ from torch import nn
 from fume_mm.datasets.samplers import collate_samples
 from fume_mm.datasets.transforms import DualGasTestTimeAug, PackDualGasInputs
 from fume_mm.engine.config import load_config
-from fume_mm.engine.hooks.consistency_hook import disagreement
+from fume_mm.engine.hooks.training_hooks import disagreement
 from fume_mm.errors import UserError
 from fume_mm.models import DualGasModel, DualGasTTAModel
 from fume_mm.models.data_preprocessor import DualGasDataPreprocessor
