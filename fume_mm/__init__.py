@@ -23,13 +23,7 @@ _UPSTREAM = {
 
 
 def _refuse_upstream() -> None:
-    clashes = []
-    for upstream in _UPSTREAM:
-        try:
-            metadata.distribution(upstream)
-        except metadata.PackageNotFoundError:
-            continue
-        clashes.append(upstream)
+    clashes = [name for name in _UPSTREAM if [*metadata.distributions(name=name)]]
     if clashes:
         names = ' '.join(clashes)
         forks = ' '.join(sorted({_UPSTREAM[name] for name in clashes}))

@@ -70,11 +70,7 @@ SHARED: dict[str, dict[str, Any]] = {
         'type': Path,
         'help': "the campaign's folder (default: where the run's config says)",
     },
-    '--json': {
-        'metavar': 'FILE',
-        'type': Path,
-        'help': 'also write the result here',
-    },
+    '--json': {'metavar': 'FILE', 'type': Path, 'help': 'also write the result here'},
     '--imports': {
         'metavar': 'MODULE',
         'nargs': '+',
@@ -110,12 +106,8 @@ def make_parser(
         parser.add_argument(name, **SHARED[name])
         if name == '--launcher':
             # from launchers of torch, old and new, not from users
-            parser.add_argument(
-                '--local_rank',
-                '--local-rank',
-                action=_LocalRank,
-                help=argparse.SUPPRESS,
-            )
+            names, hidden = ('--local_rank', '--local-rank'), argparse.SUPPRESS
+            parser.add_argument(*names, action=_LocalRank, help=hidden)
     return parser
 
 

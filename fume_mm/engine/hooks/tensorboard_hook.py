@@ -68,20 +68,17 @@ class TensorboardHook(Hook):
             if value is not None and value > self._best.get(key, float('-inf')):
                 self._best[key] = float(value)
         writer = _writer(runner)
-        scores = getattr(runner.val_loop.evaluator, 'scores', None)
-        table = scores.table if scores else None
+        table = getattr(
+            getattr(runner.val_loop.evaluator, 'scores', None), 'table', None
+        )
         if writer is None or table is None:
             return
         for name in HEALTH_CLASSES:
             column = f'p_{name.lower()}'
-            if column not in table or table[column].isna().all():
-                continue
-            writer.add_pr_curve(
-                f'val/{name}',
-                (table['true_class'] == name).to_numpy(),
-                table[column].to_numpy(float),
-                global_step=runner.iter,
-            )
+            if column in table and table[column].notna().any():
+                true = (table['true_class'] == name).to_numpy()
+                scores = table[column].to_numpy(float)
+                writer.add_pr_curve(f'val/{name}', true, scores, runner.iter)
 
     def after_train(self, runner: Any) -> None:
         """Write the hyper-parameters."""
@@ -97,7 +94,7 @@ def hyper_parameters(runner: Any) -> dict[str, str | int | float]:
     cfg = runner.cfg
     optimizer = cfg.optim_wrapper.get('optimizer') or {}  # the forest has none
     return {
-        'config': Path(runner.cfg.filename or 'config').stem,
+        'config': Path(cfg.filename or 'config').stem,
         'seed': int(runner.seed),
         'optimizer': str(optimizer.get('type')),
         'lr': float(optimizer.get('lr', float('nan'))),

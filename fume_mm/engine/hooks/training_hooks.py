@@ -1,7 +1,6 @@
 """Hooks that keep a run consistent, honest, resumable, fast, or partial."""
 
 import math
-import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook
+from mmengine.runner import set_random_seed
 from torch import nn
 
 from fume_mm.errors import UserError
@@ -106,10 +106,7 @@ class EpochSeedHook(Hook):
     def before_train_epoch(self, runner: Any) -> None:
         """Seed ``random``, NumPy and torch."""
         sequence = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()])
-        seed = int(sequence.generate_state(1)[0])
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        torch.manual_seed(seed)
+        set_random_seed(int(sequence.generate_state(1)[0]))
 
 
 @HOOKS.register_module()
@@ -179,12 +176,10 @@ class DivergenceHook(Hook):
         outputs: dict[str, Any] | None = None,
     ) -> None:
         """Look at every loss of the iteration."""
-        parts = {
-            name: value for name, value in (outputs or {}).items() if 'loss' in name
-        }
+        parts = [x for x in (outputs or {}).items() if 'loss' in x[0]]
         # the sum last: the part that is to blame is named
-        for name in sorted(parts, key=lambda name: name == 'loss'):
-            value = float(torch.as_tensor(parts[name]).detach())
+        for name, loss in sorted(parts, key=lambda x: x[0] == 'loss'):
+            value = float(torch.as_tensor(loss).detach())
             if not math.isfinite(value) or abs(value) > self.limit:
                 raise UserError(
                     f'{name} is {value:g} at iteration {runner.iter + 1}: training has '
