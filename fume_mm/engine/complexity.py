@@ -45,11 +45,6 @@ class Complexity:
     counter: str = COUNTER
 
 
-def count_parameters(module: nn.Module) -> int:
-    """Parameters of ``module``, those shared between its parts once."""
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def complexity(
     cfg: Config,
     *,
@@ -85,13 +80,13 @@ def complexity(
     }
     root = type(model).__name__
     parts = {name: x for name in PARTS if (x := getattr(model, name, None)) is not None}
-    extra = count_parameters(parts.pop('auxiliary_head', nn.Identity()))
+    extra = _parameters(parts.pop('auxiliary_head', nn.Identity()))
     return Complexity(
-        parameters=count_parameters(model) - extra,
+        parameters=_parameters(model) - extra,
         training_parameters=extra,
         macs=counts['Global'],
         by_part={
-            name: (count_parameters(part), _macs_of(f'{root}.{name}', counts))
+            name: (_parameters(part), _macs_of(f'{root}.{name}', counts))
             for name, part in parts.items()
         },
         gases=gases,
@@ -99,13 +94,12 @@ def complexity(
     )
 
 
+def _parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
 def _macs_of(prefix: str, counts: dict[str, int]) -> int:
     """MACs of a part; a container that is never called has its members'."""
-    if prefix in counts:
-        return counts[prefix]
-    depth = prefix.count('.') + 1
-    return sum(
-        value
-        for name, value in counts.items()
-        if name.startswith(f'{prefix}.') and name.count('.') == depth
-    )
+    start, depth = f'{prefix}.', prefix.count('.') + 1
+    members = [x for x in counts if x.startswith(start) and x.count('.') == depth]
+    return counts.get(prefix) or sum(counts[name] for name in members)

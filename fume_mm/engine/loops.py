@@ -59,13 +59,9 @@ class FitLoop(EpochBasedTrainLoop):
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class NoOptimizer:
-    """The optimiser wrapper of a model that has nothing to optimise, an empty one.
+    """The empty optimiser wrapper of a model that has nothing to optimise.
 
-    MMEngine's Runner asks for one in any training.
-
-    Args:
-        optim_wrapper_cfg: What the config gives beside ``constructor``: nothing.
-        paramwise_cfg: None.
+    MMEngine's Runner asks for one in any training; the config gives it no options.
     """
 
     def __init__(

@@ -64,8 +64,7 @@ def _with_masks(row: Mapping[Any, Any], folder: Path, root: Path) -> dict[str, A
         path = folder / mask_name(str(row['sample_id']), gas)
         if not path.is_file():
             raise UserError(
-                f'{path}: there is no such mask; every frame of the annotations needs '
-                'one.'
+                f'{path}: there is no such mask; every annotated frame needs one.'
             )
         masks = {'gt_sem_seg': root / row[f'{gas}_mask'], 'pred_sem_seg': path}
         sample[gas] = {

@@ -89,20 +89,13 @@ def write_json(path: str | Path, content: Any, *, indent: int | None = 2) -> Non
 def read_json(path: str | Path, *, what: str = 'JSON file') -> Any:
     """The content of a JSON file.
 
-    Args:
-        path: The file.
-        what: What it is, for the message.
-
     Raises:
-        UserError: If it is missing or no JSON.
+        UserError: If it is missing or no JSON; ``what`` says what it is.
     """
     try:
         return json.loads(Path(path).read_text(encoding='utf-8'))
     except FileNotFoundError:
-        raise UserError(
-            f'{path}: there is no such {what}; give the path of one.'
-        ) from None
+        fault = f'there is no such {what}; give the path of one'
     except (OSError, ValueError) as error:
-        raise UserError(
-            f'{path}: is no readable {what} ({error}); restore the file.'
-        ) from error
+        fault = f'is no readable {what} ({error}); restore the file'
+    raise UserError(f'{path}: {fault}.')

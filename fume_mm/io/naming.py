@@ -45,13 +45,14 @@ def sample_names(samples: Sequence[Mapping[str, str | PurePath]]) -> list[str]:
     """
     stems = [[PurePath(path).stem for path in sample.values()] for sample in samples]
     keys = [{split_gas(stem)[0] for stem in of_sample} for of_sample in stems]
-    shared = [key.copy().pop() if len(key) == 1 else '' for key in keys]
+    shared = [min(key) if len(key) == 1 else '' for key in keys]
     number = Counter(shared)
-    names = [
-        key if key and number[key] == 1 else '+'.join(dict.fromkeys(of_sample))
-        for key, of_sample in zip(shared, stems, strict=True)
-    ]
-    return unique_names(names)
+    return unique_names(
+        [
+            key if key and number[key] == 1 else '+'.join(dict.fromkeys(of_sample))
+            for key, of_sample in zip(shared, stems, strict=True)
+        ]
+    )
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

@@ -84,11 +84,10 @@ def disagreement(model: nn.Module, metainfo: dict[str, Any]) -> str | None:
     parts.append(('health_classes', 'health_head', getattr(model, 'health_head', None)))
     for key, name, part in parts:
         classes, number = metainfo.get(key), getattr(part, 'num_classes', None)
-        if classes and number and number != len(classes):
+        if classes and number and (count := len(classes)) != number:
             return (
-                f'the dataset has {len(classes)} {key} ({", ".join(classes)}), the '
-                f'{name} {number}; set model.{name.split()[-1]}.num_classes='
-                f'{len(classes)}'
+                f'the dataset has {count} {key} ({", ".join(classes)}), the {name} '
+                f'{number}; set model.{name.split()[-1]}.num_classes={count}'
             )
     return None
 
@@ -206,9 +205,8 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
     ) -> None:
         """Decide, and leave the state for the checkpoint."""
         super().after_val_epoch(runner, metrics)
-        runner.message_hub.update_info(
-            self.KEY, [float(self.best_score), self.wait_count]
-        )
+        state = [float(self.best_score), self.wait_count]
+        runner.message_hub.update_info(self.KEY, state)
 
 
 @HOOKS.register_module()
