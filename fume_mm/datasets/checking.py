@@ -30,6 +30,8 @@ from .annotations import (
 from .pairing import PAIRED_COLUMNS, parse_paired
 from .splitting import find_leaks
 
+#: Where a row of the report stands.
+_PLACE = ['split', 'csv', 'line']
 _RESTORE = 'restore the file or delete the row'
 _PAIR = 'pair again with `python tools/dataset_converters/pair_gases.py {root}`'
 _SPLIT = (
@@ -102,17 +104,18 @@ def check_campaign(
             table.frame.assign(split=split, csv=str(table.path), line=table.lines)
             for split, table in tables.items()
         ]
-        or [pd.DataFrame(columns=['split', 'csv', 'line', *ANNOTATION_COLUMNS])],
+        or [pd.DataFrame(columns=[*_PLACE, *ANNOTATION_COLUMNS])],
         ignore_index=True,
     )
+    of_pairs = _frames_of(paired)
     resplit = _is_resplit(root)
     if len(tables) == len(splits) == len(SPLITS):
         _check_against_annotations(paired, report, resplit)
-    every = [*tables.values(), *paired.values()]
-    digests = _check_files(every, report, workers)
+    files = pd.concat([report.frames[list(of_pairs)], of_pairs], ignore_index=True)
+    digests = _check_files(files, report, workers)
     if 'group' in report.frames:
-        _check_splits(paired, digests, report, resplit)
-    _note(paired, report, resplit)
+        _check_splits(of_pairs, digests, report, resplit)
+    _note(of_pairs, report, resplit)
     return report
 
 
@@ -184,33 +187,27 @@ def _check_against_annotations(
 
 
 def _check_files(
-    tables: Sequence[CsvTable],
-    report: CampaignReport,
-    workers: int | None,
+    files: pd.DataFrame, report: CampaignReport, workers: int | None
 ) -> dict[str, bytes]:
     """Note what is wrong with the files; the digest of each readable frame's pixels."""
-    jobs: dict[tuple[str, str], tuple[Path, int]] = {}
-    for table in tables:
-        sides = [('frame_path', 'mask_path')] if 'frame_path' in table.frame else []
-        sides = sides or [(f'{gas}_frame', f'{gas}_mask') for gas in GASES]
-        for frame, mask in sides:
-            pairs = zip(table.frame[frame], table.frame[mask], strict=True)
-            for pair, line in zip(pairs, table.lines.tolist(), strict=True):
-                if any(pair):
-                    jobs.setdefault(pair, (table.path, line))
+    names = ['frame_path', 'mask_path']
+    jobs = files[(files[names] != '').any(axis=1)].drop_duplicates(names)
     digests = {}
     ignored, gas_seen = 0, False
+    rows = jobs.to_dict('records')
     found = ordered_map(
-        lambda pair: _inspect(report.root, *pair), jobs, workers, frames=len(jobs)
+        lambda row: _inspect(report.root, row['frame_path'], row['mask_path']),
+        rows,
+        workers,
+        frames=len(rows),
     )
-    seen = zip(jobs.items(), found, strict=True)
-    for ((name, _), (path, line)), (faults, digest, values) in seen:
+    for row, (faults, digest, values) in zip(rows, found, strict=True):
         ignored += IGNORE in values
         gas_seen |= GAS in values
         if digest is not None:
-            digests[name] = digest
+            digests[row['frame_path']] = digest
         for fault in faults:
-            report.add(path, line, *fault)
+            report.add(row['csv'], row['line'], *fault)
     if ignored and not gas_seen:
         report.add(
             report.root,
@@ -278,14 +275,13 @@ def _read(
 
 
 def _check_splits(
-    paired: dict[str, CsvTable],
+    of_pairs: pd.DataFrame,
     digests: dict[str, bytes],
     report: CampaignReport,
     resplit: bool,
 ) -> None:
     """Note groups and frames that more than one split has."""
     frames, root = report.frames, report.root
-    of_pairs = _frames_of(paired)
     if resplit:
         report.notes.append(
             'The paired CSVs were split anew (pair_gases.py --resplit): they, not the '
@@ -312,7 +308,7 @@ def _check_splits(
                 'a frame has the same pixels as one of another split',
                 'delete one of the rows',
             )
-    # What is in other splits is a defect above; here the rest counts.
+    # what is in other splits is a defect above
     once = copies.drop_duplicates(['split', 'digest'])
     if repeats := len(copies) - len(once):
         report.notes.append(
@@ -321,23 +317,14 @@ def _check_splits(
 
 
 def _frames_of(paired: dict[str, CsvTable]) -> pd.DataFrame:
-    """split, csv, line and frame_path of each frame of the paired CSVs."""
-    parts = [
-        pd.DataFrame(
-            {
-                'split': split,
-                'csv': str(table.path),
-                'line': table.lines,
-                'frame_path': table.frame[f'{gas}_frame'].to_numpy(),
-            }
-        )
-        for split, table in paired.items()
-        for gas in GASES
-    ]
-    if not parts:
-        return pd.DataFrame(columns=['split', 'csv', 'line', 'frame_path'])
-    together = pd.concat(parts, ignore_index=True)
-    return together[together['frame_path'] != '']
+    """split, csv, line, frame_path and mask_path of what the paired CSVs name."""
+    parts = [pd.DataFrame(columns=[*_PLACE, 'frame_path', 'mask_path'])]
+    for split, table in paired.items():
+        place = table.frame.assign(split=split, csv=str(table.path), line=table.lines)
+        for gas in GASES:
+            names = {f'{gas}_frame': 'frame_path', f'{gas}_mask': 'mask_path'}
+            parts.append(place.rename(columns=names)[list(parts[0])])
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def _note_leaks(
@@ -358,7 +345,7 @@ def _is_resplit(root: Path) -> bool:
         return False
 
 
-def _note(paired: dict[str, CsvTable], report: CampaignReport, resplit: bool) -> None:
+def _note(of_pairs: pd.DataFrame, report: CampaignReport, resplit: bool) -> None:
     """Note what a user should know, and metadata that cannot be read."""
     frames = report.frames
     try:
@@ -374,8 +361,8 @@ def _note(paired: dict[str, CsvTable], report: CampaignReport, resplit: bool) ->
         report.notes.append(
             f'{unlabelled} frames have no health class: they serve segmentation only.'
         )
-    if paired:
-        used = _frames_of(paired)['frame_path']
-        rows = frames if resplit else frames[frames['split'].isin(paired)]
-        if unused := int((~rows['frame_path'].isin(used)).sum()):
+    if len(of_pairs):
+        splits = of_pairs['split'].unique()
+        rows = frames if resplit else frames[frames['split'].isin(splits)]
+        if unused := int((~rows['frame_path'].isin(of_pairs['frame_path'])).sum()):
             report.notes.append(f'{unused} annotated frames are in no paired CSV.')
