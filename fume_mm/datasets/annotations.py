@@ -19,7 +19,7 @@ from fume_mm.errors import UserError
 from fume_mm.io.files import read_json
 from fume_mm.io.images import read_labelled
 from fume_mm.io.progress import ordered_map
-from fume_mm.io.tables import CsvTable
+from fume_mm.io.tables import CsvTable, repeated
 from fume_mm.structures import ANNOTATION_COLUMNS, GASES, SPLITS
 
 #: What a frame's group, which no split may share, is read from: the first column that
@@ -79,7 +79,7 @@ def parse_annotations(table: CsvTable) -> None:
     frame['frame_path'] = table.paths('frame_path')
     frame['mask_path'] = table.paths('mask_path')
     table.refuse(
-        (frame['frame_path'] != '') & frame['frame_path'].duplicated(keep=False),
+        repeated(frame['frame_path']),
         'frame_path',
         'the same frame_path is in more than one row',
         'keep one of the rows',
@@ -89,7 +89,6 @@ def parse_annotations(table: CsvTable) -> None:
         ~frame['gas_type'].isin(GASES),
         'gas_type',
         f'gas_type must be one of {", ".join(GASES)}',
-        'correct it',
     )
     table.parse_health()
     groups = next(column for column in GROUP_COLUMNS if column in frame)
@@ -106,9 +105,9 @@ def parse_annotations(table: CsvTable) -> None:
 def _check_pixels(table: CsvTable) -> None:
     """Refuse the first row whose frame or mask is none, or whose sizes differ."""
 
-    def problem(files: tuple[str, str]) -> str | None:
+    def problem(pair: tuple[str, str]) -> str | None:
         try:
-            read_labelled(*(table.root / name for name in files))
+            read_labelled(*(table.root / name for name in pair))
         except UserError as error:
             return str(error)
         return None

@@ -19,13 +19,7 @@ from fume_mm.io.files import disk_errors
 from fume_mm.io.images import IMAGES, image_size, read_mask_values, write_png
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import NO_CLASS, CsvTable
-from fume_mm.structures import (
-    GAS,
-    HEALTH_CLASSES,
-    IGNORE,
-    SEG_CLASSES,
-    health_class,
-)
+from fume_mm.structures import GAS, HEALTH_CLASSES, IGNORE, SEG_CLASSES, health_class
 
 from .annotations import existing_root
 
@@ -100,17 +94,17 @@ def import_folders(
     as_they_are = all(value == code for value, code in coding.items())
     target = root if copy_to is None else Path(copy_to)
     paths = {}
-    written = []
-    for (key, files), (_, _, is_png) in zip(found.items(), scanned, strict=True):
+    for ((gas, stem), files), (_, _, is_png) in zip(
+        found.items(), scanned, strict=True
+    ):
         frame, mask = files
         if copy_to is not None:
-            frame = target / 'frames' / key[0] / f'{key[1]}{frame.suffix}'
-            mask = target / 'masks' / key[0] / f'{key[1]}.png'
+            frame = target / 'frames' / gas / f'{stem}{frame.suffix}'
+            mask = target / 'masks' / gas / f'{stem}.png'
         elif not (is_png and as_they_are):
-            mask = target / 'imported_masks' / key[0] / f'{key[1]}.png'
-        paths[key] = (frame, mask)
-        if (frame, mask) != files:
-            written.append((files, (frame, mask)))
+            mask = target / 'imported_masks' / gas / f'{stem}.png'
+        paths[gas, stem] = (frame, mask)
+    written = [(found[key], to) for key, to in paths.items() if to != found[key]]
     for _ in ordered_map(
         lambda pair: _write(*pair, coding=coding), written, workers, frames=len(written)
     ):
@@ -127,7 +121,15 @@ def import_folders(
         }
         for (gas, stem), (frame, mask) in paths.items()
     ]
-    return _with_class(pd.DataFrame(rows), groups=bool(group_of)), coding
+    table = pd.DataFrame(rows)
+    classes = [
+        NO_CLASS if np.isnan(ph) else health_class(ph) for ph in table['ph_value']
+    ]
+    table.insert(4, 'class_id', classes)
+    names = {NO_CLASS: ''} | dict(enumerate(HEALTH_CLASSES))
+    table.insert(5, 'class_name', [names[class_id] for class_id in classes])
+    table['group'] = table['vessel_id']
+    return table if group_of else table.drop(columns='vessel_id'), coding
 
 
 def mask_coding(
@@ -166,26 +168,28 @@ def _match(frames: Path, masks: Path) -> dict[str, tuple[Path, Path]]:
             raise UserError(f'{folder} does not exist; name the folder it should be.')
         files = sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMAGES)
         stems = [p.relative_to(folder).with_suffix('').as_posix() for p in files]
-        twice = [stem for stem, number in Counter(stems).items() if number > 1]
         _refuse(
-            [f'{folder / stem}' for stem in twice],
+            [
+                f'{folder / stem}'
+                for stem, number in Counter(stems).items()
+                if number > 1
+            ],
             'names are shared by files of different endings; keep one of each',
         )
         by_stem.append(dict(zip(stems, files, strict=True)))
     if not by_stem[0]:
         raise UserError(f'{frames} holds no image ({", ".join(IMAGES)}).')
-    alone = [
-        str(own[stem])
-        for own, other in (by_stem, by_stem[::-1])
-        for stem in own
-        if stem not in other
-    ]
+    pictures, drawn = by_stem
     _refuse(
-        alone,
+        [
+            str(pictures.get(stem) or drawn[stem])
+            for stem in [*pictures, *drawn]
+            if not (stem in pictures and stem in drawn)
+        ],
         f'files have no partner of their name in {frames} or {masks}; rename or move '
         'them',
     )
-    return {stem: (path, by_stem[1][stem]) for stem, path in by_stem[0].items()}
+    return {stem: (path, drawn[stem]) for stem, path in pictures.items()}
 
 
 def _refuse(names: Sequence[str], problem: str) -> None:
@@ -252,18 +256,6 @@ def _labels(
         f'frames have no group in {labels}; fill it in',
     )
     return ph_of, group_of
-
-
-def _with_class(rows: pd.DataFrame, *, groups: bool) -> pd.DataFrame:
-    """Add class and ``group``; ``vessel_id`` stays only if there are such groups."""
-    classes = [
-        NO_CLASS if np.isnan(ph) else health_class(ph) for ph in rows['ph_value']
-    ]
-    names = ['' if c == NO_CLASS else HEALTH_CLASSES[c] for c in classes]
-    rows.insert(4, 'class_id', classes)
-    rows.insert(5, 'class_name', names)
-    rows['group'] = rows['vessel_id']
-    return rows if groups else rows.drop(columns='vessel_id')
 
 
 def _scan(files: tuple[Path, Path]) -> tuple[str, set[int], bool]:

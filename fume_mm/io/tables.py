@@ -88,9 +88,7 @@ class CsvTable:
         if self.absent:
             problem = f'has no column {", ".join(self.absent)}'
             found = f'it has {", ".join(frame.columns)}'
-            way_out = (
-                'add what is missing to the header and the rows, separated by commas'
-            )
+            way_out = 'add it to the header and the rows, separated by commas'
             if defects is None:
                 raise UserError(f'{path} {problem} ({found}); {way_out}.')
             defects.append(Defect(str(path), 1, found, problem, way_out))
@@ -162,10 +160,9 @@ class CsvTable:
             return f"'{self.frame[shown].iat[row]}'"
 
         if self.defects is not None:
+            at = str(self.path)
             self.defects += [
-                Defect(
-                    str(self.path), int(self.lines[row]), text(row), problem, way_out
-                )
+                Defect(at, int(self.lines[row]), text(row), problem, way_out)
                 for row in rows.tolist()
             ]
             return
@@ -225,8 +222,7 @@ class CsvTable:
         ph = pd.to_numeric(frame['ph_value'], errors='coerce').astype('float64')
         number_like = np.isfinite(ph)
         in_range = ph.between(*PH_RANGE)
-        columns = ['ph_value', 'class_id', 'class_name']
-        labelled = (frame[columns] != '').any(axis=1)
+        labelled = (frame[['ph_value', 'class_id', 'class_name']] != '').any(axis=1)
         number = pd.to_numeric(frame['class_id'], errors='coerce')
         names = dict(enumerate(HEALTH_CLASSES))
         known_id = number.isin(list(names))
@@ -236,28 +232,21 @@ class CsvTable:
         classes = {value: health_class(value) for value in ph[in_range].unique()}
         by_ph = ph.map(classes)
         legend = ', '.join(f'{i} {name}' for i, name in names.items())
-        correct = 'correct it, or leave pH and class empty in a row that has masks only'
-        for bad, column, problem, way_out in (
-            (
-                ~number_like & (frame['ph_value'] != ''),
-                'ph_value',
-                'is not a number',
-                'correct it',
-            ),
-            (
-                number_like & ~in_range,
-                'ph_value',
-                'is outside {} to {}'.format(*PH_RANGE),
-                'correct it',
-            ),
-            (labelled & ~known_id, 'class_id', f'must be one of {legend}', correct),
+        limits = 'is outside {} to {}'.format(*PH_RANGE)
+        no_number = ~number_like & (frame['ph_value'] != '')
+        for bad, column, problem in (
+            (no_number, 'ph_value', 'is not a number'),
+            (number_like & ~in_range, 'ph_value', limits),
+            (labelled & ~known_id, 'class_id', f'must be one of {legend}'),
             (
                 labelled & ~known_name,
                 'class_name',
                 f'must be one of {", ".join(HEALTH_CLASSES)}',
-                correct,
             ),
         ):
+            way_out = 'correct it'
+            if column != 'ph_value':
+                way_out += ', or leave pH and class empty in a row that has masks only'
             self.refuse(bad, column, f'{column} {problem}', way_out)
         self.refuse(
             known_id & known_name & (name != class_id.map(names)),
@@ -282,30 +271,30 @@ class CsvTable:
 
         Rows whose path is empty are left out. Reads each file's header only.
         """
-        columns = [column for column in (frame_column, mask_column) if column]
+        frame = self.frame
         sizes: dict[str, list[tuple[int, int] | None]] = {}
         reasons: dict[str, dict[int, str]] = {}
-        for column in columns:
-            sizes[column] = [None] * len(self.frame)
-            missing, reasons[column] = np.zeros(len(self.frame), dtype=bool), {}
-            for row, name in enumerate(self.frame[column].tolist()):
+        for column in filter(None, (frame_column, mask_column)):
+            sizes[column] = [None] * len(frame)
+            missing, reasons[column] = np.zeros(len(frame), dtype=bool), {}
+            for row, name in enumerate(frame[column].tolist()):
                 try:
                     if name:
                         sizes[column][row] = image_size(self.root / name)
                 except UserError as error:
-                    missing[row] = not Path(self.root, name).is_file()
+                    missing[row] = not (self.root / name).is_file()
                     if not missing[row]:
-                        reasons[column][row] = str(error)
+                        reasons[column][row] = str(error).rstrip('.')
             self.refuse(
                 missing,
                 column,
                 f'{column} names no file under {self.root}',
                 'restore the file or delete the row',
             )
-        for column in columns:
+        for column, reason in reasons.items():
             self.refuse(
-                np.isin(np.arange(len(self.frame)), list(reasons[column])),
-                lambda row, reason=reasons[column]: reason[row].rstrip('.'),  # type: ignore[misc]
+                frame.index.isin(list(reason)),
+                reason.__getitem__,
                 f'{column} names a file that is not a readable image',
                 'restore the file or delete the row',
             )
@@ -314,9 +303,12 @@ class CsvTable:
         pairs = list(zip(sizes[frame_column], sizes[mask_column], strict=True))
         self.refuse(
             np.array([a != b for a, b in pairs]),
-            lambda row: (
-                f'{self.frame[frame_column].iat[row]!r} is {_size(pairs[row][0])}, '
-                f'its mask {_size(pairs[row][1])}'
+            lambda row: '{!r} is {}, its mask {}'.format(
+                frame[frame_column].iat[row],
+                *(
+                    'absent' if not size else '{}x{}'.format(*size)
+                    for size in pairs[row]
+                ),
             ),
             'frame and mask differ in size',
             'give the frame the mask that was drawn on it',
@@ -338,7 +330,3 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     class_id = frame['class_id'].astype(object).where(frame['class_id'] >= 0, '')
     with write_whole(path) as part:
         frame.assign(class_id=class_id).to_csv(part, index=False, lineterminator='\n')
-
-
-def _size(size: tuple[int, int] | None) -> str:
-    return 'absent' if size is None else f'{size[0]}x{size[1]}'
