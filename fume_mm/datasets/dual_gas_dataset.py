@@ -12,13 +12,7 @@ from mmengine.logging import print_log
 
 from fume_mm.errors import UserError
 from fume_mm.registry import DATASETS
-from fume_mm.structures import (
-    GASES,
-    HEALTH_CLASSES,
-    SEG_CLASSES,
-    SEG_PALETTE,
-    SPLITS,
-)
+from fume_mm.structures import GASES, HEALTH_CLASSES, SEG_CLASSES, SEG_PALETTE, SPLITS
 
 from .annotations import existing_root, is_simulated
 from .pairing import read_paired
@@ -100,17 +94,16 @@ class DualGasDataset(BaseDataset):
         self.check_files = check_files
         self._labels: np.ndarray | None = None
         self._at = f'{data_root}/'
-        root = existing_root(data_root)
-        self.root = root
+        self.root = existing_root(data_root)
         super().__init__(
             ann_file=ann_file,
-            data_root=str(root),
+            data_root=str(self.root),
             pipeline=list(pipeline),
             indices=indices,
             lazy_init=lazy_init,
             test_mode=test_mode,
             metainfo={
-                'simulated': is_simulated(root),
+                'simulated': is_simulated(self.root),
                 'leakage': False,
                 'gases': self.gases,
                 'left_out': 0,
@@ -135,15 +128,9 @@ class DualGasDataset(BaseDataset):
         """
         paired = self.read_table()
         self._check_splits(paired)
-        rows = [
-            paired[column].tolist()
-            for column in (
-                'sample_id',
-                'ph_value',
-                'class_id',
-                *(f'{gas}_{part}' for gas in self.gases for part in _PARTS),
-            )
-        ]
+        columns = ['sample_id', 'ph_value', 'class_id']
+        columns += [f'{gas}_{part}' for gas in self.gases for part in _PARTS]
+        rows = [paired[column].tolist() for column in columns]
         found: list[tuple[int, bytes]] = []
         used = 0
         for row in zip(*rows, strict=True):
@@ -151,7 +138,20 @@ class DualGasDataset(BaseDataset):
             for sample in self._samples(*row):
                 found.append((sample['class_id'], pickle.dumps(sample, protocol=4)))
             used += len(found) > before
-        self._note_left_out(len(paired), used)
+        names = ' or '.join(self.gases)
+        left_out = len(paired) - used
+        if not used:
+            raise UserError(
+                f'{self.ann_file}: none of its {len(paired)} samples has a {names} '
+                f'frame; set gases={GASES!r} in the dataset config.'
+            )
+        if left_out:
+            print_log(
+                f'{self.ann_file}: {left_out} of {len(paired)} samples have no {names} '
+                'frame and are left out.',
+                'current',
+            )
+        self._metainfo['left_out'] = left_out
         return found
 
     def _samples(
@@ -175,27 +175,11 @@ class DualGasDataset(BaseDataset):
                 'mask_paths': {gas: self._at + part[gas][1] for gas in part},
             }
 
-    def _note_left_out(self, rows: int, used: int) -> None:
-        names = ' or '.join(self.gases)
-        if not used:
-            raise UserError(
-                f'{self.ann_file}: none of its {rows} samples has a {names} '
-                f'frame; set gases={GASES!r} in the dataset config.'
-            )
-        if used < rows:
-            print_log(
-                f'{self.ann_file}: {rows - used} of {rows} samples have no {names} '
-                'frame and are left out.',
-                'current',
-            )
-        self._metainfo['left_out'] = rows - used
-
-    def _check_splits(self, paired: Any) -> None:
+    def _check_splits(self, paired: pd.DataFrame) -> None:
         splits = {}
-        own = Path(self.ann_file).name
         for split in SPLITS:
             path = self.root / f'paired_{split}_annotations.csv'
-            if path.name == own:
+            if path.name == Path(self.ann_file).name:
                 splits[split] = paired
             elif path.exists():
                 other = read_paired(path, root=self.root, check_files=False)

@@ -6,7 +6,6 @@ and its histogram is added to that of its gas. Needs NumPy, pandas and OpenCV, n
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -73,9 +72,10 @@ def measure(
         around = cv2.calcHist([frame], [0], near, [LEVELS], [0, 256]).ravel()
         mean = histogram[GAS] @ np.arange(LEVELS) / pixels[GAS]
         contrast = float(mean) - histogram_median(around)
+    shares = pixels / labelled if labelled else np.full(len(pixels), np.nan)
     measures = {
-        'gas_share': pixels[GAS] / labelled if labelled else np.nan,
-        'tube_share': pixels[TUBE] / labelled if labelled else np.nan,
+        'gas_share': shares[GAS],
+        'tube_share': shares[TUBE],
         'background_gray': histogram_median(histogram[BACKGROUND]),
         'contrast': contrast,
     }
@@ -117,11 +117,14 @@ def read_frames(root: str | Path, splits: Sequence[str] | None = None) -> pd.Dat
     root = existing_root(root)
     if splits is None:
         splits = list(annotation_csvs(root))
-    rows = {
-        split: read_annotations(root / f'{split}_annotations.csv', check_files=False)
-        for split in splits
-    }
-    return _joined(rows)
+    return _joined(
+        {
+            split: read_annotations(
+                root / f'{split}_annotations.csv', check_files=False
+            )
+            for split in splits
+        }
+    )
 
 
 def read_samples(
@@ -184,10 +187,8 @@ def measure_campaign(
     def look(pair: tuple[str, str]) -> tuple[dict[str, float], np.ndarray]:
         return measure(*read_labelled(*(Path(root) / name for name in pair)))
 
-    shape = (len(SEG_CLASSES), LEVELS)
-    histograms: dict[str, np.ndarray] = {
-        gas: np.zeros(shape, np.int64) for gas in GASES
-    }
+    none = np.zeros((len(SEG_CLASSES), LEVELS), np.int64)
+    histograms: dict[str, np.ndarray] = {gas: none.copy() for gas in GASES}
     measures = np.empty((len(frames), len(MEASURES)))
     files = zip(frames['frame_path'], frames['mask_path'], strict=True)
     found = ordered_map(look, files, workers, frames=len(frames))
@@ -238,8 +239,8 @@ def count_availability(samples: pd.DataFrame) -> pd.DataFrame:
 def _count(
     rows: pd.DataFrame, keys: list[str], by: str, values: Sequence[str], total: str
 ) -> pd.DataFrame:
-    counts = rows.groupby([*keys, by], dropna=False).size().unstack(by, fill_value=0)
-    table = counts.reindex(columns=list(values), fill_value=0)
+    table = rows.groupby([*keys, by], dropna=False).size().unstack(by, fill_value=0)
+    table = table.reindex(columns=list(values), fill_value=0)
     table[total] = table.sum(axis=1)
     return _ordered(table.rename_axis(columns=None).reset_index())
 
@@ -275,41 +276,37 @@ def summarise(measured: pd.DataFrame) -> pd.DataFrame:
         and 90th percentile of ``contrast`` in gray levels.
     """
     rows = []
-    for gas, of_gas in measured.groupby('gas_type'):
+    for gas_type, of_gas in measured.groupby('gas_type'):
         groups = dict(iter(of_gas.groupby('health')))
         if len(groups) > 1:
             groups['all'] = of_gas
         for health, group in groups.items():
-            rows.append({'gas_type': gas, 'health': health, **_summary(group)})
+            gas, contrast = group['gas_share'].dropna(), group['contrast']
+            rows.append(
+                {
+                    'gas_type': gas_type,
+                    'health': health,
+                    'frames': len(group),
+                    'without_gas_percent': 100 * (gas == 0).mean(),
+                    'gas_percent_mean': 100 * gas.mean(),
+                    'gas_percent_median': 100 * gas.median(),
+                    'gas_percent_p90': 100 * gas.quantile(0.9),
+                    'tube_percent_mean': 100 * group['tube_share'].mean(),
+                    'background_gray_median': group['background_gray'].median(),
+                    'contrast_p10': contrast.quantile(0.1),
+                    'contrast_median': contrast.median(),
+                    'contrast_p90': contrast.quantile(0.9),
+                }
+            )
     return _ordered(pd.DataFrame(rows))
-
-
-def _summary(group: pd.DataFrame) -> dict[str, Any]:
-    gas = group['gas_share'].dropna()
-    contrast = group['contrast']
-    return {
-        'frames': len(group),
-        'without_gas_percent': 100 * (gas == 0).mean(),
-        'gas_percent_mean': 100 * gas.mean(),
-        'gas_percent_median': 100 * gas.median(),
-        'gas_percent_p90': 100 * gas.quantile(0.9),
-        'tube_percent_mean': 100 * group['tube_share'].mean(),
-        'background_gray_median': group['background_gray'].median(),
-        'contrast_p10': contrast.quantile(0.1),
-        'contrast_median': contrast.median(),
-        'contrast_p90': contrast.quantile(0.9),
-    }
 
 
 def gray_table(histograms: dict[str, np.ndarray]) -> pd.DataFrame:
     """Pixels by gas, gray level and class of the mask: columns ``gas_type``, ``gray``,
     ``background``, ``tube``, ``gas``.
     """
-    parts = [
-        pd.DataFrame(histogram.T, columns=list(SEG_CLASSES)).assign(
-            gas_type=gas, gray=np.arange(LEVELS)
-        )
+    parts = {
+        gas: pd.DataFrame(histogram.T, columns=list(SEG_CLASSES))
         for gas, histogram in histograms.items()
-    ]
-    table = pd.concat(parts, ignore_index=True)
-    return table[['gas_type', 'gray', *SEG_CLASSES]]
+    }
+    return pd.concat(parts, names=['gas_type', 'gray']).reset_index()

@@ -27,14 +27,15 @@ def build_albumentation(cfg: dict[str, Any], *, key: str) -> A.BasicTransform:
     if factory is None:
         raise UserError(f'{key}: albumentations has no transform {name!r}.')
     if 'transforms' in options:
-        options['transforms'] = [
-            build_albumentation(inner, key=f'{key}.{name}')
-            for inner in options['transforms']
-        ]
+        options['transforms'] = _built(options['transforms'], f'{key}.{name}')
     try:
         return factory(**options)
     except (TypeError, ValueError) as error:
         raise UserError(f'{key}.{name}: {error}') from error
+
+
+def _built(cfgs: Sequence[dict[str, Any]], key: str) -> list[A.BasicTransform]:
+    return [build_albumentation(cfg, key=key) for cfg in cfgs]
 
 
 @TRANSFORMS.register_module()
@@ -56,18 +57,10 @@ class DualGasAugment(BaseTransform):
         photometric: Sequence[dict[str, Any]] = (),
     ) -> None:
         self.geometric = A.Compose(
-            [
-                build_albumentation(cfg, key='DualGasAugment.geometric')
-                for cfg in geometric
-            ],
+            _built(geometric, 'DualGasAugment.geometric'),
             additional_targets={'image2': 'image', 'mask2': 'mask'},
         )
-        self.photometric = A.Compose(
-            [
-                build_albumentation(cfg, key='DualGasAugment.photometric')
-                for cfg in photometric
-            ]
-        )
+        self.photometric = A.Compose(_built(photometric, 'DualGasAugment.photometric'))
 
     @staticmethod
     def _reseed(compose: A.Compose) -> None:
@@ -76,15 +69,14 @@ class DualGasAugment(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Augment ``frames`` and ``masks``."""
         frames, masks = results['frames'], results['masks']
+        suffixes = dict(zip(frames, ('', '2'), strict=False))
         targets = {}
-        for index, gas in enumerate(frames):
-            suffix = '' if index == 0 else '2'
+        for gas, suffix in suffixes.items():
             targets[f'image{suffix}'] = frames[gas][..., None]
             targets[f'mask{suffix}'] = masks[gas]
         self._reseed(self.geometric)
         out = self.geometric(**targets)
-        for index, gas in enumerate(list(frames)):
-            suffix = '' if index == 0 else '2'
+        for gas, suffix in suffixes.items():
             self._reseed(self.photometric)
             image = self.photometric(image=out[f'image{suffix}'])['image']
             frames[gas] = np.ascontiguousarray(image.reshape(image.shape[:2]))

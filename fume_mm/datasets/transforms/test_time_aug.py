@@ -41,18 +41,14 @@ class DualGasTestTimeAug(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """``inputs`` and ``data_samples``, a list with an entry per view each."""
+        unlabelled = {key: value for key, value in results.items() if key != 'masks'}
         packed = [
-            self._view(results, view, first=number == 0)
+            self._view(dict(unlabelled if number else results), view)
             for number, view in enumerate(self.views)
         ]
         return {key: [item[key] for item in packed] for key in packed[0]}
 
-    def _view(
-        self, results: dict[str, Any], view: dict[str, Any], *, first: bool
-    ) -> dict[str, Any]:
-        results = dict(results)
-        if not first:
-            results.pop('masks', None)
+    def _view(self, results: dict[str, Any], view: dict[str, Any]) -> dict[str, Any]:
         info: dict[str, Any] = {'flip': view.get('flip', False)}
         frames = dict(results['frames'])
         if 'zoom' in view:
@@ -64,10 +60,7 @@ class DualGasTestTimeAug(BaseTransform):
             # predicted at the crop's own size: the disk's is that of the whole frame
             results['ori_shape'] = {gas: frame.shape for gas, frame in frames.items()}
         if info['flip']:
-            frames = {
-                gas: np.ascontiguousarray(frame[:, ::-1])
-                for gas, frame in frames.items()
-            }
+            frames = {g: np.ascontiguousarray(frames[g][:, ::-1]) for g in frames}
         results['frames'] = frames
         item = self._pack(results)
         item['data_samples'].set_metainfo({'view': info})
