@@ -37,9 +37,8 @@ def parse_source(text: str) -> Source:
 
 def is_live(source: Source) -> bool:
     """Whether a source is a camera or a stream, not a file."""
-    if isinstance(source, int):
-        return True
-    return '://' in str(source) or str(source).startswith('/dev/')
+    text = str(source)
+    return isinstance(source, int) or '://' in text or text.startswith('/dev/')
 
 
 class LiveStream:
@@ -158,25 +157,22 @@ class LivePairs(Pairs):
         try:
             for gas, source in sources.items():
                 self.streams[gas] = open_stream(source, self._arrived)
-            self._wait_for_first()
+            streams = self.streams.values()
+            with self._arrived:
+                self._arrived.wait_for(
+                    lambda: all(x.newest or x.stopped for x in streams), STALL
+                )
+            for gas, stream in self.streams.items():
+                if stream.newest is None:
+                    raise UserError(
+                        f'{stream.source}: sends no {GAS_LABELS[gas]} frame; check the '
+                        'camera or the address.'
+                    )
         except UserError:
             self.close()
             raise
         self.rate = rate or max(stream.rate for stream in self.streams.values())
         self.zero = time.monotonic()
-
-    def _wait_for_first(self) -> None:
-        limit = time.monotonic() + STALL
-        for gas, stream in self.streams.items():
-            with self._arrived:
-                while stream.newest is None and not stream.stopped:
-                    if not self._arrived.wait(limit - time.monotonic()):
-                        break
-            if stream.newest is None:
-                raise UserError(
-                    f'{stream.source}: sends no {GAS_LABELS[gas]} frame; check the '
-                    'camera or the address.'
-                )
 
     def __iter__(self) -> Iterator[Instant]:
         self.zero = time.monotonic()
@@ -189,7 +185,7 @@ class LivePairs(Pairs):
                 shots = {}
                 for gas, stream in self.streams.items():
                     shot = stream.newest
-                    recent = shot is not None and now - shot.time <= self.max_latency
+                    recent = now - shot.time <= self.max_latency
                     if not recent or shot.index <= seen[gas]:
                         self._note_end(gas, now)
                     if recent and gas not in self.ended:
@@ -228,6 +224,8 @@ def open_pairs(
 ) -> Pairs:
     """The instants of what was given: files, or cameras and streams.
 
+    For the options see :class:`.clips.ClipPairs` and :class:`LivePairs`.
+
     Raises:
         UserError: If nothing was given, files and live sources are mixed, a number
             makes no sense, or a source cannot be used.
@@ -254,9 +252,5 @@ def open_pairs(
         )
     if offset:
         raise UserError('offset is for files; live frames belong to when they arrive.')
-    return LivePairs(
-        sources,
-        max_latency=1.0 if max_latency is None else max_latency,
-        duration=duration,
-        rate=rate,
-    )
+    latency = 1.0 if max_latency is None else max_latency
+    return LivePairs(sources, max_latency=latency, duration=duration, rate=rate)

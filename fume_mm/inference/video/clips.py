@@ -106,8 +106,8 @@ class Pairs:
 
     def problems(self) -> list[str]:
         """What went wrong with the sources, in the order in which they ended."""
-        streams = [self.streams[gas] for gas in {**self.ended, **self.streams}]
-        return [stream.problem for stream in streams if stream.problem]
+        problems = (self.streams[gas].problem for gas in {**self.ended, **self.streams})
+        return [problem for problem in problems if problem]
 
     def close(self) -> None:
         """Close the sources."""

@@ -60,10 +60,9 @@ class Tally:
             self.step *= 2
             self._used = (self._used + 1) // 2
         self._used = max(self._used, place + 1)
-        for index, name in enumerate(COLUMNS):
-            if name in values:
-                self._sums[place, index] += values[name]
-                self._counts[place, index] += 1
+        row = np.array([values.get(name, np.nan) for name in COLUMNS])
+        self._sums[place] += np.nan_to_num(row)
+        self._counts[place] += np.isfinite(row)
         if SCORES[0] in values:
             self._votes[int(np.argmax([values[name] for name in SCORES]))] += 1
 
@@ -77,17 +76,16 @@ class Tally:
     def means(self) -> dict[str, float]:
         """Of all instants, the columns that any of them had."""
         sums, counts = self._sums.sum(axis=0), self._counts.sum(axis=0)
-        return {
-            name: float(sums[i] / counts[i])
-            for i, name in enumerate(COLUMNS)
-            if counts[i]
-        }
+        parts = zip(COLUMNS, sums.tolist(), counts.tolist(), strict=True)
+        return {name: total / count for name, total, count in parts if count}
 
     def mean_areas(self, gas: str) -> dict[str, float] | None:
         """Mean share of the frame of each class; None where the gas was never seen."""
         means = self.means()
-        areas = {kind: means.get(f'{gas}_{kind}') for kind in SEG_CLASSES[1:]}
-        return None if None in areas.values() else areas  # type: ignore[return-value]
+        names = {kind: f'{gas}_{kind}' for kind in SEG_CLASSES[1:]}
+        if not means.keys() >= set(names.values()):
+            return None
+        return {kind: means[name] for kind, name in names.items()}
 
     def verdict(self) -> dict | None:
         """The clip's class and its confidence (:data:`HOW`); None without health."""
