@@ -67,10 +67,9 @@ def load_predictor(
     """
     if model is None:
         raise UserError(f'{weights}: give the config that it was trained with, too.')
-    is_path = isinstance(model, (str, Path))
+    is_path, built = isinstance(model, (str, Path)), hasattr(model, 'state_dict')
     if is_path and Path(model).suffix.lower() not in CONFIG_SUFFIXES:
         return _load_exported(Path(model), weights, device)
-    built = hasattr(model, 'state_dict')
     if not is_path and not built and hasattr(model, 'predict'):
         return model
     if not built and weights is None:
@@ -160,11 +159,10 @@ class DualGasInferencer:
             UserError: See :meth:`stream`.
         """
         results, panels = [], []
-        for prediction in self.stream(inputs, **options):
-            results.append(prediction.result)
+        for x in self.stream(inputs, **options):
+            results.append(x.result)
             if return_vis:
-                panel = prediction.panel
-                panels.append(self.visualize(prediction) if panel is None else panel)
+                panels.append(self.visualize(x) if x.panel is None else x.panel)
         return {'predictions': results, 'visualization': panels}
 
     def stream(
@@ -204,11 +202,8 @@ class DualGasInferencer:
             remark(describe(samples))
         writer = None
         if out_dir is not None:
-            about = {
-                'model': self.model_name,
-                'weights': self.weights_name,
-                'training_data': self.training_data,
-            }
+            about = {'model': self.model_name, 'weights': self.weights_name}
+            about['training_data'] = self.training_data
             writer = ResultWriter(out_dir, samples=samples, about=about, panels=panels)
         bar = progress_bar(total=len(samples), unit='sample', show=pbar)
 

@@ -16,7 +16,7 @@ import numpy as np
 from fume_mm.errors import UserError
 from fume_mm.io.images import IMAGES, Frame, image_size
 from fume_mm.io.naming import sample_names, split_gas, unique_names
-from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, availability
+from fume_mm.structures import GAS_LABELS, GASES
 
 _PAIRED = 'paired_{split}_annotations.csv'
 _NAMED = 3
@@ -89,17 +89,12 @@ def gather(
 
 def describe(samples: Sequence[SampleFrames]) -> str:
     """How many samples have which gases; names some of those with one gas alone."""
-    by_pattern: dict[str, list[str]] = {pattern: [] for pattern in AVAILABILITY}
-    for sample in samples:
-        pattern = availability(dict.fromkeys(sample.frames, True))
-        by_pattern[pattern].append(sample.name)
-    parts = [f'{len(by_pattern["both"])} with both gases']
+    parts = [f'{sum(len(x.frames) == len(GASES) for x in samples)} with both gases']
     for gas in GASES:
-        names = by_pattern[f'{gas}_only']
+        names = [x.name for x in samples if list(x.frames) == [gas]]
         if names:
-            more = ', ...' if len(names) > _NAMED else ''
-            shown = ', '.join(names[:_NAMED])
-            parts.append(f'{len(names)} with {GAS_LABELS[gas]} alone ({shown}{more})')
+            shown = ', '.join([*names[:_NAMED], *['...'] * (len(names) > _NAMED)])
+            parts.append(f'{len(names)} with {GAS_LABELS[gas]} alone ({shown})')
     return f'{len(samples)} samples: {", ".join(parts)}'
 
 

@@ -93,11 +93,7 @@ def inference_model(
 
 
 class TorchPredictor:
-    """A model of :func:`init_model` as a :class:`.predictor.Predictor`.
-
-    Args:
-        model: It is not changed.
-    """
+    """A model of :func:`init_model` as a :class:`.predictor.Predictor`."""
 
     def __init__(self, model: DualGasModel) -> None:
         self.model = model
@@ -107,10 +103,8 @@ class TorchPredictor:
         self.scale = dataset.get('scale')
         #: What the config tests with; there are no masks to load.
         self.pipeline = [x for x in steps if not isinstance(x, LoadDualGasMasks)]
-        #: What the model looks at.
         self.gases: tuple[str, ...] = getattr(model, 'gases', GASES)
-        #: What the model was trained on, in a few words; None if there is no need.
-        self.training_data: str | None = dataset_note(model.dataset_meta)
+        self.training_data = dataset_note(model.dataset_meta)
 
     def predict(
         self, samples: Sequence[Mapping[str, Any]], probabilities: bool = False
@@ -138,11 +132,7 @@ class TorchPredictor:
     def load(
         self, frames: Mapping[str, Frame], *, name: str | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Put a sample through the pipeline.
-
-        Args:
-            frames: By gas, a path or an array.
-            name: For messages.
+        """Put a sample's frames through the pipeline; ``name`` is for messages.
 
         Returns:
             An item as the dataset gives it; and ``frames``, by gas (H, W) uint8 before

@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,7 @@ class LiveStream:
         self.newest: Shot | None = None
         self.last_time = time.monotonic()
         self.frames = self.taken = 0
-        #: Spent making gray frames; decoding itself waits for the camera.
-        self.seconds = 0.0
+        self.seconds = 0.0  # without decoding, which waits for the camera
         self.problem: str | None = None
         self.stopped: str | None = None
         self._closing = False
@@ -75,22 +75,21 @@ class LiveStream:
 
     def _keep_reading(self) -> None:
         reason = 'it sends no more frames'
-        while not self._closing:
-            try:
+        try:
+            while not self._closing:
                 good, pixels = self._capture.read()
                 begin = time.perf_counter()
                 if not good or pixels is None:
                     break
                 frame = read_gray(pixels, what=self.source)
-            except (cv2.error, UserError) as error:
-                reason = str(error)
-                break
-            with self._arrived:
-                self.last_time = time.monotonic()
-                self.newest = Shot(self.frames, self.last_time, frame)
-                self.frames += 1
-                self.seconds += time.perf_counter() - begin
-                self._arrived.notify_all()
+                with self._arrived:
+                    self.last_time = time.monotonic()
+                    self.newest = Shot(self.frames, self.last_time, frame)
+                    self.frames += 1
+                    self.seconds += time.perf_counter() - begin
+                    self._arrived.notify_all()
+        except (cv2.error, UserError) as error:
+            reason = str(error)
         with self._arrived:
             self.stopped = reason
             self._arrived.notify_all()
@@ -199,11 +198,8 @@ class LivePairs(Pairs):
                 for gas in new:
                     seen[gas] = shots[gas].index
                     self.streams[gas].taken += 1
-            times = {gas: shot.time - self.zero for gas, shot in shots.items()}
-            yield Instant(
-                max(max(times.values()), 0.0),
-                {gas: Shot(x.index, times[gas], x.frame) for gas, x in shots.items()},
-            )
+            shots = {g: replace(x, time=x.time - self.zero) for g, x in shots.items()}
+            yield Instant(max(0.0, *(shot.time for shot in shots.values())), shots)
 
     def _note_end(self, gas: str, now: float) -> None:
         stream = self.streams[gas]
