@@ -109,11 +109,10 @@ class HalfStored(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Any:
         """See :class:`ExportGraph`."""
-        values = {name: getattr(self, key) for name, key in self._stored.items()}
-        values = {
-            name: value.float() if value.dtype == torch.half else value
-            for name, value in values.items()
-        }
+        values = {}
+        for name, key in self._stored.items():
+            value = getattr(self, key)
+            values[name] = value.float() if value.dtype == torch.half else value
         return torch.func.functional_call(self._graph[0], values, inputs)
 
 
@@ -198,9 +197,9 @@ def export_model(
     # two samples: an export takes a batch of one for a fixed one
     example = random_inputs(model, patterns_of(model.gases)[:1] * 2, scale[::-1])
     batch = torch.export.Dim('batch')
-    axes: dict[int, Any] = {0: batch}
+    axes = {0: batch}
     if dynamic_size:
-        axes |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+        axes |= dict.fromkeys((2, 3), torch.export.Dim.DYNAMIC)
     shapes = (*(dict(axes) for _ in model.gases), {0: batch})
     try:
         with warnings.catch_warnings(), torch.no_grad():

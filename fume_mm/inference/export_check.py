@@ -49,11 +49,9 @@ def random_inputs(
         seed: Of the frames.
     """
     generator = torch.Generator().manual_seed(seed)
+    options: Any = {'generator': generator, 'dtype': torch.uint8}
     shape = (len(patterns), 1, *size)
-    frames = [
-        torch.randint(256, shape, generator=generator, dtype=torch.uint8)
-        for _ in model.gases
-    ]
+    frames = [torch.randint(256, shape, **options) for _ in model.gases]
     return (*frames, _present(patterns))
 
 
@@ -119,11 +117,11 @@ def reference(model: Any, inputs: Inputs) -> dict[str, np.ndarray]:
     with torch.no_grad():
         out = model({**frames, 'present': present})
     outputs = {}
-    for gas in (gas for gas in model.gases if gas in out):
-        outputs[f'{gas}_logits'] = out[gas].numpy()
-        outputs[f'{gas}_mask'] = out[gas].argmax(dim=1).numpy().astype(np.uint8)
     if 'health' in out:
-        outputs['health'] = out['health'].softmax(dim=1).numpy()
+        outputs['health'] = out.pop('health').softmax(dim=1).numpy()
+    for gas, logits in out.items():
+        outputs[f'{gas}_logits'] = logits.numpy()
+        outputs[f'{gas}_mask'] = logits.argmax(dim=1).numpy().astype(np.uint8)
     return outputs
 
 
@@ -134,20 +132,18 @@ def open_exported(
     if Path(path).suffix == '.pt2':
         module = torch.export.load(str(path)).module()
 
-        def run_program(inputs: Inputs) -> dict[str, np.ndarray]:
-            with torch.no_grad():
-                values = [x.numpy() for x in module(*inputs)]
+        @torch.no_grad()
+        def run(inputs: Inputs) -> dict[str, np.ndarray]:
+            values = [x.numpy() for x in module(*inputs)]
             return dict(zip(info.outputs, values, strict=True))
 
-        return run_program
+        return run
     engine = open_engine(path)
-
-    def run_engine(inputs: Inputs) -> dict[str, np.ndarray]:
-        arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
-        names = (*info.gases, 'present')
-        return engine.run(dict(zip(names, arrays, strict=True)), info.outputs)
-
-    return run_engine
+    names = (*info.gases, 'present')
+    return lambda inputs: engine.run(
+        {n: np.ascontiguousarray(x) for n, x in zip(names, inputs, strict=True)},
+        info.outputs,
+    )
 
 
 def check_export(

@@ -1,6 +1,6 @@
 """The one model class: parts by config, a missing gas absent throughout."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -90,20 +90,25 @@ class DualGasModel(BaseModel):
         self.neck: nn.Module | None = MODELS.build(neck) if neck else None
         if isinstance(auxiliary_head, dict):
             auxiliary_head = [auxiliary_head]
+
+        def per_gas(build: Callable[[], nn.Module]) -> ModuleDict:
+            one = build() if share_decode_head else None
+            return ModuleDict({gas: one or build() for gas in self.gases})
+
         # Any, as mmseg's heads are, for their loss_by_feat
         self.decode_head: Any = None
         self.auxiliary_head: Any = None
         if decode_head is not None:
-            lists = _per_gas([decode_head], self.gases, share_decode_head)
-            self.decode_head = ModuleDict({gas: lists[gas][0] for gas in lists})
+            self.decode_head = per_gas(lambda: MODELS.build(decode_head))
         if auxiliary_head:
-            lists = _per_gas(auxiliary_head, self.gases, share_decode_head)
-            self.auxiliary_head = ModuleDict(lists)
+            self.auxiliary_head = per_gas(
+                lambda: ModuleList(MODELS.build(config) for config in auxiliary_head)
+            )
         health: Any = MODELS.build(health_head) if health_head else None
         if decode_head is None and health.needs_masks:
             raise UserError(
-                f'model: {type(health).__name__} reads the masks; give a '
-                'decode_head or another health_head.'
+                f'model: {type(health).__name__} reads the masks; give a decode_head '
+                'or another health_head.'
             )
         self.health_head = health
         self.fuse_stage = fuse_stage
@@ -165,7 +170,7 @@ class DualGasModel(BaseModel):
             that the health head reads, if there is one.
         """
         features, fused = self._features(frames, rows)
-        return self._masks(self._decode(features)), fused
+        return _masks(self._decode(features)), fused
 
     def _compact(self, inputs: Features) -> tuple[CompactRows, Features]:
         """The frames that exist, by gas."""
@@ -180,10 +185,8 @@ class DualGasModel(BaseModel):
                 )
         rows = CompactRows(present)
         frames: Features = {}
-        for gas in GASES:
-            count = int(rows.has(gas).sum())
-            if count == 0:
-                continue
+        counts = zip(GASES, present.sum(dim=0).tolist(), strict=True)
+        for gas, count in ((gas, count) for gas, count in counts if count):
             x = inputs[gas]
             if len(x) == len(present) != count:
                 x = rows.take(gas, x)
@@ -225,14 +228,6 @@ class DualGasModel(BaseModel):
             if gas in features
         }
 
-    @staticmethod
-    def _masks(decoded: dict[str, Any]) -> dict[str, Tensor]:
-        """Of what the decode heads give, the logits of the masks."""
-        return {
-            gas: logits if isinstance(logits, Tensor) else logits[0]
-            for gas, logits in decoded.items()
-        }
-
     def loss(
         self, frames: Features, rows: CompactRows, samples: Samples
     ) -> dict[str, Tensor]:
@@ -254,9 +249,8 @@ class DualGasModel(BaseModel):
                     if 'loss' in name:
                         losses[f'{gas}.aux_{i}.{name}'] = value * weight
         if self.health_head is not None:
-            masks = self._masks(decoded)
-            health = self.health_head.loss(fused, samples, masks, rows)
-            for name, value in health.items():
+            parts = self.health_head.loss(fused, samples, _masks(decoded), rows)
+            for name, value in parts.items():
                 losses[name] = value * self.health_weight
         return losses
 
@@ -275,6 +269,14 @@ class DualGasModel(BaseModel):
             for sample, row in zip(samples, scores, strict=True):
                 sample.set_health_scores(row)
         return samples
+
+
+def _masks(decoded: dict[str, Any]) -> Features:
+    """Of what the decode heads give, the logits of the masks."""
+    return {
+        gas: logits if isinstance(logits, Tensor) else logits[0]
+        for gas, logits in decoded.items()
+    }
 
 
 class DenseForward(nn.Module):
@@ -308,15 +310,3 @@ def _checked_gases(gases: Sequence[str]) -> tuple[str, ...]:
             'once.'
         )
     return tuple(gas for gas in GASES if gas in gases)
-
-
-def _per_gas(
-    configs: Sequence[dict[str, Any]], gases: Sequence[str], share: bool
-) -> dict[str, ModuleList]:
-    """By gas the heads of ``configs``, the same ones for all if they share."""
-
-    def build() -> ModuleList:
-        return ModuleList([MODELS.build(config) for config in configs])
-
-    one = build() if share else None
-    return {gas: one or build() for gas in gases}

@@ -145,8 +145,8 @@ def convert_original(original: StateDict, model: nn.Module) -> StateDict:
         if name not in ours:
             wrong.append(f'{key} ({name}) is not in the model')
         elif tensor.shape != ours[name].shape:
-            shapes = tuple(tensor.shape), tuple(ours[name].shape)
-            wrong.append(f'{key} is {shapes[0]}, {name} {shapes[1]}')
+            theirs, size = tuple(tensor.shape), tuple(ours[name].shape)
+            wrong.append(f'{key} is {theirs}, {name} {size}')
         elif name in state and not torch.equal(state[name], tensor):
             wrong.append(f'{key} differs from the other gas, but the encoder is shared')
         state[name] = tensor

@@ -212,7 +212,8 @@ def test_bisenetv2_health_sees_zeros_for_a_missing_gas(models: dict[str, Any]) -
         (own,) = model.backbone(frames, CompactRows(CO2_ONLY))['co2']
         fused = model.neck.fuse(torch.cat([own, torch.zeros_like(own)], dim=1))
         found = model({**frames, 'present': CO2_ONLY})['health']
-        torch.testing.assert_close(found, model.health_head(fused))
+        rows = CompactRows(CO2_ONLY)
+        torch.testing.assert_close(found, model.health_head(fused, {}, rows))
 
 
 @pytest.mark.parametrize(

@@ -45,11 +45,7 @@ class WeightedLoss(nn.Module):
         self.loss_name = loss_name
 
     def number(self, name: str, value: float, *, positive: bool = False) -> float:
-        """``value``, unless it is negative, or 0 where it must be ``positive``.
-
-        Raises:
-            UserError: Naming the number.
-        """
+        """``value``; a UserError if it is negative, or 0 and to be ``positive``."""
         if value < 0 or (positive and value == 0):
             least = 'more than 0' if positive else '0 or more'
             raise UserError(f'{name}={value} of a loss: give {least}.')
@@ -70,12 +66,9 @@ class WeightedLoss(nn.Module):
             weight: (N, ...) factor per target.
             ignore_index: Target that does not count.
         """
-        options = {
-            'class_weight': self.class_weight,
-            'weight': weight,
-            'ignore_index': ignore_index,
-        }
-        return self.loss_weight * self.compute(pred, target, **options)
+        options = {'weight': weight, 'ignore_index': ignore_index}
+        loss = self.compute(pred, target, class_weight=self.class_weight, **options)
+        return self.loss_weight * loss
 
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
         """The loss without ``loss_weight``; ``options`` go to the loss functions."""
