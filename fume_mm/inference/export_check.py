@@ -192,9 +192,8 @@ def compare(
 ) -> dict[str, float]:
     """The differences of :func:`check_export` for one batch.
 
-    Args:
-        expected: Of :func:`reference`.
-        outputs: Of the file; ``<gas>_coarse`` is enlarged and held against the logits.
+    ``expected`` is of :func:`reference`, ``outputs`` are the file's, whose
+    ``<gas>_coarse`` is enlarged and held against the logits.
     """
     differences = {}
     for name, value in outputs.items():

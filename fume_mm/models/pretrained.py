@@ -1,6 +1,6 @@
 """ImageNet weights for encoders of one-channel frames."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from fume_mm.errors import UserError
 from fume_mm.io.weights import read_checkpoint, weights_of
@@ -32,12 +32,18 @@ class GrayPretrained:
         encoder = module.state_dict()
         try:
             colour = weights_of(read_checkpoint(self.checkpoint))
-            weights = gray_weights(colour, encoder)
         except UserError as error:
             raise UserError(
                 f'{self.checkpoint}: cannot be loaded ({error}); give a file with the '
                 'weights, or train from scratch with init_cfg=None.'
             ) from error
+        # counters that older files lack
+        weights = {k: x for k, x in encoder.items() if k.endswith('_batches_tracked')}
+        weights |= {k: x for k, x in colour.items() if not k.startswith('fc.')}
+        for key in encoder.keys() & weights.keys():
+            x, channels = weights[key], encoder[key].shape[1:2]
+            if x.ndim == 4 and (x.shape[1], *channels) == (3, 1):
+                weights[key] = x.mean(dim=1, keepdim=True)
         ours, theirs = (
             {(key, x.shape) for key, x in state.items()} for state in (encoder, weights)
         )
@@ -52,24 +58,3 @@ class GrayPretrained:
 
     def _get_init_info(self) -> str:
         return f'{type(self).__name__}: load from {self.checkpoint}'
-
-
-def gray_weights(
-    weights: dict[str, Tensor], encoder: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """``weights`` without a classifier, their colour convolution made gray.
-
-    Args:
-        weights: State dict of a torchvision classifier.
-        encoder: State dict that they are meant for.
-    """
-    # counters that older files lack
-    gray = {key: x for key, x in encoder.items() if key.endswith('num_batches_tracked')}
-    for key, x in weights.items():
-        if key.startswith('fc.'):
-            continue
-        like = encoder.get(key)
-        if like is not None and x.ndim == 4 and (x.shape[1], like.shape[1]) == (3, 1):
-            x = x.mean(dim=1, keepdim=True)
-        gray[key] = x
-    return gray
