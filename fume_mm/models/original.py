@@ -139,17 +139,16 @@ def convert_original(original: StateDict, model: nn.Module) -> StateDict:
             continue
         if shared:
             name = re.sub(r'^backbone\.encoders\.\w+', 'backbone.encoder', name)
-        tensor = value
         if '.feature_fusion.attention.' in key and key.endswith('weight'):
-            tensor = value.flatten(1)  # a 1×1 convolution there, a linear layer here
+            value = value.flatten(1)  # a 1×1 convolution there, a linear layer here
         if name not in ours:
             wrong.append(f'{key} ({name}) is not in the model')
-        elif tensor.shape != ours[name].shape:
-            theirs, size = tuple(tensor.shape), tuple(ours[name].shape)
+        elif value.shape != ours[name].shape:
+            theirs, size = tuple(value.shape), tuple(ours[name].shape)
             wrong.append(f'{key} is {theirs}, {name} {size}')
-        elif name in state and not torch.equal(state[name], tensor):
+        elif name in state and not torch.equal(state[name], value):
             wrong.append(f'{key} differs from the other gas, but the encoder is shared')
-        state[name] = tensor
+        state[name] = value
     wrong += [f'{name} has no counterpart' for name in ours if name not in state]
     if wrong:
         more = f'; and {len(wrong) - _SHOWN} more' if len(wrong) > _SHOWN else ''

@@ -103,7 +103,19 @@ class RandomForestModel(BaseModel):
                 "samples, so give mode='predict' with data_samples; it is trained "
                 "with train_cfg=dict(type='FitLoop')."
             )
-        return self.predict(inputs, data_samples or ())
+        samples = data_samples or ()
+        forest = self._forest()
+        features, owners = self._features(inputs, samples)
+        by_class = np.zeros((len(features), len(HEALTH_CLASSES)))
+        # a class that training did not show has no column of its own
+        by_class[:, forest.classes_] = forest.predict_proba(features)
+        scores = np.zeros((len(samples), len(HEALTH_CLASSES)))
+        np.add.at(scores, owners, by_class)
+        scores /= np.bincount(owners, minlength=len(samples))[:, None]
+        rows = torch.from_numpy(scores).float().to(self.cases.device)
+        for sample, row in zip(samples, rows, strict=True):
+            sample.set_health_scores(row)
+        return samples
 
     def train_step(
         self, data: dict[str, Any], optim_wrapper: OptimWrapper | None = None
@@ -156,21 +168,6 @@ class RandomForestModel(BaseModel):
                 random_state=int(self.seed),
             ).fit(cases[:, :-1], cases[:, -1].astype(np.int64))
         return self._grown
-
-    def predict(self, inputs: dict[str, Tensor], samples: Samples) -> Samples:
-        """The samples with their health; see :meth:`forward`."""
-        forest = self._forest()
-        features, owners = self._features(inputs, samples)
-        by_class = np.zeros((len(features), len(HEALTH_CLASSES)))
-        # a class that training did not show has no column of its own
-        by_class[:, forest.classes_] = forest.predict_proba(features)
-        scores = np.zeros((len(samples), len(HEALTH_CLASSES)))
-        np.add.at(scores, owners, by_class)
-        scores /= np.bincount(owners, minlength=len(samples))[:, None]
-        rows = torch.from_numpy(scores).float().to(self.cases.device)
-        for sample, row in zip(samples, rows, strict=True):
-            sample.set_health_scores(row)
-        return samples
 
     def _features(
         self, inputs: dict[str, Tensor], samples: Samples

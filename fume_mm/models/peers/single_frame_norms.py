@@ -17,13 +17,8 @@ def use_single_frame_norms(module: nn.Module) -> None:
     """
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm2d:
-            norm = SingleFrameBN(
-                child.num_features,
-                eps=child.eps,
-                momentum=child.momentum,
-                affine=child.affine,
-                track_running_stats=child.track_running_stats,
-            )
+            settings = child.momentum, child.affine, child.track_running_stats
+            norm = SingleFrameBN(child.num_features, child.eps, *settings)
             setattr(module, name, norm)
         else:
             use_single_frame_norms(child)
