@@ -74,19 +74,23 @@ class SheetOptions(TypedDict, total=False):
 
 
 def new_sheet(
-    title: str, size: tuple[float, float], **options: 'Unpack[SheetOptions]'
+    title: str,
+    size: tuple[float, float],
+    *legend: str,
+    **options: 'Unpack[SheetOptions]',
 ) -> Figure:
     """An empty figure with a head, and lines at its foot.
 
     Args:
         title: At the left of the head.
         size: (width, height) in inches; the lines of the foot are added to it.
+        legend: Lines of the foot that stand before those of the options.
         options: See :class:`SheetOptions`.
 
     Returns:
         Axes added to it keep clear of head and foot.
     """
-    note, foot = options.get('note'), options.get('foot', ())
+    note, foot = options.get('note'), (*legend, *options.get('foot', ()))
     width, height = size
     below = FOOT * len(foot) + (PAD if foot else 0)
     height += below
@@ -165,12 +169,8 @@ def figure_bytes(figure: Figure, file_format: str) -> bytes:
     assert file_format in FORMATS, file_format
     # without them the file would hold the time of the day
     dates = {'svg': {'Date': None}, 'pdf': {'CreationDate': None}, 'png': {}}
-    settings: Any = {
-        'svg.hashsalt': 'fume_mm',
-        'svg.fonttype': 'path',
-        'pdf.fonttype': 42,
-    }
+    fonts: Any = {'svg.fonttype': 'path', 'pdf.fonttype': 42}
     target = io.BytesIO()
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context({'svg.hashsalt': 'fume_mm', **fonts}):
         figure.savefig(target, format=file_format, metadata=dates[file_format])
     return target.getvalue()

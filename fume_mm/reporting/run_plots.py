@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from fume_mm.drawing.sheet import SheetOptions, figure_bytes
 from fume_mm.errors import UserError
-from fume_mm.evaluation.estimate import Estimate
 from fume_mm.evaluation.layout import FRAMES
 from fume_mm.io.files import make_folder
 from fume_mm.structures import GAS_LABELS, GASES, HEALTH_CLASSES
@@ -45,18 +44,18 @@ SPOKES = {
 GALLERY = 12
 
 
-def estimate(run: RunFolder, key: str) -> Estimate:
-    """A score of a run's test with its interval; NaN if it has none."""
-    return run.scores.estimate(key)
-
-
 def curves(run: RunFolder) -> Figure:
     """Losses by task and gas, learning rate, validation scores."""
     training = [row for row in run.scalars if 'loss' in row]
     validation = [row for row in run.scalars if 'loss' not in row]
     if not training and not validation:
         raise UserError(f'{run.path}: its scalars.json holds no loss and no score.')
-    validation = _by_step(run, training, validation)
+    logger = run.config.get('default_hooks', {}).get('logger', {})
+    if logger.get('log_metric_by_epoch', True):  # then an epoch's end is its step
+        ends = {row['epoch']: row['step'] for row in training if 'epoch' in row}
+        validation = [
+            row | {'step': ends.get(row['step'], row['step'])} for row in validation
+        ]
     keys = dict.fromkeys(key for row in training for key in row if 'loss' in key)
     panels = ('total', *GAS_LABELS.values(), 'health')
     losses: dict[str, list[Curve]] = {panel: [] for panel in panels}
@@ -84,17 +83,6 @@ def _curve(label: str, rows: Sequence[Mapping], key: str) -> Curve:
     return Curve(label, [row['step'] for row in rows], [row[key] for row in rows])
 
 
-def _by_step(
-    run: RunFolder, training: Sequence[dict], validation: Sequence[dict]
-) -> list[dict]:
-    """The validation with the steps that it was at; the log may count by epoch."""
-    logger = run.config.get('default_hooks', {}).get('logger', {})
-    if not training or not logger.get('log_metric_by_epoch', True):
-        return list(validation)
-    ends = {row['epoch']: row['step'] for row in training if 'epoch' in row}
-    return [{**row, 'step': ends.get(row['step'], row['step'])} for row in validation]
-
-
 def confusion(run: RunFolder) -> Figure:
     """Truth against prediction of samples and of vessels."""
     details = _health(run)
@@ -112,7 +100,7 @@ def confusion(run: RunFolder) -> Figure:
 def reliability(run: RunFolder) -> Figure:
     """Calibration of the health class."""
     bins = _health(run, probabilities=True)['reliability']
-    return draw_reliability(bins, estimate(run, 'cls/ece'), **_head(run))
+    return draw_reliability(bins, run.scores.estimate('cls/ece'), **_head(run))
 
 
 def roc_pr(run: RunFolder) -> Figure:
@@ -121,7 +109,7 @@ def roc_pr(run: RunFolder) -> Figure:
     counts = np.array(details['confusion']['all']).sum(axis=1)
     shares = dict(zip(HEALTH_CLASSES, counts / counts.sum(), strict=True))
     areas = [
-        {name: estimate(run, f'cls/{score}/{name}') for name in HEALTH_CLASSES}
+        {name: run.scores.estimate(f'cls/{score}/{name}') for name in HEALTH_CLASSES}
         for score in ('roc_auc', 'average_precision')
     ]
     return draw_ranking(details['curves'], *areas, shares=shares, **_head(run))
@@ -144,8 +132,8 @@ def _health(run: RunFolder, *, probabilities: bool = False) -> dict:
 
 def grid(run: RunFolder) -> Figure:
     """Median, best and worst frame by gas IoU, of each gas and health class."""
-    table = frame_table(run.predictions)
-    if table['gas_iou'].isna().all():
+    chosen = choose_examples(frame_table(run.predictions))
+    if not chosen:
         raise UserError(
             f'{run.path}: none of its frames has a gas IoU to choose by; the model '
             'predicts no masks, or no frame has gas.'
@@ -155,7 +143,7 @@ def grid(run: RunFolder) -> Figure:
             row: _example(run, frame, f'gas IoU {frame["gas_iou"]:.2f}')
             for row, frame in of_gas.items()
         }
-        for gas, of_gas in choose_examples(table).items()
+        for gas, of_gas in chosen.items()
     }
     foot = 'Median, best and worst by IoU of the gas; of equals the first by name.'
     return draw_grid(examples, **_head(run, foot))
@@ -163,17 +151,12 @@ def grid(run: RunFolder) -> Figure:
 
 def errors(run: RunFolder, *, count: int = GALLERY) -> Figure:
     """The worst frames and what went wrong in each."""
-    table = worst_frames(frame_table(run.predictions), count=count)
-    examples = [
-        _example(run, frame, _true_class(frame), frame['words'])
-        for _, frame in table.iterrows()
-    ]
+    examples = []
+    for _, frame in worst_frames(frame_table(run.predictions), count=count).iterrows():
+        of = filter(None, (GAS_LABELS[frame['gas']], frame['true_class']))
+        examples.append(_example(run, frame, ', '.join(of), frame['words']))
     foot = 'Worst: 1 minus IoU of the gas, plus 1 minus probability of the true class.'
     return draw_gallery(examples, **_head(run, foot))
-
-
-def _true_class(frame: pd.Series) -> str:
-    return ', '.join(filter(None, (GAS_LABELS[frame['gas']], frame['true_class'])))
 
 
 def _example(
@@ -186,47 +169,42 @@ def _example(
 
 def radar(runs: Sequence[RunFolder]) -> Figure:
     """F1 of the health classes and of the pixels of tube and gas."""
-    spokes = {
-        key: label
-        for key, label in SPOKES.items()
-        if any(key in run.results['metrics'] for run in runs)
-    }
+    scored = {key for run in runs for key in run.results['metrics']}
+    spokes = {key: label for key, label in SPOKES.items() if key in scored}
     if len(spokes) < 2:
         raise UserError('none of the runs has an F1 by class; test them again.')
-    scores = {
-        run.name: {label: estimate(run, key) for key, label in spokes.items()}
-        for run in runs
-    }
-    gaps = [
-        name
-        for name, by_class in scores.items()
-        if any(math.isnan(score.value) for score in by_class.values())
-    ]
-    foot = _names('Gaps, not predicted or undefined', gaps)
-    return draw_radar(scores, note=note_of(runs), foot=foot)
+    scores, gaps = {}, []
+    for run in runs:
+        of_run = {label: run.scores.estimate(key) for key, label in spokes.items()}
+        scores[run.name] = of_run
+        if any(math.isnan(score.value) for score in of_run.values()):
+            gaps.append(run.name)
+    return draw_radar(
+        scores, **_compared(runs, 'Gaps, not predicted or undefined', gaps)
+    )
 
 
-def _names(what: str, runs: Sequence[str]) -> list[str]:
-    return [f'{what}: {", ".join(runs)}.'] if runs else []
+def _compared(
+    runs: Sequence[RunFolder], what: str, names: Sequence[str]
+) -> SheetOptions:
+    """What stands beside a figure of several runs; ``what`` the ``names`` are."""
+    foot = [f'{what}: {", ".join(names)}.'] if names else []
+    return {'note': note_of(runs), 'foot': foot}
 
 
 def bars(runs: Sequence[RunFolder]) -> Figure:
     """Bars of the mIoU of all frames and of each gas."""
     columns = {f'seg/{frames}'.format('mIoU'): name for frames, name in FRAMES.items()}
-    scores = {
-        run.name: {
-            name: estimate(run, key)
-            for key, name in columns.items()
-            if key in run.results['metrics']
-        }
-        for run in runs
-    }
-    none = [name for name, by_kind in scores.items() if not by_kind]
-    scores = {name: by_kind for name, by_kind in scores.items() if by_kind}
+    scores, left_out = {}, []
+    for run in runs:
+        keys = [key for key in columns if key in run.results['metrics']]
+        if keys:
+            scores[run.name] = {columns[key]: run.scores.estimate(key) for key in keys}
+        else:
+            left_out.append(run.name)
     if not scores:
         raise UserError('none of the runs has an mIoU; their models predict no masks.')
-    foot = _names('Without masks', none)
-    return draw_bars(scores, note=note_of(runs), foot=foot)
+    return draw_bars(scores, **_compared(runs, 'Without masks', left_out))
 
 
 def efficiency(runs: Sequence[RunFolder]) -> Figure:
@@ -235,7 +213,7 @@ def efficiency(runs: Sequence[RunFolder]) -> Figure:
 
     costs, left_out, sizes = [], [], set()
     for run in runs:
-        quality = estimate(run, 'seg/mIoU')
+        quality = run.scores.estimate('seg/mIoU')
         cost = complexity(run.config, size=run.size())
         if not cost.macs or math.isnan(quality.value):
             left_out.append(run.name)
@@ -248,15 +226,13 @@ def efficiency(runs: Sequence[RunFolder]) -> Figure:
             'that predict masks.'
         )
     sample = f'sample at {", ".join(sorted(sizes))} (all gases of the model)'
-    foot = _names('Left out, no network or no masks', left_out)
-    return draw_efficiency(costs, sample=sample, note=note_of(runs), foot=foot)
+    options = _compared(runs, 'Left out, no network or no masks', left_out)
+    return draw_efficiency(costs, sample=sample, **options)
 
 
 #: Figures of one run each, and of all runs together.
-OF_ONE: dict[str, Callable[[RunFolder], Figure]] = {
-    draw.__name__: draw
-    for draw in (curves, confusion, reliability, roc_pr, grid, errors)
-}
+_ONE = (curves, confusion, reliability, roc_pr, grid, errors)
+OF_ONE: dict[str, Callable[..., Figure]] = {draw.__name__: draw for draw in _ONE}
 OF_ALL: dict[str, Callable[[Sequence[RunFolder]], Figure]] = {
     draw.__name__: draw for draw in (radar, bars, efficiency)
 }
@@ -314,9 +290,7 @@ def write_figures(
         if kind in OF_ALL or len(runs) == 1:
             jobs[kind] = kind, runs
         else:
-            names = [run.name.replace('/', '-') for run in runs]
-            for name, run in zip(names, runs, strict=True):
-                jobs[f'{kind}-{name}'] = kind, [run]
+            jobs |= {f'{kind}-{x.name.replace("/", "-")}': (kind, [x]) for x in runs}
     left_out: dict[str, list[str]] = {}
     for name, (kind, shown) in jobs.items():
         try:

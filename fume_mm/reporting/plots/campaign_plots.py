@@ -5,8 +5,7 @@ colour of their own, are dark and light gray. Every figure takes
 :class:`~fume_mm.drawing.sheet.SheetOptions`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,13 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from typing_extensions import Unpack
 
 from fume_mm.drawing.sheet import (
     EDGE,
     GAS_SHADES,
     HEALTH_SHADES,
     SMALL,
-    Shade,
     SheetOptions,
     Style,
     legend_beside,
@@ -38,13 +37,7 @@ from fume_mm.structures import (
     SEG_PALETTE,
 )
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-PATTERNS: dict[str, tuple[str, Shade]] = {
-    'both': ('both', (1.0, 1.0, 1.0)),
-    **{f'{gas}_only': (f'{GAS_LABELS[gas]} only', GAS_SHADES[gas]) for gas in GASES},
-}
+SHADES = HEALTH_SHADES | GAS_SHADES
 OTHER_SHADE = (0.9, 0.9, 0.9)
 CLUSTER = 0.8
 HEIGHT = 4.0
@@ -56,7 +49,7 @@ BOXES = f'boxes: quartiles; whiskers: percentiles {WHISKERS[0]} and {WHISKERS[1]
 
 
 def draw_counts(
-    by_class: pd.DataFrame, groups: Sequence[str], **options: 'Unpack[SheetOptions]'
+    by_class: pd.DataFrame, groups: Sequence[str], **options: Unpack[SheetOptions]
 ) -> Figure:
     """Bars of the frames of each split, by health class.
 
@@ -67,14 +60,15 @@ def draw_counts(
     """
     figure, (axes,) = _figure('Frames by split and health class', 1, options)
     table = by_class.pivot_table(index='split', columns='health', values='frames')
-    table = table.reindex(by_class['split'].unique()).fillna(0)
-    _labelled_bars(axes, table, groups)
+    table = table.reindex(index=by_class['split'].unique(), columns=list(groups))
+    _labelled_bars(axes, table.fillna(0))
     _count_axis(axes, 'frames')
     legend_beside(axes)
-    return _finished(figure)
+    plain_axes(*figure.axes)
+    return figure
 
 
-def draw_ph(by_ph: pd.DataFrame, **options: 'Unpack[SheetOptions]') -> Figure:
+def draw_ph(by_ph: pd.DataFrame, **options: Unpack[SheetOptions]) -> Figure:
     """Histogram of the pH, by gas, with the limits between the health classes.
 
     Args:
@@ -84,27 +78,23 @@ def draw_ph(by_ph: pd.DataFrame, **options: 'Unpack[SheetOptions]') -> Figure:
     """
     figure, (axes,) = _figure('Frames by pH and gas', 1, options)
     known = by_ph.dropna(subset='ph')
-    heights = {GAS_LABELS[gas]: known[gas] for gas in GASES}
-    shades = {GAS_LABELS[gas]: GAS_SHADES[gas] for gas in GASES}
-    _bars(axes, known['ph'], heights, shades, step=TENTH)
+    _bars(axes, known['ph'].to_numpy(), known[list(GASES)], step=TENTH)
     low = min(known['ph'].min(), ACIDOTIC_BELOW_PH) - 2 * TENTH
     high = max(known['ph'].max(), HEALTHY_ABOVE_PH) + 2 * TENTH
     limits = [high, HEALTHY_ABOVE_PH, ACIDOTIC_BELOW_PH, low]
     for index, (name, shade) in enumerate(HEALTH_SHADES.items()):
-        style: Style = {'alpha': 0.25, 'linewidth': 0, 'zorder': 0}
-        span = limits[index + 1], limits[index]
-        axes.axvspan(*span, color=shade, label=name, **style)
+        style: Style = {'color': shade, 'alpha': 0.25, 'linewidth': 0, 'zorder': 0}
+        axes.axvspan(limits[index + 1], limits[index], label=name, **style)
     axes.set(xlim=(low, high), xlabel='pH, to a tenth')
     if len(known) <= PH_TICKS:
         axes.set_xticks(known['ph'], known['ph'].map('{:.1f}'.format))
     _count_axis(axes, 'frames')
     legend_beside(axes)
-    return _finished(figure)
+    plain_axes(*figure.axes)
+    return figure
 
 
-def draw_availability(
-    counts: pd.DataFrame, **options: 'Unpack[SheetOptions]'
-) -> Figure:
+def draw_availability(counts: pd.DataFrame, **options: Unpack[SheetOptions]) -> Figure:
     """Stacked bars of the samples by the gases they have, a panel for each split.
 
     Args:
@@ -112,27 +102,28 @@ def draw_availability(
             :data:`~fume_mm.structures.AVAILABILITY`.
         options: See the module.
     """
-    splits = list(counts['split'].unique())
+    splits = counts.groupby('split', sort=False)
     title = 'Samples by the gases that they have'
     figure, panels = _figure(title, len(splits), options)
-    for axes, split in zip(panels, splits, strict=True):
-        rows = counts[counts['split'] == split]
+    for axes, (split, rows) in zip(panels, splits, strict=True):
         bottom = np.zeros(len(rows))
         for pattern in AVAILABILITY:
+            gas = pattern.removesuffix('_only')
+            label = f'{GAS_LABELS[gas]} only' if gas in GASES else pattern
+            style: Style = {'color': SHADES.get(gas, 'white'), 'edgecolor': EDGE}
             heights = rows[pattern].to_numpy()
-            label, shade = PATTERNS[pattern]
-            style: Style = {'label': label, 'color': shade, 'edgecolor': EDGE}
-            axes.bar(rows['health'], heights, 0.6, bottom=bottom, **style)
+            axes.bar(rows['health'], heights, 0.6, bottom, label=label, **style)
             bottom += heights
-        axes.set_title(split)
+        axes.set_title(str(split))
         axes.margins(x=0.1)
         _count_axis(axes, 'samples')
     legend_beside(panels[-1])
-    return _finished(figure)
+    plain_axes(*figure.axes)
+    return figure
 
 
 def draw_areas(
-    measured: pd.DataFrame, groups: Sequence[str], **options: 'Unpack[SheetOptions]'
+    measured: pd.DataFrame, groups: Sequence[str], **options: Unpack[SheetOptions]
 ) -> Figure:
     """Area of gas and tube, and how many frames have no gas, by gas and health class.
 
@@ -157,15 +148,16 @@ def draw_areas(
     known = percent.dropna(subset='gas_share')
     means = known.pivot_table(index='gas_type', columns='health', values='without')
     means = means.reindex(index=_gases(measured), columns=list(groups)).fillna(0)
-    _labelled_bars(empty, means.rename(index=GAS_LABELS), groups)
+    _labelled_bars(empty, means.rename(index=GAS_LABELS))
     top = max(empty.get_ylim()[1] * 1.1, 10)
     empty.set(ylim=(0, top), title='frames without gas', ylabel='% of the frames')
     _health_legend(empty, groups)
-    return _finished(figure)
+    plain_axes(*figure.axes)
+    return figure
 
 
 def draw_intensity(
-    measured: pd.DataFrame, groups: Sequence[str], **options: 'Unpack[SheetOptions]'
+    measured: pd.DataFrame, groups: Sequence[str], **options: Unpack[SheetOptions]
 ) -> Figure:
     """Gray level of the background, and contrast of the gas against it.
 
@@ -184,11 +176,12 @@ def draw_intensity(
     contrast.set_title('gas minus the background around it')
     contrast.set_ylabel('gray levels (mean minus median)')
     _health_legend(contrast, groups)
-    return _finished(figure)
+    plain_axes(*figure.axes)
+    return figure
 
 
 def draw_gray_levels(
-    histograms: dict[str, np.ndarray], **options: 'Unpack[SheetOptions]'
+    histograms: dict[str, np.ndarray], **options: Unpack[SheetOptions]
 ) -> Figure:
     """Histograms of the gray levels of background, tube and gas, a panel for each gas.
 
@@ -209,7 +202,8 @@ def draw_gray_levels(
         axes.set(xlim=(0, 255), ylim=(0, None))
     panels[0].set_ylabel("% of the class's pixels")
     legend_beside(panels[-1])
-    return _finished(figure)
+    plain_axes(*figure.axes)
+    return figure
 
 
 def _figure(
@@ -222,11 +216,6 @@ def _figure(
     return figure, axes
 
 
-def _finished(figure: Figure) -> Figure:
-    plain_axes(*figure.axes)
-    return figure
-
-
 def _clusters(names: Sequence[str]) -> list[tuple[str, float, float]]:
     """Each name with the shift of its bar from the middle of the cluster, its width."""
     width = CLUSTER / len(names)
@@ -235,31 +224,22 @@ def _clusters(names: Sequence[str]) -> list[tuple[str, float, float]]:
 
 
 def _bars(
-    axes: Axes,
-    places: Sequence[float] | pd.Series,
-    heights: Mapping[str, pd.Series],
-    shades: Mapping[str, Shade] = HEALTH_SHADES,
-    *,
-    step: float = 1.0,
+    axes: Axes, places: np.ndarray, table: pd.DataFrame, *, step: float = 1.0
 ) -> None:
-    """At each place, ``step`` apart, a cluster with a bar for each name."""
-    for name, shift, width in _clusters(list(heights)):
-        axes.bar(
-            np.asarray(places) + step * shift,
-            heights[name],
-            step * width,
-            label=name,
-            color=shades.get(name, OTHER_SHADE),
-            edgecolor=EDGE,
-        )
+    """At each row's place, ``step`` apart, a cluster with a bar for each column."""
+    for name, shift, width in _clusters(table.columns.tolist()):
+        label, shade = GAS_LABELS.get(name, name), SHADES.get(name, OTHER_SHADE)
+        style: Style = {'label': label, 'color': shade, 'edgecolor': EDGE}
+        axes.bar(places + step * shift, table[name], step * width, **style)
 
 
-def _labelled_bars(axes: Axes, table: pd.DataFrame, groups: Sequence[str]) -> None:
-    """A cluster for each row of a table with a numbered bar for each group."""
-    _bars(axes, range(len(table)), {name: table[name] for name in groups})
+def _labelled_bars(axes: Axes, table: pd.DataFrame) -> None:
+    """A cluster for each row of a table with a numbered bar for each column."""
+    places = np.arange(len(table))
+    _bars(axes, places, table)
     for bars in axes.containers:
         axes.bar_label(bars, fmt='{:.0f}', fontsize=SMALL)  # type: ignore[arg-type]
-    axes.set_xticks(range(len(table)), table.index)
+    axes.set_xticks(places, table.index)
 
 
 def _gases(rows: pd.DataFrame) -> list[str]:
@@ -270,21 +250,18 @@ def _boxes(axes: Axes, rows: pd.DataFrame, column: str, groups: Sequence[str]) -
     """A cluster for each gas with a box for each health class that has values."""
     gases = _gases(rows)
     for group, shift, width in _clusters(groups):
-        shade = HEALTH_SHADES.get(group, OTHER_SHADE)
-        for place, gas in enumerate(gases):
-            chosen = (rows['gas_type'] == gas) & (rows['health'] == group)
-            values = rows.loc[chosen, column].dropna().to_numpy()
-            if not len(values):
-                continue
+        known = rows[rows['health'] == group].dropna(subset=column)
+        values = [known.loc[known['gas_type'] == gas, column] for gas in gases]
+        if len(known):
             axes.boxplot(
-                values,
-                positions=[place + shift],
+                [part.to_numpy() for part in values if len(part)],
+                positions=[i + shift for i, part in enumerate(values) if len(part)],
                 widths=0.8 * width,
                 whis=WHISKERS,
                 showfliers=False,
                 patch_artist=True,
                 manage_ticks=False,
-                boxprops={'facecolor': shade, 'edgecolor': EDGE},
+                boxprops={'facecolor': SHADES.get(group, OTHER_SHADE), 'ec': EDGE},
                 medianprops={'color': EDGE, 'linewidth': 2},
             )
     axes.set_xticks(range(len(gases)), [GAS_LABELS[gas] for gas in gases])
@@ -297,6 +274,6 @@ def _count_axis(axes: Axes, what: str) -> None:
 
 
 def _health_legend(axes: Axes, groups: Sequence[str]) -> None:
-    shades = [HEALTH_SHADES.get(group, OTHER_SHADE) for group in groups]
+    shades = [SHADES.get(group, OTHER_SHADE) for group in groups]
     handles = [Patch(facecolor=shade, edgecolor=EDGE) for shade in shades]
     legend_beside(axes, handles=handles, labels=groups)

@@ -5,18 +5,16 @@ Every figure takes :class:`~fume_mm.drawing.sheet.SheetOptions`.
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from typing_extensions import Unpack
 
 from fume_mm.drawing import sheet, tiles
 from fume_mm.drawing.canvas import GREY, Canvas
 from fume_mm.drawing.panel import LEGEND_HEIGHT, draw_legend
 from fume_mm.structures import GAS_LABELS, IGNORE, SEG_CLASSES
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 #: Pixels of a tile's width, between tiles, of a line, and of the text beside a row.
 TILE, GAP, LINE = 270, 10, 22
@@ -46,7 +44,7 @@ class Example(NamedTuple):
 
 def draw_grid(
     examples: Mapping[str, Mapping[tuple[str, str], Example]],
-    **options: 'Unpack[sheet.SheetOptions]',
+    **options: Unpack[sheet.SheetOptions],
 ) -> Figure:
     """Input, truth and prediction of chosen frames, a block for each gas.
 
@@ -71,7 +69,7 @@ def draw_grid(
 
 
 def draw_gallery(
-    examples: Sequence[Example], **options: 'Unpack[sheet.SheetOptions]'
+    examples: Sequence[Example], **options: Unpack[sheet.SheetOptions]
 ) -> Figure:
     """Frames one below the other, in words beside them what went wrong.
 

@@ -4,13 +4,14 @@ Every figure takes :class:`~fume_mm.drawing.sheet.SheetOptions`.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from typing_extensions import Unpack
 
 from fume_mm.drawing.sheet import (
     BLUE,
@@ -30,9 +31,6 @@ from fume_mm.drawing.sheet import (
     shade,
 )
 from fume_mm.evaluation.estimate import Estimate
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 #: Signs of a run's name in a legend.
 NAME = 40
@@ -57,7 +55,7 @@ class Cost(NamedTuple):
 
 
 def draw_radar(
-    scores: Mapping[str, Mapping[str, Estimate]], **options: 'Unpack[SheetOptions]'
+    scores: Mapping[str, Mapping[str, Estimate]], **options: Unpack[SheetOptions]
 ) -> Figure:
     """A spoke for each class, a polygon for each run, intervals along the spokes.
 
@@ -68,7 +66,7 @@ def draw_radar(
     """
     classes = list(next(iter(scores.values())))
     size = 8, max(4.4, 1.4 + 0.17 * len(scores))
-    figure = new_sheet('F1 by class', size, **_with_intervals(options, scores.values()))
+    figure = new_sheet('F1 by class', size, *_intervals(scores), **options)
     axes = figure.add_subplot(projection='polar')
     axes.set_theta_offset(math.pi / 2)  # type: ignore[attr-defined]
     axes.set_theta_direction(-1)  # type: ignore[attr-defined]
@@ -77,26 +75,22 @@ def draw_radar(
         # side by side, or the intervals of the runs would hide each other
         turned = angles + 0.06 * (index - (len(scores) - 1) / 2) / len(scores)
         values = np.array([by_class[c].value for c in classes])
-        axes.plot(
+        closed = (
             np.append(turned, turned[0] + 2 * math.pi),
             np.append(values, values[0]),
-            color=shade(index),
-            marker=marker(index),
-            markersize=4,
-            linewidth=1.3,
-            label=label_of(name, NAME),
         )
+        style: Style = {'color': shade(index), 'marker': marker(index)}
+        style |= {'markersize': 4, 'linewidth': 1.3}
+        axes.plot(*closed, label=label_of(name, NAME), **style)
         below, above = np.transpose([by_class[c].bars() for c in classes])
         ends = values - below, values + above
         axes.vlines(turned, *ends, color=shade(index), linewidth=1)
     axes.set_xticks(angles, classes, fontsize=FONT)
     axes.tick_params(axis='x', pad=6)
-    for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
+    for label, side in zip(axes.get_xticklabels(), np.sin(angles), strict=True):
         # away from the circle: to the right of it on the right, to the left on the left
-        side = round(math.sin(angle), 2)
-        label.set_horizontalalignment(
-            'center' if not side else 'left' if side > 0 else 'right'
-        )
+        away = 'left' if side > 0 else 'right'
+        label.set(ha='center' if abs(side) < 0.005 else away)
     axes.set_ylim(0, 1)
     axes.set_yticks([0.2, 0.4, 0.6, 0.8, 1], ['20', '40', '60', '80', '100 %'])
     axes.tick_params(axis='y', labelsize=SMALL, labelcolor=QUIET)
@@ -110,7 +104,7 @@ def draw_radar(
 
 
 def draw_bars(
-    scores: Mapping[str, Mapping[str, Estimate]], **options: 'Unpack[SheetOptions]'
+    scores: Mapping[str, Mapping[str, Estimate]], **options: Unpack[SheetOptions]
 ) -> Figure:
     """Bars of the mIoU of each run, its number and interval beside them.
 
@@ -123,8 +117,8 @@ def draw_bars(
     assert 0 < len(kinds) <= len(BAR_SHADES), kinds
     cluster = BAR * len(kinds)
     step = cluster + 0.14
-    options = _with_intervals(options, scores.values())
-    figure = new_sheet('mIoU by run', (7, 1.25 + step * len(scores)), **options)
+    size = 7, 1.25 + step * len(scores)
+    figure = new_sheet('mIoU by run', size, *_intervals(scores), **options)
     axes = figure.add_subplot()
     middles = -step * np.arange(len(scores))
     for row, kind in enumerate(kinds):
@@ -136,16 +130,9 @@ def draw_bars(
         known = np.array([estimate.bounded for estimate in chosen])
         if known.any():
             errors = 100 * np.transpose([estimate.bars() for estimate in chosen])
-            axes.errorbar(
-                values[known],
-                places[known],
-                xerr=errors[:, known],
-                fmt='none',
-                # seen on the bar and beyond its end
-                ecolor=VERMILION,
-                capsize=2,
-                linewidth=1.2,
-            )
+            # a colour that is seen on the bar and beyond its end
+            style = {'fmt': 'none', 'ecolor': VERMILION, 'capsize': 2, 'linewidth': 1.2}
+            axes.errorbar(values[known], places[known], xerr=errors[:, known], **style)
         beside: Style = {'va': 'center', 'transform': axes.get_yaxis_transform()}
         for place, estimate in zip(places, chosen, strict=True):
             axes.text(1.02, place, estimate.text(), fontsize=SMALL, **beside)
@@ -160,7 +147,7 @@ def draw_bars(
 
 
 def draw_efficiency(
-    runs: Sequence[Cost], *, sample: str = 'sample', **options: 'Unpack[SheetOptions]'
+    runs: Sequence[Cost], *, sample: str = 'sample', **options: Unpack[SheetOptions]
 ) -> Figure:
     """Multiply-accumulates against mIoU; the area of a run shows its parameters.
 
@@ -170,9 +157,8 @@ def draw_efficiency(
         options: See the module.
     """
     assert runs, 'no run to draw'
-    options['foot'] = [f'Area: parameters. {INTERVALS}', *options.get('foot', ())]
-    size = 8.5, max(4.0, 1.2 + 0.36 * len(runs))
-    figure = new_sheet('Cost against mIoU', size, **options)
+    size, legend = (8.5, max(4.0, 1.2 + 0.36 * len(runs))), 'Area: parameters. '
+    figure = new_sheet('Cost against mIoU', size, legend + INTERVALS, **options)
     axes = figure.add_subplot()
     largest = max(run.parameters for run in runs)
     macs = np.array([run.macs for run in runs]) / 1e9
@@ -194,9 +180,8 @@ def draw_efficiency(
             f'    {run.parameters / 1e6:.2f} M parameters, {macs[index]:.2f} GMACs, '
             f'{values[index]:.1f}'
         )
-        dot: Style = {'linestyle': '', 'marker': 'o', 'markersize': 7}
-        style = {'color': colour, 'markeredgecolor': EDGE}
-        handles.append(Line2D([], [], label=label, **dot, **style))
+        dot: Style = {'linestyle': '', 'marker': 'o', 'markersize': 7, 'mec': EDGE}
+        handles.append(Line2D([], [], label=label, color=colour, **dot))
     if macs.max() > WIDE_RANGE * macs.min():
         axes.set_xscale('log')
         axes.set_xlim(macs.min() / 2, 2 * macs.max())
@@ -204,10 +189,9 @@ def draw_efficiency(
     else:
         room = 0.35 * macs.max()
         axes.set_xlim(max(0.0, macs.min() - room), macs.max() + room)
-    ends = np.append(values - errors[:, 0], values + errors[:, 1])
-    ends = ends[~np.isnan(ends)] if not np.isnan(ends).all() else np.array([0.0, 100.0])
-    room = max(4.0, 0.2 * (ends.max() - ends.min()))
-    axes.set_ylim(max(0.0, ends.min() - room), min(100.0, ends.max() + room))
+    low, high = (values - errors[:, 0]).min(), (values + errors[:, 1]).max()
+    room = max(4.0, 0.2 * (high - low))
+    axes.set_ylim(max(0.0, low - room), min(100.0, high + room))
     axes.set(xlabel=f'GMACs of a {sample}', ylabel='mIoU (%)')
     _finish(axes, 'both')
     legend_beside(axes, handles=handles, bbox_to_anchor=(1.01, 1), fontsize=SMALL)
@@ -220,10 +204,7 @@ def _finish(axes: Axes, lines: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _with_intervals(
-    options: SheetOptions, scores: Iterable[Mapping[str, Estimate]]
-) -> SheetOptions:
-    """The options, the foot of which says what the bars are, if there are any."""
-    if any(estimate.bounded for by_key in scores for estimate in by_key.values()):
-        options['foot'] = [INTERVALS, *options.get('foot', ())]
-    return options
+def _intervals(scores: Mapping[str, Mapping[str, Estimate]]) -> list[str]:
+    """The line that says what the bars are, if there are any."""
+    some = any(score.bounded for of_run in scores.values() for score in of_run.values())
+    return [INTERVALS] if some else []

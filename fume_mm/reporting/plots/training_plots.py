@@ -5,7 +5,7 @@ Every figure takes :class:`~fume_mm.drawing.sheet.SheetOptions`.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,13 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import MaxNLocator
+from typing_extensions import Unpack
 
 from fume_mm.drawing import sheet
 from fume_mm.evaluation.estimate import Estimate
 from fume_mm.structures import HEALTH_CLASSES
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 #: Values that vary more than so many times have a logarithmic axis.
 WIDE_RANGE = 100
@@ -44,7 +42,7 @@ def draw_curves(
     losses: Mapping[str, Sequence[Curve]],
     rates: Sequence[Curve],
     scores: Sequence[Curve],
-    **options: 'Unpack[sheet.SheetOptions]',
+    **options: Unpack[sheet.SheetOptions],
 ) -> Figure:
     """Losses, learning rate and validation scores over the steps of a training.
 
@@ -55,17 +53,14 @@ def draw_curves(
             panel without any.
         options: See the module.
     """
-    panels: list[tuple[str, Sequence[Curve]]] = [
-        *((f'loss: {name}', curves) for name, curves in losses.items()),
-        ('learning rate', rates),
-        ('validation', scores),
-    ]
-    panels = [(name, curves) for name, curves in panels if curves]
+    named = {f'loss: {name}': curves for name, curves in losses.items()}
+    named |= {'learning rate': rates, 'validation': scores}
+    panels = [(name, curves) for name, curves in named.items() if curves]
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
     figure = sheet.new_sheet('Training', (4.6 * columns, 0.7 + 2.5 * rows), **options)
     grid = figure.subplots(rows, columns, squeeze=False).flatten()
-    last = max((max(c.steps) for _, curves in panels for c in curves), default=1)
+    last = max(max(c.steps) for _, curves in panels for c in curves)
     for axes, (name, curves) in zip(grid, panels, strict=False):
         scale = 100 if curves is scores else 1
         for index, curve in enumerate(curves):
@@ -96,25 +91,20 @@ def _draw_curve(
     axes: Axes, curve: Curve, index: int, *, scale: float, ring: bool
 ) -> None:
     values = scale * np.asarray(curve.values, dtype=float)
-    axes.plot(
-        curve.steps,
-        values,
-        color=sheet.shade(index),
-        linestyle=LINE_STYLES[index % len(LINE_STYLES)],
-        linewidth=1.3,
-        marker=sheet.marker(index) if len(values) <= FEW_POINTS else None,
-        markersize=3,
-        label=curve.name,
-    )
+    style: sheet.Style = {'linestyle': LINE_STYLES[index % len(LINE_STYLES)]}
+    if len(values) <= FEW_POINTS:
+        style |= {'marker': sheet.marker(index), 'markersize': 3}
+    colour = sheet.shade(index)
+    axes.plot(curve.steps, values, color=colour, lw=1.3, label=curve.name, **style)
     if ring and not np.isnan(values).all():
         best = int(np.nanargmax(values))
-        style: sheet.Style = {'marker': 'o', 'markersize': 9, 'mfc': 'none'}
-        axes.plot(curve.steps[best], values[best], mec=sheet.shade(index), **style)
+        ring_style: sheet.Style = {'markersize': 9, 'mfc': 'none', 'mec': colour}
+        axes.plot(curve.steps[best], values[best], marker='o', **ring_style)
 
 
 def draw_confusion(
     confusions: Mapping[str, Sequence[Sequence[int]]],
-    **options: 'Unpack[sheet.SheetOptions]',
+    **options: Unpack[sheet.SheetOptions],
 ) -> Figure:
     """Confusion matrices side by side: counts, and the shares of each true class.
 
@@ -153,7 +143,7 @@ def draw_confusion(
 def draw_reliability(
     reliability: Mapping[str, Sequence[Any]],
     ece: Estimate,
-    **options: 'Unpack[sheet.SheetOptions]',
+    **options: Unpack[sheet.SheetOptions],
 ) -> Figure:
     """How often a prediction is right, by the probability it is given; counts below.
 
@@ -164,16 +154,16 @@ def draw_reliability(
         options: See the module.
     """
     text = f'Expected calibration error: {ece.text()} % over equally wide bins.'
-    options['foot'] = [text, *options.get('foot', ())]
-    figure = sheet.new_sheet('Reliability of the health class', (5.4, 5.4), **options)
+    title, size = 'Reliability of the health class', (5.4, 5.4)
+    figure = sheet.new_sheet(title, size, text, **options)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     edges = np.asarray(reliability['edges'], dtype=float)
-    samples = np.asarray(reliability['samples'], dtype=int)
-    confidence = np.array(reliability['confidence'], dtype=float)  # None is NaN
-    accuracy = np.array(reliability['accuracy'], dtype=float)
+    samples = np.asarray(reliability['samples'])
     filled = samples > 0
     left, width = edges[:-1][filled], np.diff(edges)[filled]
-    confidence, accuracy = confidence[filled], accuracy[filled]
+    # None, of an empty bin, is NaN
+    confidence = np.array(reliability['confidence'], dtype=float)[filled]
+    accuracy = np.array(reliability['accuracy'], dtype=float)[filled]
     bars: sheet.Style = {'align': 'edge', 'edgecolor': 'white'}
     upper.plot((0, 1), (0, 1), color=sheet.QUIET, linestyle='--', linewidth=1)
     upper.bar(left, accuracy, width, color=sheet.BLUE, alpha=0.75, **bars)
@@ -181,16 +171,13 @@ def draw_reliability(
     style: sheet.Style = {'marker': 'o', 'markersize': 5, 'mec': 'white'}
     upper.plot(confidence, accuracy, linestyle='', color=sheet.VERMILION, **style)
     upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel='share that is right')
-    upper.legend(
-        handles=[
-            Patch(facecolor=sheet.BLUE, alpha=0.75, label='share that is right'),
-            Patch(facecolor=sheet.VERMILION, label='gap to the mean confidence'),
-            Patch(facecolor='none', edgecolor=sheet.QUIET, ls='--', label='perfect'),
-        ],
-        loc='upper left',
-        frameon=False,
-        fontsize=sheet.SMALL,
-    )
+    handles = [
+        Patch(facecolor=sheet.BLUE, alpha=0.75, label='share that is right'),
+        Patch(facecolor=sheet.VERMILION, label='gap to the mean confidence'),
+        Patch(facecolor='none', edgecolor=sheet.QUIET, ls='--', label='perfect'),
+    ]
+    place: sheet.Style = {'loc': 'upper left', 'frameon': False}
+    upper.legend(handles=handles, fontsize=sheet.SMALL, **place)
     counts = lower.bar(left, samples[filled], width, color='0.6', **bars)
     lower.bar_label(counts, fontsize=sheet.SMALL)
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -206,7 +193,7 @@ def draw_ranking(
     average_precision: Mapping[str, Estimate],
     *,
     shares: Mapping[str, float],
-    **options: 'Unpack[sheet.SheetOptions]',
+    **options: Unpack[sheet.SheetOptions],
 ) -> Figure:
     """ROC and precision-recall curves of each class against the rest.
 
@@ -222,8 +209,7 @@ def draw_ranking(
         'One class against the rest. Dashed: a guess. In brackets: 95 % intervals, '
         'bootstrap over vessels.'
     )
-    options['foot'] = [text, *options.get('foot', ())]
-    figure = sheet.new_sheet('ROC and precision-recall', (8.6, 4.7), **options)
+    figure = sheet.new_sheet('ROC and precision-recall', (8.6, 4.7), text, **options)
     roc, pr = figure.subplots(1, 2)
     roc.plot((0, 1), (0, 1), color=sheet.QUIET, linestyle='--', linewidth=1)
     for index, (name, of_class) in enumerate(curves.items()):
