@@ -108,9 +108,9 @@ def _find_campaign(out: Path) -> tuple[dict[str, Any] | None, bool]:
 def _remove_contents(out: Path) -> None:
     """Remove all of a campaign but what says that it is incomplete."""
     names = [MANIFEST, 'README.md', 'truth.csv', 'pairing_statistics.json']
-    for split in SPLITS:
-        # Pairs made from annotations that are gone would point nowhere.
-        names += [f'{split}_annotations.csv', f'paired_{split}_annotations.csv']
+    # Pairs made from annotations that are gone would point nowhere.
+    for made in ('', 'paired_'):
+        names += [f'{made}{split}_annotations.csv' for split in SPLITS]
     for name in names:
         (out / name).unlink(missing_ok=True)
     for folder in FOLDERS:
@@ -183,7 +183,7 @@ def write_campaign(
             for index, rows in finished:
                 write_json(_part(parts, vessels[index]), rows, indent=None)
                 on_frames(frames_of(vessels[index], parameters))
-        counts = _write_tables(out, parts, vessels).as_dict(vessels)
+        counts = _write_tables(out, parts, vessels).as_dict()
         manifest = {**identity, 'counts': counts}
         (out / 'README.md').write_text(data_card(manifest), encoding='utf-8')
         write_json(out / PARTIAL, manifest)

@@ -7,27 +7,24 @@ from typing import Any
 
 from fume_mm.structures import GASES, HEALTH_CLASSES, SPLITS, availability
 
-from .plan import Vessel
-
 
 class Counts:
     """Tallies of a campaign's rows."""
 
     def __init__(self) -> None:
-        self.frames = self.without_gas = 0
         self.tallies: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Count all rows of a vessel."""
-        samples: dict[str, dict[str, bool]] = {}
+        samples: defaultdict[str, dict[str, bool]] = defaultdict(
+            lambda: dict.fromkeys(GASES, False)
+        )
         for row in rows:
-            sample = row['original_sample_id']
-            samples.setdefault(sample, dict.fromkeys(GASES, False))
-            samples[sample][row['gas_type']] = True
+            samples[row['original_sample_id']][row['gas_type']] = True
         split, name, ph = (rows[0][x] for x in ('split', 'class_name', 'ph_value'))
         gases = [row['gas_type'] for row in rows]
-        originals = [row['gas_type'] for row in rows if row['augmentation_id'] == 0]
         for key, values in {
+            'vessels_by_split': [split],
             'samples_by_split': [split] * len(samples),
             'samples_by_class': [name] * len(samples),
             'samples_by_gases': map(availability, samples.values()),
@@ -35,23 +32,22 @@ class Counts:
             'frames_by_split': [split] * len(rows),
             'frames_by_ph_and_gas': [f'{ph} {gas}' for gas in gases],
             'frames_by_class_and_split': [f'{name} {split}'] * len(rows),
-            'originals_by_gas': originals,
+            'originals_by_gas': [
+                x['gas_type'] for x in rows if not x['augmentation_id']
+            ],
+            'without_gas': [split for row in rows if row['gas_area'] == 0],
         }.items():
             self.tallies[key].update(values)
-        self.frames += len(rows)
-        self.without_gas += sum(row['gas_area'] == 0 for row in rows)
 
-    def as_dict(self, vessels: list[Vessel]) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """All counts, for campaign.json."""
-        splits = Counter(vessel.split for vessel in vessels)
-        return {
-            'vessels': len(vessels),
-            'samples': self.tallies['samples_by_split'].total(),
-            'frames': self.frames,
-            'vessels_by_split': dict(sorted(splits.items())),
-            **{key: dict(sorted(tally.items())) for key, tally in self.tallies.items()},
-            'frames_without_gas': self.without_gas,
+        tallies = {key: dict(sorted(x.items())) for key, x in self.tallies.items()}
+        without_gas = sum(tallies.pop('without_gas').values())
+        totals = {
+            what: sum(tallies[f'{what}_by_split'].values())
+            for what in ('vessels', 'samples', 'frames')
         }
+        return {**totals, **tallies, 'frames_without_gas': without_gas}
 
 
 def data_card(manifest: dict[str, Any]) -> str:

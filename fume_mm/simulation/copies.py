@@ -8,8 +8,6 @@ contrast, gamma, blur and noise are each frame's own.
 import cv2
 import numpy as np
 
-from fume_mm.structures import BACKGROUND
-
 from .seeding import choose
 
 _SHIFT, _SCALE, _DEGREES = 0.10, 0.10, 15.0
@@ -50,27 +48,21 @@ def _move(
     shift = [choose(rng, (-_SHIFT, _SHIFT)) * side for side in (width, height)]
     bend = choose(rng, (0.0, 0.012)) * width if draws[2] < 0.3 else 0.0
     nodes = rng.standard_normal((2, 4, 5), dtype=np.float32)
+    # What comes in from outside is black, and BACKGROUND, which both are 0.
     if draws[1] < 0.7:
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
         matrix[:, 2] += shift
-        image = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
-        mask = cv2.warpAffine(
-            mask,
-            matrix,
-            (width, height),
-            flags=cv2.INTER_NEAREST,
-            borderValue=BACKGROUND,
-        )
+        size, nearest = (width, height), cv2.INTER_NEAREST
+        image = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
+        mask = cv2.warpAffine(mask, matrix, size, flags=nearest)
     if bend:
-        x, y = np.meshgrid(
-            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-        )
+        y, x = np.indices((height, width), np.float32)
         for axis, field in zip((x, y), nodes, strict=True):
             axis += np.float32(bend) * cv2.resize(
                 field, (width, height), interpolation=cv2.INTER_CUBIC
             )
-        image = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderValue=0)
-        mask = cv2.remap(mask, x, y, cv2.INTER_NEAREST, borderValue=BACKGROUND)
+        image = cv2.remap(image, x, y, cv2.INTER_LINEAR)
+        mask = cv2.remap(mask, x, y, cv2.INTER_NEAREST)
     return image, mask
 
 

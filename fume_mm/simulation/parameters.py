@@ -254,8 +254,8 @@ class LabelParameters:
     smallest: float = 0.003
 
 
-def _co2_scene() -> SceneParameters:
-    return SceneParameters(
+_SCENES = {
+    'co2': SceneParameters(
         levels={
             'near_white': (0.60, (190.0, 225.0)),
             'mid_gray': (0.25, (80.0, 130.0)),
@@ -269,11 +269,8 @@ def _co2_scene() -> SceneParameters:
         blotch_gray=(1.5, 5.0),
         streak_gray=(0.0, 0.6),
         tube_gray=(45.0, 80.0),
-    )
-
-
-def _ch4_scene() -> SceneParameters:
-    return SceneParameters(
+    ),
+    'ch4': SceneParameters(
         levels={'dark_gray': (1.0, (50.0, 130.0))},
         gradient_x=(-40.0, 5.0),
         gradient_y=(-14.0, 14.0),
@@ -283,7 +280,22 @@ def _ch4_scene() -> SceneParameters:
         blotch_gray=(2.0, 6.0),
         streak_gray=(0.5, 2.0),
         tube_gray=(20.0, 80.0),
-    )
+    ),
+}
+_CAMERAS = {
+    'co2': CameraParameters(
+        k=1.9e-3,
+        span_kelvin=(4.0, 8.0),
+        netd_kelvin=(0.03, 0.05),
+        mottle_kelvin=(0.0, 0.02),
+    ),
+    'ch4': CameraParameters(
+        k=1.2e-4,
+        span_kelvin=(4.0, 7.0),
+        netd_kelvin=(0.04, 0.08),
+        mottle_kelvin=(0.02, 0.07),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -292,23 +304,6 @@ class SimulationParameters:
 
     rumen: RumenParameters = field(default_factory=RumenParameters)
     plume: PlumeParameters = field(default_factory=PlumeParameters)
-    scene: dict[str, SceneParameters] = field(
-        default_factory=lambda: {'co2': _co2_scene(), 'ch4': _ch4_scene()}
-    )
-    camera: dict[str, CameraParameters] = field(
-        default_factory=lambda: {
-            'co2': CameraParameters(
-                k=1.9e-3,
-                span_kelvin=(4.0, 8.0),
-                netd_kelvin=(0.03, 0.05),
-                mottle_kelvin=(0.0, 0.02),
-            ),
-            'ch4': CameraParameters(
-                k=1.2e-4,
-                span_kelvin=(4.0, 7.0),
-                netd_kelvin=(0.04, 0.08),
-                mottle_kelvin=(0.02, 0.07),
-            ),
-        }
-    )
+    scene: dict[str, SceneParameters] = field(default_factory=_SCENES.copy)
+    camera: dict[str, CameraParameters] = field(default_factory=_CAMERAS.copy)
     label: LabelParameters = field(default_factory=LabelParameters)

@@ -136,11 +136,7 @@ def _correlated(draws: np.ndarray) -> np.ndarray:
 
 
 def column_density(
-    vent: Vent,
-    *,
-    style: Style,
-    parameters: PlumeParameters,
-    rng: np.random.Generator,
+    vent: Vent, *, style: Style, parameters: PlumeParameters, rng: np.random.Generator
 ) -> np.ndarray:
     """Column density of a vent, 1 on the axis of a steady jet.
 
@@ -188,22 +184,25 @@ def column_density(
     sigma = sigma * (1 + 0.25 * head)
 
     cos, sin = math.cos(vent.angle), math.sin(vent.angle)
-    drift = [
-        speed + 0.25 * wind for speed, wind in zip(style.draught, gust, strict=True)
-    ]
+    drift = np.add(style.draught, 0.25 * gust)
     x = along * cos - across * sin + drift[0] * age
     fall = style.fall + vent.fall
     y = along * sin + across * cos + drift[1] * age + 0.5 * fall * age**2
-    x = vent.tip[0] + style.scale * x
-    y = vent.tip[1] + style.scale * y
-    column = splat(x, y, style.scale * sigma, style.scale**2 * mass)
+    column = splat(vent, style, x, y, sigma, mass)
     return _stir(column, vent=vent, style=style, laminar=laminar, shifts=shifts)
 
 
-def splat(
-    x: np.ndarray, y: np.ndarray, sigma: np.ndarray, mass: np.ndarray
-) -> np.ndarray:
-    """Sum of round Gaussians as one matrix product of their two factors."""
+def splat(vent: Vent, style: Style, *puffs: np.ndarray) -> np.ndarray:
+    """Sum of round Gaussians, (240, 320), as one matrix product of their two factors.
+
+    Args:
+        vent: From whose tip the places count.
+        style: Its ``scale`` magnifies all lengths.
+        *puffs: x, y, std (px) and mass of each Gaussian, of one shape.
+    """
+    x, y, sigma, mass = (values.ravel() for values in puffs)
+    x, y = vent.tip[0] + style.scale * x, vent.tip[1] + style.scale * y
+    sigma, mass = style.scale * sigma, style.scale**2 * mass
     height, width = DETECTOR_SHAPE
     inverse = (1 / (math.sqrt(2) * sigma)).astype(np.float32)[:, None]
     rows = np.arange(height, dtype=np.float32) - y.astype(np.float32)[:, None]
@@ -215,15 +214,10 @@ def splat(
 
 
 def _stir(
-    column: np.ndarray,
-    *,
-    vent: Vent,
-    style: Style,
-    laminar: float,
-    shifts: np.ndarray,
+    column: np.ndarray, *, vent: Vent, style: Style, laminar: float, shifts: np.ndarray
 ) -> np.ndarray:
     """Displace the column density by eddies and streak it with filaments."""
-    grid_x, grid_y = _grid()
+    grid_y, grid_x = np.indices(DETECTOR_SHAPE, np.float32)
     dx, dy = grid_x - np.float32(vent.tip[0]), grid_y - np.float32(vent.tip[1])
     # Seen from the tip, angles are counted from the tube's back, so that the cut
     # between 0 and 2 pi lies where no gas is.
@@ -255,15 +249,6 @@ def _stir(
     )
     filaments = 1 + np.float32(style.filament) * eddies[..., 2]
     return stirred * np.maximum(filaments, np.float32(0.1))
-
-
-@functools.cache
-def _grid() -> tuple[np.ndarray, np.ndarray]:
-    height, width = DETECTOR_SHAPE
-    x, y = np.meshgrid(
-        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    )
-    return x, y
 
 
 @functools.cache

@@ -52,9 +52,11 @@ class CampaignParameters:
             ('copies', 1, 99),
             ('label_every', 1, 999),
             ('video_seconds', 0, 30),
+            ('missing_co2', 0, 1),
+            ('missing_ch4', 0, 1),
         ):
             value = getattr(self, name)
-            if not low <= value <= high:
+            if not low <= value <= high:  # also refuses NaN
                 raise UserError(
                     f'{name} is {value}, outside {low} to {high}; choose a number in '
                     'that range.'
@@ -65,12 +67,6 @@ class CampaignParameters:
                 f'size {"x".join(map(str, self.size))} is not one of the camera; '
                 f'choose {sizes}.'
             )
-        for gas in GASES:
-            missing = getattr(self, f'missing_{gas}')
-            if not 0 <= missing <= 1:  # also refuses NaN
-                raise UserError(
-                    f'missing_{gas} is {missing}, not a share from 0 to 1; choose one.'
-                )
         if self.missing_co2 + self.missing_ch4 > 1:
             raise UserError(
                 f'missing_co2 {self.missing_co2} and missing_ch4 {self.missing_ch4} '

@@ -124,10 +124,7 @@ class _View:
         deviation += self.models.rumen.vent_std * float(rng.standard_normal())
         return plume.Vent(
             log_release=rumen.log_relative_release(
-                self.run.ph,
-                self.gas,
-                parameters=self.models.rumen,
-                deviation=deviation,
+                self.run.ph, self.gas, parameters=self.models.rumen, deviation=deviation
             ),
             phase=plume.draw_phase(rng, self.models.plume),
             tip=self.scene.pose.tip,

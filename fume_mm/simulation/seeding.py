@@ -12,12 +12,7 @@ PURPOSES = (
 
 
 def stream(
-    seed: int,
-    purpose: str,
-    *,
-    vessel: int = 0,
-    frame: int = 0,
-    gas: Gas | None = None,
+    seed: int, purpose: str, *, vessel: int = 0, frame: int = 0, gas: Gas | None = None
 ) -> np.random.Generator:
     """The random stream of one purpose, vessel, frame and gas.
 

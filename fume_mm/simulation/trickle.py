@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .parameters import DETECTOR_SHAPE, PlumeParameters
+from .parameters import PlumeParameters
 from .plume import Style, Vent, splat
 from .seeding import choose
 
@@ -82,10 +82,4 @@ def trickle_density(
     widths = np.array([_FILAMENT_STD] * len(_FILAMENTS) + [_SKIRT_STD])[:, None]
     shares = np.array([(1 - skirt) / len(_FILAMENTS)] * len(_FILAMENTS) + [skirt])
     x, y = x - offsets * dy / length, y + offsets * dx / length
-    sigma, mass = widths * sigma, shares[:, None] * mass
-    return splat(
-        vent.tip[0] + style.scale * x.ravel(),
-        vent.tip[1] + style.scale * y.ravel(),
-        style.scale * sigma.ravel(),
-        style.scale**2 * mass.ravel(),
-    ).reshape(DETECTOR_SHAPE)
+    return splat(vent, style, x, y, widths * sigma, shares[:, None] * mass)
