@@ -81,18 +81,16 @@ def draw_exposure(
     contrast = choose(rng, p.contrast_black_gray if black else p.contrast_gray)
     low, high = np.log(p.gain)
     contrast *= math.exp(choose(rng, (low, high)))
-    bright = bool(rng.random() < p.bright_share)
     # Near white leaves no room above, near black none below.
-    if scene.style == 'near_white':
-        bright = False
+    bright = rng.random() < p.bright_share and scene.style != 'near_white'
     sign = 1 if bright or black else -1
-    warm = bool(rng.random() < p.warm_share)
+    warm = rng.random() < p.warm_share
     # White-hot display where a warmer gas is to show brighter.
     kelvin_per_gray *= 1 if warm == (sign > 0) else -1
     share = choose(rng, p.axis_emissivity)
     middle = float(np.median(scene.background))
     gas_gray = middle + sign * contrast / share
-    heavy = bool(rng.random() < p.heavy_share)
+    heavy = rng.random() < p.heavy_share
     quality = choose(rng, p.heavy_quality if heavy else p.quality)
     return Exposure(
         camera=p,
@@ -114,10 +112,7 @@ def contrast_gray(
 ) -> np.ndarray:
     """Displayed contrast of the gas, gray levels, before optics and noise.
 
-    Args:
-        column: Column density, 1 on the axis of a steady jet.
-        scene: Its background.
-        exposure: The camera's settings.
+    ``column`` is the column density, 1 on the axis of a steady jet.
     """
     change = gas_contrast(
         column * np.float32(exposure.axis_ppm_m),
@@ -209,9 +204,7 @@ def expose(
     level = np.float32(p.agc_level_std * drift.level)
     gray = (gray - middle) * gain + (middle + level)
     if factor != 1:
-        gray = cv2.resize(
-            gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR
-        )
+        gray = cv2.resize(gray, None, fx=factor, fy=factor)
     image = cv2.convertScaleAbs(np.maximum(gray, 0))
     image = paint(image, exposure.hud, dark=bool(middle < 128))
     # The video codec's loss, by JPEG.

@@ -59,54 +59,44 @@ def data_card(manifest: dict[str, Any]) -> str:
     gases = ', '.join(f'{k} {n}' for k, n in counts['samples_by_gases'].items())
     plain = {k: v for k, v in parameters.items() if k not in ('simulation', 'counts')}
     free = ' Nothing was released: a control set.' if manifest['gas_free'] else ''
-    lines = [
+    paragraphs = [
         f'# Simulated OGI campaign `{manifest["name"]}`',
-        '',
         'Every frame here is **simulated**; no camera and no animal was involved.'
         f'{free} How pH moves the release of CO2 and CH4 is an assumption of the '
         'simulator (no source gives it for pH 5.0 to 6.5): whatever a model finds '
         'between frames and pH is a **simulated association, never a finding** about '
         'rumen health.',
-        '',
         '## What is simulated',
-        '',
         'Gas leaves the outlet tube of a rumen vessel and passes before two cameras, '
         'one for CO2 (4.2 to 4.4 um) and one for CH4 (3.2 to 3.4 um). A vessel has one '
         'pH and one run: tube, backgrounds, cameras and annotator stay the same. '
         'Frames are 8-bit gray; masks hold 0 background, 1 tube, 2 gas, outlined '
         'where the clean contrast passes a share of its peak. Splits are by vessel. '
         'Copies of one original (`augmentation_id`) are in one split.',
-        '',
         '`truth.csv` holds what only a simulator knows: the volume of a vent '
         '(`release_ml`), the release rate (`release_ml_s`, ml/s), the time since the '
         'valve opened, and where asked for the path of the true column density, a '
         "16-bit PNG of the detector's 320x240: counts times "
         '`column_ppm_m_per_count` are ppm m.',
-        '',
         '## Provenance',
-        '',
-        f'- simulator {manifest["simulator_version"]}, seed {manifest["seed"]}',
-        f'- `{json.dumps(plain)}`',
+        f'- simulator {manifest["simulator_version"]}, seed {manifest["seed"]}\n'
+        f'- `{json.dumps(plain)}`\n'
         '- all ranges of rumen, plume, scene, cameras and labels: `campaign.json`',
-        '',
         '## Counts',
-        '',
         f'{counts["vessels"]} vessels, {counts["samples"]} samples ({gases}), '
         f'{counts["frames"]} labelled frames, {counts["frames_without_gas"]} of them '
         'without gas.',
-        '',
-        '| pH | CO2 frames | CH4 frames |',
-        '|---|---|---|',
-        *(_row(ph, by_ph, GASES) for ph in phs),
-        '',
-        '| class | train | val | test |',
-        '|---|---|---|---|',
-        *(_row(name, by_class, SPLITS) for name in HEALTH_CLASSES),
-        '',
+        _table('| pH | CO2 frames | CH4 frames |', phs, by_ph, GASES),
+        _table('| class | train | val | test |', HEALTH_CLASSES, by_class, SPLITS),
     ]
+    return '\n\n'.join(paragraphs) + '\n'
+
+
+def _table(
+    head: str, names: Sequence[str], tally: dict[str, int], columns: Sequence[str]
+) -> str:
+    lines = [head, '|---' * (len(columns) + 1) + '|']
+    for name in names:
+        cells = (str(tally.get(f'{name} {column}', 0)) for column in columns)
+        lines.append(f'| {name} | {" | ".join(cells)} |')
     return '\n'.join(lines)
-
-
-def _row(name: str, tally: dict[str, int], columns: Sequence[str]) -> str:
-    cells = [name, *(str(tally.get(f'{name} {column}', 0)) for column in columns)]
-    return f'| {" | ".join(cells)} |'

@@ -256,8 +256,6 @@ def _bar(pen: _Pen, bar: Bar) -> None:
 @functools.lru_cache(maxsize=4)  # a run's frames share one overlay
 def covered(hud: Hud, shape: tuple[int, int]) -> np.ndarray:
     """Where the overlay hides the picture, (H, W) bool; not to be written to."""
-    if not hud.logo:
-        return np.zeros(shape, bool)
     # What leaves a black frame black may change a white one, and letters' ink depends
     # on the frame.
     hidden = np.zeros(shape, bool)

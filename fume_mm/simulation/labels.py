@@ -97,20 +97,13 @@ def draw_mask(
 ) -> np.ndarray:
     """The mask: the tube's exact projection over the gas's outline.
 
-    Args:
-        outline: Of the gas, as :func:`outline_gas` returns it.
-        tube_distance: Signed distance to the tube, px.
-        mirrored: Whether the tube is at the right edge.
-        factor: How many times the detector's size the mask has.
-
     Returns:
-        uint8 (240 * factor, 320 * factor): 0 background, 1 tube, 2 gas.
+        uint8 (240 * factor, 320 * factor): 0 background, 1 tube, 2 gas, flipped where
+        the tube is at the right edge (``mirrored``).
     """
     if factor != 1:
-        outline, tube_distance = (
-            cv2.resize(field, None, fx=factor, fy=factor)
-            for field in (outline, tube_distance)
-        )
+        outline = cv2.resize(outline, None, fx=factor, fy=factor)
+        tube_distance = cv2.resize(tube_distance, None, fx=factor, fy=factor)
     mask = np.where(outline > 0.5, np.uint8(GAS), np.uint8(BACKGROUND))
     mask[tube_distance < 0] = TUBE
     return cv2.flip(mask, 1) if mirrored else mask

@@ -1,5 +1,6 @@
 """Which vessel has which pH, split, gases and copies."""
 
+import itertools
 from dataclasses import dataclass
 
 from fume_mm.errors import UserError
@@ -58,13 +59,12 @@ def clip_frames(seconds: float) -> int:
 
 
 def _plan_balanced(parameters: CampaignParameters, seed: int) -> list[Vessel]:
-    choices: list[list[float]] = [[] for _ in HEALTH_CLASSES]
-    for ph, class_id in NOMINAL_PH.items():
-        choices[class_id].append(ph)
-    values = []
-    for number in range(parameters.vessels):
-        turn, class_id = divmod(number, len(choices))
-        values.append(choices[class_id][turn % len(choices[class_id])])
+    # Of each class its pH values in turn, and of the classes in turn.
+    choices = [
+        itertools.cycle([ph for ph, name in NOMINAL_PH.items() if name == class_id])
+        for class_id in range(len(HEALTH_CLASSES))
+    ]
+    values = [next(choices[i % len(choices)]) for i in range(parameters.vessels)]
     phs = stream(seed, 'vessels').permutation(values).tolist()
 
     # Along the vessels in order of pH (at random within), each goes to the split
@@ -73,13 +73,8 @@ def _plan_balanced(parameters: CampaignParameters, seed: int) -> list[Vessel]:
     order = sorted(shuffled, key=lambda index: phs[index])
     split_of = dict(zip(order, _splits(parameters, len(order)), strict=True))
     return [
-        Vessel(
-            index=index,
-            ph=phs[index],
-            split=split_of[index],
-            copies=_draw_present(parameters, seed=seed, vessel=index),
-        )
-        for index in range(parameters.vessels)
+        Vessel(i, phs[i], split_of[i], _draw_present(parameters, seed=seed, vessel=i))
+        for i in range(parameters.vessels)
     ]
 
 
@@ -119,12 +114,9 @@ def _plan_counts(
         order = stream(seed, 'missing', vessel=number).permutation(len(samples))
         step = parameters.frames_per_vessel
         groups = [order[start : start + step] for start in range(0, len(order), step)]
-        vessels += [
-            (float(ph), split, [samples[index] for index in group])
-            for group, split in zip(
-                groups, _splits(parameters, len(groups)), strict=True
-            )
-        ]
+        splits = _splits(parameters, len(groups))
+        for group, split in zip(groups, splits, strict=True):
+            vessels.append((float(ph), split, [samples[index] for index in group]))
     missing = set(SPLITS) - {split for _, split, _ in vessels}
     if missing:
         raise UserError(

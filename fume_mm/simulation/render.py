@@ -40,13 +40,7 @@ class Rendered:
 def render_vessel(
     parameters: CampaignParameters, vessel: Vessel, *, seed: int
 ) -> Iterator[Rendered]:
-    """Render each frame that a vessel's samples have, by sample, then by gas.
-
-    Args:
-        parameters: The campaign.
-        vessel: Of its plan.
-        seed: The campaign's seed.
-    """
+    """Render each frame that a vessel's samples have, by sample, then by gas."""
     views = {gas: _View(parameters, vessel, seed, gas) for gas in GASES}
     for frame, sample in enumerate(vessel.copies):
         for gas, view in views.items():
@@ -63,14 +57,7 @@ def render_clip(
     """Render a clip of one camera: vents that open one after another, 30 frames/s.
 
     Puffs, eddies, mottling and gain control go on from frame to frame; only the white
-    noise is new in each.
-
-    Args:
-        parameters: The campaign; its ``video_seconds`` is the clip's length.
-        vessel: Of its plan.
-        seed: The campaign's seed.
-        frame: Index of the clip within its vessel.
-        gas: Which camera.
+    noise is new in each. ``frame`` is the index of the clip within its vessel.
     """
     view = _View(parameters, vessel, seed, gas)
     frames = clip_frames(parameters.video_seconds)

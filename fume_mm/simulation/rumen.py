@@ -24,10 +24,8 @@ def draw_run(seed: int, *, vessel: int, ph: float, parameters: RumenParameters) 
     """The run of ``vessel``; its random part does not depend on ``ph``."""
     rng = stream(seed, 'run', vessel=vessel)
     activity = parameters.activity_std * float(rng.standard_normal())
-    deviation = {
-        gas: parameters.run_std * float(rng.standard_normal()) for gas in GASES
-    }
-    return Run(ph=ph, activity=activity, deviation=deviation)
+    std = parameters.run_std
+    return Run(ph, activity, {g: std * float(rng.standard_normal()) for g in GASES})
 
 
 def log_relative_release(
@@ -35,11 +33,7 @@ def log_relative_release(
 ) -> float:
     """Log of a vent's volume over the gas's reference volume (dimensionless).
 
-    Args:
-        ph: pH of the vessel.
-        gas: ``'co2'`` or ``'ch4'``.
-        parameters: The curve.
-        deviation: Sum of all random deviations of log release.
+    ``deviation`` is the sum of all random deviations of log release.
     """
     x = (ph - MIDDLE_PH) / HALF_RANGE_PH
     return parameters.slope[gas] * x + deviation

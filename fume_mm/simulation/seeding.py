@@ -14,21 +14,12 @@ PURPOSES = (
 def stream(
     seed: int, purpose: str, *, vessel: int = 0, frame: int = 0, gas: Gas | None = None
 ) -> np.random.Generator:
-    """The random stream of one purpose, vessel, frame and gas.
+    """The random stream of one of PURPOSES, vessel, frame of it, and gas.
 
-    Args:
-        seed: The campaign's seed, 0 or more.
-        purpose: An entry of :data:`PURPOSES`.
-        vessel: Index of the vessel.
-        frame: Index of the frame within its vessel.
-        gas: Which camera; None for what both share.
+    A stream without ``gas`` is for what both cameras share.
     """
-    key = (
-        PURPOSES.index(purpose),
-        vessel,
-        frame,
-        len(GASES) if gas is None else GASES.index(gas),
-    )
+    number = len(GASES) if gas is None else GASES.index(gas)
+    key = (PURPOSES.index(purpose), vessel, frame, number)
     sequence = np.random.SeedSequence(entropy=seed, spawn_key=key)
     return np.random.Generator(np.random.SFC64(sequence))
 
