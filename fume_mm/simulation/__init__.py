@@ -7,7 +7,6 @@ from .campaign import holds_campaign, use_one_thread, write_campaign
 from .parameters import (
     SIMULATOR_VERSION,
     SIZES,
-    CameraParameters,
     LabelParameters,
     PlumeParameters,
     RumenParameters,
@@ -22,7 +21,6 @@ __all__ = [
     'PRESETS',
     'SIMULATOR_VERSION',
     'SIZES',
-    'CameraParameters',
     'CampaignParameters',
     'LabelParameters',
     'PlumeParameters',

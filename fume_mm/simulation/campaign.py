@@ -36,7 +36,7 @@ from fume_mm.structures import ANNOTATION_COLUMNS, GASES, SPLITS
 
 from .card import Counts, data_card
 from .parameters import SIMULATOR_VERSION
-from .plan import Vessel, frames_of, plan_vessels
+from .plan import frames_of, plan_vessels
 from .presets import CampaignParameters
 from .writing import FOLDERS, NOT_IN_TRUTH, Job, Row, write_vessel
 
@@ -129,17 +129,10 @@ def write_campaign(
 ) -> dict[str, Any]:
     """Render a campaign into ``out``; the same bytes for any number of workers.
 
-    Vessels that an interrupted call with the same arguments has finished are kept. Any
-    other simulated campaign that ``out`` holds is replaced: ask :func:`holds_campaign`
-    first.
-
-    Args:
-        out: The campaign's folder.
-        parameters: The campaign.
-        seed: Its seed, 0 or more.
-        workers: Processes; 1 renders in this one.
-        resume: Whether to keep finished vessels.
-        on_frames: Called with the number of frames just written, or found finished.
+    With ``resume``, vessels that an interrupted call with the same arguments has
+    finished are kept. Any other simulated campaign that ``out`` holds is replaced: ask
+    :func:`holds_campaign` first. One worker renders in this process; ``on_frames`` is
+    called with the number of frames just written, or found finished.
 
     Returns:
         What campaign.json holds.
@@ -173,17 +166,18 @@ def write_campaign(
             path.unlink()
 
         jobs = []
-        for vessel in vessels:
-            if _part(parts, vessel).exists():
+        files = [parts / f'{vessel.vessel_id}.json' for vessel in vessels]
+        for vessel, file in zip(vessels, files, strict=True):
+            if file.exists():
                 on_frames(frames_of(vessel, parameters))
             else:
                 jobs.append((out, parameters, seed, vessel))
         # Closed, so that an interruption does not wait for all that is still to do.
         with closing(_run(jobs, workers=min(workers, len(jobs)))) as finished:
             for index, rows in finished:
-                write_json(_part(parts, vessels[index]), rows, indent=None)
+                write_json(files[index], rows, indent=None)
                 on_frames(frames_of(vessels[index], parameters))
-        counts = _write_tables(out, parts, vessels).as_dict()
+        counts = _write_tables(out, files).as_dict()
         manifest = {**identity, 'counts': counts}
         (out / 'README.md').write_text(data_card(manifest), encoding='utf-8')
         write_json(out / PARTIAL, manifest)
@@ -197,30 +191,26 @@ def write_campaign(
     return manifest
 
 
-def _part(parts: Path, vessel: Vessel) -> Path:
-    return parts / f'{vessel.vessel_id}.json'
-
-
-def _write_tables(out: Path, parts: Path, vessels: list[Vessel]) -> Counts:
+def _write_tables(out: Path, files: list[Path]) -> Counts:
     """Write all CSVs in one pass, so that no table is ever whole in memory."""
     counts = Counts()
     annotated = [*ANNOTATION_COLUMNS, 'vessel_id']
     columns = {f'{split}_annotations': annotated for split in SPLITS}
-    row = read_json(_part(parts, vessels[0]))[0]
-    columns['truth'] = [key for key in row if key not in NOT_IN_TRUTH]
+    first = read_json(files[0])[0]
+    columns['truth'] = [key for key in first if key not in NOT_IN_TRUTH]
     with ExitStack() as stack:
         tables = {}
         for name, fields in columns.items():
             path = out / f'{name}.csv'
-            file = stack.enter_context(path.open('w', newline='', encoding='utf-8'))
+            text = stack.enter_context(path.open('w', newline='', encoding='utf-8'))
             tables[name] = csv.DictWriter(
-                file, fields, extrasaction='ignore', lineterminator='\n'
+                text, fields, extrasaction='ignore', lineterminator='\n'
             )
             tables[name].writeheader()
-        for vessel in vessels:
-            rows = read_json(_part(parts, vessel))
+        for file in files:
+            rows = read_json(file)
             counts.add(rows)
-            for name in ('truth', f'{vessel.split}_annotations'):
+            for name in ('truth', f'{rows[0]["split"]}_annotations'):
                 tables[name].writerows(rows)
     return counts
 

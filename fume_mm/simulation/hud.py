@@ -99,15 +99,9 @@ def _draw_bar(rng: np.random.Generator) -> Bar:
 
 
 def paint(image: np.ndarray, hud: Hud, *, dark: bool) -> np.ndarray:
-    """Write the overlay onto a frame, uint8 (H, W), in place.
+    """Write the overlay onto a frame, uint8 (H, W), in place, and return the frame.
 
-    Args:
-        image: The frame.
-        hud: What to write.
-        dark: Whether the frame is dark, so that letters are bright.
-
-    Returns:
-        The frame.
+    On a ``dark`` frame letters are bright.
     """
     if not hud.logo:
         return image

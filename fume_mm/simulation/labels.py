@@ -57,11 +57,8 @@ def outline_gas(
 ) -> np.ndarray:
     """Soft outline of the gas, 0 to 1, float32 (240, 320); the edge is at 0.5.
 
-    Args:
-        contrast: Clean contrast of the gas, gray levels, of either sign.
-        annotator: Whose outline.
-        parameters: What all annotators share.
-        trickle: Whether it is a thread, of which only the core is outlined.
+    ``contrast`` is that of the gas, clean, gray levels of either sign. Of a thread
+    (``trickle``) only the core is outlined.
     """
     empty = np.zeros(DETECTOR_SHAPE, np.float32)
     visible = cv2.blur(np.abs(contrast), (5, 5))

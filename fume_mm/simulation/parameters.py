@@ -39,10 +39,8 @@ class RumenParameters:
     slope: dict[str, float] = field(default_factory=lambda: {'co2': -0.40, 'ch4': 0.95})
     #: std of log V over runs, shared by both gases (feed, inoculum) [choice]
     activity_std: float = 0.60
-    #: std of log V per run and gas [choice]
-    run_std: float = 0.08
-    #: std of log V per vent, so per frame and gas [choice]
-    vent_std: float = 0.10
+    run_std: float = 0.08  #: std of log V per run and gas [choice]
+    vent_std: float = 0.10  #: std of log V per vent, so per frame and gas [choice]
 
 
 @dataclass(frozen=True)
@@ -57,32 +55,24 @@ class PlumeParameters:
 
     #: exit velocity at the reference volume, px/frame [choice]
     exit_velocity: float = 205.0
-    #: exponent of V in the exit velocity [choice]
-    velocity_exponent: float = 0.40
+    velocity_exponent: float = 0.40  #: exponent of V in the exit velocity [choice]
     #: time the valve is open at the reference volume, frames [120 to 500 ms]
     open_time: float = 4.5
-    #: exponent of V in the open time [choice]
-    time_exponent: float = 0.50
-    #: std of the jet at the tip, px [choice]
-    tip_sigma: float = 2.0
+    time_exponent: float = 0.50  #: exponent of V in the open time [choice]
+    tip_sigma: float = 2.0  #: std of the jet at the tip, px [choice]
     #: growth of the std per px travelled; the outline's half angle is about twice
     #: that: 8 to 15 degrees [measured: 11 to 24]
     growth: Range = (0.085, 0.120)
     #: share of the jet's length that stays laminar, and how often there is such a part
     laminar: Range = (0.04, 0.22)
     laminar_share: float = 0.25
-    #: puffs per frame of the simulation [choice]
-    puffs: int = 112
-    #: pulsation of the flow, relative std [choice]
-    pulsation: float = 0.20
-    #: std of the puffs' direction, degrees [choice]
-    angle_noise: Range = (2.0, 4.0)
-    #: slow swing of the jet's direction, degrees
-    meander: Range = (1.0, 4.0)
+    puffs: int = 112  #: puffs per frame of the simulation [choice]
+    pulsation: float = 0.20  #: pulsation of the flow, relative std [choice]
+    angle_noise: Range = (2.0, 4.0)  #: std of the puffs' direction, degrees [choice]
+    meander: Range = (1.0, 4.0)  #: slow swing of the jet's direction, degrees
     #: fall (+) or rise (-) of the warm, CO2-rich mixture, px/frame^2 [choice]
     fall: Range = (-0.10, 0.30)
-    #: draught, px/frame, each direction [choice]
-    draught: Range = (-1.0, 1.0)
+    draught: Range = (-1.0, 1.0)  #: draught, px/frame, each direction [choice]
     #: eddy displacement relative to the distance from the tip [choice]
     eddy: Range = (0.060, 0.100)
     #: relative std of the column density's filaments [measured: 0.15]
@@ -132,10 +122,8 @@ class SceneParameters:
     band_width: Range
     band_gray: Range
     band_share: float
-    #: blotches: std in gray levels (patches of 15 to 40 px)
-    blotch_gray: Range
-    #: vertical streaks, gray levels std
-    streak_gray: Range
+    blotch_gray: Range  #: blotches: std in gray levels (patches of 15 to 40 px)
+    streak_gray: Range  #: vertical streaks, gray levels std
     #: tube against its background, gray levels, same sign as the gas [measured: 63 to
     #: 68 before CO2 cameras, 16 to 34 before CH4 cameras]
     tube_gray: Range
@@ -184,16 +172,13 @@ class CameraParameters:
     The optical depth is ``(k * CL) ** line_exponent``: strong lines saturate.
     """
 
-    #: absorption per ppm m
-    k: float
+    k: float  #: absorption per ppm m
     #: temperature span that the AGC spreads over 256 levels, K [choice]
     span_kelvin: Range
     #: noise-equivalent temperature difference, K [15 to 25 mK new; choice]
     netd_kelvin: Range
-    #: mottling of uncooled cameras and video codecs, K
-    mottle_kelvin: Range
-    #: exponent of the optical depth, 0.6 to 1
-    line_exponent: float = 0.65
+    mottle_kelvin: Range  #: mottling of uncooled cameras and video codecs, K
+    line_exponent: float = 0.65  #: exponent of the optical depth, 0.6 to 1
     #: emissivity of the gas on the plume's axis; sets the column density [choice]
     axis_emissivity: Range = (0.10, 0.20)
     #: contrast on the axis before ``gain``, gray levels [measured: 25 to 47 at core]
@@ -206,8 +191,7 @@ class CameraParameters:
     bright_share: float = 0.20
     #: share of runs in which the gas is warmer than the background
     warm_share: float = 0.80
-    #: optics blur, std px
-    blur: Range = (0.5, 0.9)
+    blur: Range = (0.5, 0.9)  #: optics blur, std px
     #: row noise and fixed pattern, relative to the white noise [measured]
     row_noise: float = 0.20
     fixed_pattern: float = 0.50
@@ -233,8 +217,7 @@ class LabelParameters:
 
     #: outline at this share of the clean contrast's peak [measured: 0.06 to 0.39]
     threshold: Range = (0.15, 0.36)
-    #: faintest contrast that anyone outlines, gray levels
-    floor_gray: float = 2.0
+    floor_gray: float = 2.0  #: faintest contrast that anyone outlines, gray levels
     #: closing and smoothing of the outline, px
     closing: int = 5
     smoothing: Range = (1.5, 3.5)
@@ -250,8 +233,7 @@ class LabelParameters:
     #: contrast at which a thread's outline runs at the latest, gray levels [measured:
     #: 17 to 33, whatever the contrast at its root]
     trickle_gray: Range = (255.0, 255.0)
-    #: smallest outlined patch, share of the frame
-    smallest: float = 0.003
+    smallest: float = 0.003  #: smallest outlined patch, share of the frame
 
 
 _SCENES = {

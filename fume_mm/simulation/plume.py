@@ -129,12 +129,6 @@ class Jet:
         return self.s0 * (straight + np.expm1(reach - straight))
 
 
-def _correlated(draws: np.ndarray) -> np.ndarray:
-    """Running means over _MEMORY draws, with the variance of single draws."""
-    sums = np.cumsum(np.pad(draws, ((0, 0), (1, 0))), axis=1)
-    return (sums[:, _MEMORY:] - sums[:, :-_MEMORY]) / math.sqrt(_MEMORY)
-
-
 def column_density(
     vent: Vent, *, style: Style, parameters: PlumeParameters, rng: np.random.Generator
 ) -> np.ndarray:
@@ -144,7 +138,10 @@ def column_density(
         float32 of :data:`DETECTOR_SHAPE`; all zero before the valve opens.
     """
     p = parameters
-    draws = _correlated(rng.standard_normal((3, p.puffs + _MEMORY - 1)))
+    # Running means over _MEMORY draws, with the variance of single draws.
+    draws = rng.standard_normal((3, p.puffs + _MEMORY - 1))
+    sums = np.cumsum(np.pad(draws, ((0, 0), (1, 0))), axis=1)
+    draws = (sums[:, _MEMORY:] - sums[:, :-_MEMORY]) / math.sqrt(_MEMORY)
     swing_phases = rng.random(2) * 2 * math.pi
     shifts = rng.random(2) * _TEXTURE
     gust = rng.standard_normal(2)

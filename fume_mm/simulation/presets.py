@@ -58,8 +58,7 @@ class CampaignParameters:
             value = getattr(self, name)
             if not low <= value <= high:  # also refuses NaN
                 raise UserError(
-                    f'{name} is {value}, outside {low} to {high}; choose a number in '
-                    'that range.'
+                    f'{name} is {value}, outside {low} to {high}; choose one within.'
                 )
         if self.size not in SIZES:
             sizes = ' or '.join(f'{width}x{height}' for width, height in SIZES)

@@ -62,13 +62,21 @@ def render_clip(
     view = _View(parameters, vessel, seed, gas)
     frames = clip_frames(parameters.video_seconds)
     rng, noise = view.draw('clip', frame=frame), view.draw('noise', frame=frame)
-    openings = view.draw_openings(rng, frames)
+    # When each vent opens, frames, for how long, and the vent; a trickle has one.
+    opens = float(rng.uniform(1, 10))
+    openings: list[tuple[float, float, plume.Vent]] = []
+    while not openings or (opens < frames and not view.style.trickle):
+        vent = view.draw_vent(rng)
+        duration = plume.open_time(vent.log_release, view.models.plume)
+        openings.append((opens, duration, vent))
+        opens += duration
+        opens += float(rng.uniform(*_PAUSE))
     for time, drift in enumerate(camera.draw_drifts(rng, frames)):
         column = np.zeros(DETECTOR_SHAPE, np.float32)
-        vent = dataclasses.replace(openings[0][1], phase=0.0)
-        for number, (opened, drawn) in enumerate(openings):
+        vent = dataclasses.replace(openings[0][2], phase=0.0)
+        for number, (opened, duration, drawn) in enumerate(openings):
             if opened < time < opened + _LIFETIME or view.style.trickle:
-                phase = (time - opened) / view.open_time(drawn)
+                phase = (time - opened) / duration
                 vent = dataclasses.replace(drawn, phase=phase, eddy_phase=1.0)
                 of_vent = view.draw('plume', frame=frame * _VENTS + number)
                 column += view.column(vent, rng=of_vent, time=time)
@@ -101,10 +109,6 @@ class _View:
             draw('pattern'), dead_share=optics.dead_share
         )
 
-    def open_time(self, vent: plume.Vent) -> float:
-        """Frames for which the valve is open."""
-        return plume.open_time(vent.log_release, self.models.plume)
-
     def draw_vent(self, rng: np.random.Generator) -> plume.Vent:
         """A vent of this run."""
         deviation = self.run.activity + self.run.deviation[self.gas]
@@ -118,19 +122,6 @@ class _View:
             angle=self.scene.pose.angle,
             fall=self.style.buoyancy[self.gas],
         )
-
-    def draw_openings(
-        self, rng: np.random.Generator, frames: int
-    ) -> list[tuple[float, plume.Vent]]:
-        """When each vent of a clip opens, frames, and the vent; a trickle has one."""
-        opened = float(rng.uniform(1, 10))
-        openings: list[tuple[float, plume.Vent]] = []
-        while not openings or (opened < frames and not self.style.trickle):
-            vent = self.draw_vent(rng)
-            openings.append((opened, vent))
-            opened += self.open_time(vent)
-            opened += float(rng.uniform(*_PAUSE))
-        return openings
 
     def column(
         self, vent: plume.Vent, *, rng: np.random.Generator, time: float = 0.0
@@ -197,7 +188,8 @@ class _View:
 
     def _truth(self, vent: plume.Vent) -> dict[str, object]:
         free, trickle = self.parameters.gas_free, self.style.trickle
-        seconds = self.open_time(vent) / FRAMES_PER_SECOND
+        seconds = plume.open_time(vent.log_release, self.models.plume)
+        seconds /= FRAMES_PER_SECOND
         volume = self.models.rumen.reference_ml[self.gas] * math.exp(vent.log_release)
         rate = volume / seconds
         if trickle:

@@ -38,13 +38,8 @@ def trickle_density(
 ) -> np.ndarray:
     """Column density, about 1 on the axis of a middle flow, float32 detector's shape.
 
-    Args:
-        vent: Flow, tip and direction.
-        style: Of the run.
-        parameters: The plume's.
-        rng: What the thread's shape is drawn from: the same for all of a clip.
-        sign: +1 falls, -1 rises.
-        time: Frames since the clip began; the thread sways with it.
+    ``rng`` draws the thread's shape, the same for all of a clip; it falls with ``sign``
+    +1, rises with -1, and sways with ``time``, frames since the clip began.
     """
     low, high = parameters.trickle_sccm
     flow = flow_sccm(vent.log_release, parameters)
