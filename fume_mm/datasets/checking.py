@@ -241,13 +241,9 @@ def _inspect(
         return faults, None, values
     if classes is not None and pixels.shape != classes.shape:
         sizes = [f'{a.shape[1]}x{a.shape[0]}' for a in (pixels, classes)]
-        faults.append(
-            (
-                f"'{frame}' is {sizes[0]}, its mask {sizes[1]}",
-                'frame and mask differ in size',
-                'give the frame the mask that was drawn on it',
-            )
-        )
+        shown = f"'{frame}' is {sizes[0]}, its mask {sizes[1]}"
+        way_out = 'give the frame the mask that was drawn on it'
+        faults.append((shown, 'frame and mask differ in size', way_out))
     digest = blake2b(repr(pixels.shape).encode(), digest_size=16)
     digest.update(pixels.data)
     return faults, digest.digest(), values
@@ -330,7 +326,7 @@ def _frames_of(paired: dict[str, CsvTable]) -> pd.DataFrame:
 def _note_leaks(
     rows: pd.DataFrame, kind: str, way_out: str, report: CampaignReport
 ) -> None:
-    by_split = {str(name): part for name, part in rows.groupby('split', sort=False)}
+    by_split = dict(iter(rows.groupby('split', sort=False)))
     problem = f'a group is in more than one split of the {kind} CSVs'
     for group, where in find_leaks(by_split).items():
         shown = f'{group} ({", ".join(where)})'

@@ -117,14 +117,8 @@ def read_frames(root: str | Path, splits: Sequence[str] | None = None) -> pd.Dat
     root = existing_root(root)
     if splits is None:
         splits = list(annotation_csvs(root))
-    return _joined(
-        {
-            split: read_annotations(
-                root / f'{split}_annotations.csv', check_files=False
-            )
-            for split in splits
-        }
-    )
+    paths = {split: root / f'{split}_annotations.csv' for split in splits}
+    return _joined({s: read_annotations(paths[s], check_files=False) for s in splits})
 
 
 def read_samples(

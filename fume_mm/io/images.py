@@ -77,7 +77,10 @@ def read_frame(
             done.append('luma of colour')
         # grayscale conversions know only float32 beside the integers
         pixels = pixels.astype(np.float32) if pixels.dtype.kind == 'f' else pixels
-        pixels = _luma(pixels)
+        codes = {3: cv2.COLOR_BGR2GRAY, 4: cv2.COLOR_BGRA2GRAY}
+        code = codes.get(pixels.shape[2])
+        pixels = np.ascontiguousarray(pixels)
+        pixels = pixels[..., 0] if code is None else cv2.cvtColor(pixels, code)
     if pixels.ndim != 2 or pixels.dtype.kind not in 'uif':
         raise UserError(
             f'{name}: is {pixels.dtype} of shape {pixels.shape}; give one image of '
@@ -241,14 +244,11 @@ def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
+        problem, way_out = f'cannot be read ({error.strerror})', _RESTORE
         if isinstance(error, FileNotFoundError) or path.is_dir():
-            raise UserError(
-                f'{path}: there is no such {what.removeprefix("the ")}; give the path '
-                'of one.'
-            ) from None
-        raise UserError(
-            f'{path}: cannot be read ({error.strerror}); {_RESTORE}.'
-        ) from (error)
+            problem = f'there is no such {what.removeprefix("the ")}'
+            way_out = 'give the path of one'
+        raise UserError(f'{path}: {problem}; {way_out}.') from error
 
 
 def _decode(data: bytes, path: str | Path) -> np.ndarray:
@@ -292,23 +292,12 @@ def _palette_indices(data: bytes) -> np.ndarray | None:
         with Image.open(io.BytesIO(data)) as image:
             if image.mode not in ('P', 'PA'):
                 return None
-            indices = ImageOps.exif_transpose(image)
-            return np.asarray(indices.getchannel(0))
+            return np.asarray(ImageOps.exif_transpose(image).getchannel(0))
 
 
 def _equal_channels(pixels: np.ndarray) -> bool:
-    first = pixels[..., 0]
-    return not any(
-        (first != pixels[..., i]).any() for i in (1, 2)[: pixels.shape[2] - 1]
-    )
-
-
-def _luma(pixels: np.ndarray) -> np.ndarray:
-    channels = pixels.shape[2]
-    if channels == 1:
-        return pixels[:, :, 0]
-    code = cv2.COLOR_BGR2GRAY if channels == 3 else cv2.COLOR_BGRA2GRAY
-    return cv2.cvtColor(np.ascontiguousarray(pixels), code)
+    others = np.moveaxis(pixels[..., 1:3], 2, 0)  # without alpha
+    return not any((pixels[..., 0] != other).any() for other in others)
 
 
 def _stretch(pixels: np.ndarray, name: str) -> np.ndarray:

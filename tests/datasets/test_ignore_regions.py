@@ -10,7 +10,7 @@ from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.datasets.pairing import pair_gases, write_paired
 from fume_mm.errors import UserError
-from fume_mm.evaluation import DualGasEvaluator, SegmentationMetric
+from fume_mm.evaluation import SegmentationMetric
 from fume_mm.models.heads import FastSCNNHead
 from fume_mm.models.losses import DiceLoss, FocalDiceLoss, SoftmaxFocalLoss
 from fume_mm.registry import register_all_modules
@@ -102,11 +102,13 @@ def test_the_metric_does_not_count_it(root):
         truth = sample.get(gas).gt_sem_seg.data
         prediction = PixelData(data=predict_badly_under_the_hud(truth))
         sample.get(gas).pred_sem_seg = prediction
-    evaluator = DualGasEvaluator([SegmentationMetric()])
-    evaluator.process([sample])
-    scores = evaluator.evaluate(1)
+    metric = SegmentationMetric()
+    metric.process(None, [sample.to_dict()])
+    rows = list(metric.results)
+    scores = metric.evaluate(1)
     assert scores['seg/mIoU'] == scores['seg/gas_IoU'] == 1
-    counted = np.sum(evaluator.scores.details['seg']['confusion']['co2'])
+    metric.results = rows
+    counted = np.sum(metric.describe(metric.gather(1))['confusion']['co2'])
     assert counted == 38 * 64
 
 

@@ -17,7 +17,9 @@ from fume_mm.datasets.samplers import ClassBalancedSampler
 from fume_mm.errors import UserError
 from fume_mm.io.tables import NO_CLASS
 from fume_mm.models.heads.health_head import HealthHead
+from fume_mm.models.rows import CompactRows
 from fume_mm.registry import register_all_modules
+from fume_mm.structures import GASES
 from tests.campaigns import annotations, make_campaign, read_rows, write_rows
 from tests.objective import HEALTH
 
@@ -96,7 +98,10 @@ def test_balanced_sampling_refuses_them(dataset):
 
 def test_a_health_head_refuses_them_by_name(dataset):
     sample = dataset[0]['data_samples']
+    present = torch.ones(1, len(GASES), dtype=torch.bool)
     with pytest.raises(UserError) as error:
-        HealthHead(4, **HEALTH).loss(torch.zeros(1, 4, 2, 2), [sample])
+        HealthHead(4, **HEALTH).loss(
+            torch.zeros(1, 4, 2, 2), [sample], {}, CompactRows(present)
+        )
     assert f"'{sample.sample_id}' has no health class" in str(error.value)
     assert 'health_head=None' in str(error.value)
