@@ -36,8 +36,7 @@ def _open_onnx(path: Path, threads: int | None) -> Engine:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    if threads:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or 0  # 0 is its own choice
     options.log_severity_level = 3
     # Threads that wait sleep. Spinning, the default, gains little where nothing else
     # runs; beside a camera's decoder and a video's encoder it takes their cores.
@@ -45,13 +44,14 @@ def _open_onnx(path: Path, threads: int | None) -> Engine:
     session = onnxruntime.InferenceSession(
         str(path), options, providers=['CPUExecutionProvider']
     )
+
+    def run(
+        inputs: dict[str, np.ndarray], outputs: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        return dict(zip(outputs, session.run(list(outputs), inputs), strict=True))
+
     metadata = session.get_modelmeta().custom_metadata_map
-    return Engine(
-        metadata.get(METADATA_KEY),
-        lambda inputs, outputs: dict(
-            zip(outputs, session.run(list(outputs), inputs), strict=True)
-        ),
-    )
+    return Engine(metadata.get(METADATA_KEY), run)
 
 
 def _open_openvino(path: Path, threads: int | None) -> Engine:
@@ -100,9 +100,9 @@ def open_engine(path: str | Path, threads: int | None = None) -> Engine:
     try:
         return ENGINES[path.suffix](path, threads)
     except ImportError as error:
+        package = 'onnxruntime' if path.suffix == '.onnx' else 'openvino'
         raise UserError(
-            f'{path}: needs {error.name}; pip install '
-            f'{"onnxruntime" if path.suffix == ".onnx" else "openvino"}.'
+            f'{path}: needs {error.name}; pip install {package}.'
         ) from error
     except Exception as error:  # each engine has kinds of its own
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -174,18 +174,13 @@ class ExportedModel:
         loaded = [read_frames(sample, self.gases) for sample in samples]
         read = time.perf_counter()
         frames = [x for x, _ in loaded]
-        outputs = self.engine.run(
-            self._stack(frames), self._needed(frames, probabilities)
-        )
-        results = [
-            self._result(
-                str(sample.get('name')),
-                *loaded[i],
-                {name: values[i] for name, values in outputs.items()},
-                probabilities,
-            )
-            for i, sample in enumerate(samples)
-        ]
+        needed = self._needed(frames, probabilities)
+        outputs = self.engine.run(self._stack(frames), needed)
+        results = []
+        for i, sample in enumerate(samples):
+            of_sample = {name: values[i] for name, values in outputs.items()}
+            name = str(sample.get('name'))
+            results.append(self._result(name, *loaded[i], of_sample, probabilities))
         infer = time.perf_counter() - read
         for result in results:
             result.seconds['read'] = (read - start) / len(samples)
@@ -194,10 +189,8 @@ class ExportedModel:
 
     def _stack(self, frames: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
         width, height = self.scale
-        inputs = {
-            gas: np.zeros((len(frames), 1, height, width), np.uint8)
-            for gas in self.gases
-        }
+        shape = len(frames), 1, height, width
+        inputs = {gas: np.zeros(shape, np.uint8) for gas in self.gases}
         for i, sample in enumerate(frames):
             for gas in sample.keys() & inputs.keys():
                 cv2.resize(sample[gas], (width, height), dst=inputs[gas][i, 0])
@@ -248,10 +241,9 @@ class ExportedModel:
 
 def _resize(logits: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """(C, h, w) to (C, *size), bilinear with half-pixel centres, as PyTorch does."""
-    height, width = size
-    if logits.shape[1:] == (height, width):
+    if logits.shape[1:] == size:
         return logits
-    return np.stack([cv2.resize(plane, (width, height)) for plane in logits])
+    return np.stack([cv2.resize(plane, size[::-1]) for plane in logits])
 
 
 def _classes(logits: np.ndarray) -> np.ndarray:

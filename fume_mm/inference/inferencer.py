@@ -6,7 +6,7 @@ written as they come, and an exported file runs without torch; so its call is ke
 its class is not inherited.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from fume_mm.errors import UserError
 from fume_mm.io.progress import progress_bar, remark
 
 from .predictor import Predictor
-from .samples import SampleFrames, describe, gather
+from .samples import describe, gather
 from .writer import Prediction, ResultWriter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,19 +144,11 @@ class DualGasInferencer:
     def __call__(
         self, inputs: Any = None, *, return_vis: bool = False, **options: Any
     ) -> dict[str, list]:
-        """Predict, and keep all results in memory.
-
-        Args:
-            inputs: See :meth:`stream`.
-            return_vis: Also return the panels.
-            options: Of :meth:`stream`.
+        """Predict, and keep all results in memory; arguments are :meth:`stream`'s.
 
         Returns:
             ``predictions``, :class:`DualGasResult` in the order of the samples, and
-            ``visualization``, their panels (h, w, 3) uint8 RGB or nothing.
-
-        Raises:
-            UserError: See :meth:`stream`.
+            ``visualization``, with ``return_vis`` their panels (h, w, 3) uint8 RGB.
         """
         results, panels = [], []
         for x in self.stream(inputs, **options):
@@ -183,8 +175,8 @@ class DualGasInferencer:
         turn comes.
 
         Args:
-            inputs: See :func:`~fume_mm.inference.samples.gather`; so are the next
-                three.
+            inputs: See :func:`~fume_mm.inference.samples.gather`; also for the gases
+                and ``split``.
             co2: CO2 frames.
             ch4: CH4 frames.
             split: Of a campaign.
@@ -211,7 +203,10 @@ class DualGasInferencer:
             try:
                 for start in range(0, len(samples), self.batch_size):
                     batch = samples[start : start + self.batch_size]
-                    for prediction in self.forward(batch, probabilities=probabilities):
+                    frames = [{'name': x.name, **x.frames} for x in batch]
+                    results = self.predictor.predict(frames, probabilities)
+                    for sample, result in zip(batch, results, strict=True):
+                        prediction = Prediction(sample, result)
                         if writer is not None:
                             if panels:
                                 panel = self.visualize(prediction)
@@ -225,15 +220,6 @@ class DualGasInferencer:
                     writer.close()
 
         return run()  # what is above is done at once, not at the first sample
-
-    def forward(
-        self, batch: Sequence[SampleFrames], *, probabilities: bool = False
-    ) -> list[Prediction]:
-        """Read and predict samples that are in memory together."""
-        results = self.predictor.predict(
-            [{'name': sample.name, **sample.frames} for sample in batch], probabilities
-        )
-        return [Prediction(*pair) for pair in zip(batch, results, strict=True)]
 
     def visualize(
         self, prediction: Prediction, *, title: str | None = None

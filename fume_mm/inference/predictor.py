@@ -39,7 +39,7 @@ class Predictor(Protocol):
 def frames_of(
     sample: Mapping[str, Any], gases: Sequence[str] = GASES
 ) -> dict[str, Frame]:
-    """The frames of a sample, paths as text.
+    """The frames of a sample, in the order of GASES.
 
     Args:
         sample: See :meth:`Predictor.predict`.
@@ -49,21 +49,20 @@ def frames_of(
         UserError: If it has no frame, or none that the model looks at.
     """
     name = sample.get('name') or 'the sample'
-    frames = {gas: sample[gas] for gas in GASES if sample.get(gas) is not None}
+    frames: dict[str, Frame] = {
+        gas: sample[gas] for gas in GASES if sample.get(gas) is not None
+    }
     if not frames:
         raise UserError(
             f'{name}: no frame was given; give a CO2 frame, a CH4 frame or both.'
         )
-    if not any(gas in gases for gas in frames):
+    if not frames.keys() & set(gases):
         names = ' or '.join(GAS_LABELS[gas] for gas in gases)
         raise UserError(
             f'{name}: has no {names} frame, and the model looks at no other; give one, '
             'or another model.'
         )
-    return {
-        gas: frame if hasattr(frame, 'dtype') else str(frame)
-        for gas, frame in frames.items()
-    }
+    return frames
 
 
 def read_frames(

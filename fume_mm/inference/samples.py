@@ -18,6 +18,8 @@ from fume_mm.io.images import IMAGES, Frame, image_size
 from fume_mm.io.naming import sample_names, split_gas, unique_names
 from fume_mm.structures import GAS_LABELS, GASES
 
+from .predictor import frames_of
+
 _PAIRED = 'paired_{split}_annotations.csv'
 _NAMED = 3
 #: By gas its frame, and maybe ``name``.
@@ -39,9 +41,10 @@ class SampleFrames:
 
     def paths(self) -> dict[str, str | None]:
         """By gas the path, None for an array and for a gas that is not there."""
+        frames = {gas: self.frames.get(gas) for gas in GASES}
         return {
             gas: str(frame) if isinstance(frame, (str, Path)) else None
-            for gas, frame in ((gas, self.frames.get(gas)) for gas in GASES)
+            for gas, frame in frames.items()
         }
 
 
@@ -123,10 +126,7 @@ def _of_gases(given: dict[str, Any]) -> list[Item]:
             'co2 and ch4 are lists of frames that belong together by position; make '
             'them of one length, with None where a frame was not recorded.'
         )
-    return [
-        dict(zip(lists, frames, strict=True))
-        for frames in zip(*lists.values(), strict=True)
-    ]
+    return [dict(zip(lists, x, strict=True)) for x in zip(*lists.values(), strict=True)]
 
 
 def _of_one(inputs: Any, split: str | None) -> list[Item]:
@@ -157,13 +157,7 @@ def _frames(item: Item, number: int) -> dict[str, Frame]:
             f'sample {number}: give a dict with the keys co2, ch4 (either may be left '
             'out) and, if need be, name.'
         )
-    frames: dict[str, Frame] = {
-        gas: item[gas] for gas in GASES if item.get(gas) is not None
-    }
-    if not frames:
-        raise UserError(
-            f'sample {number}: no frame was given; give one of a gas at least.'
-        )
+    frames = frames_of({**item, 'name': f'sample {number}'})
     for gas, frame in frames.items():
         if isinstance(frame, (str, Path)):
             image_size(frame, what=f'the {gas} frame')
@@ -241,14 +235,11 @@ def _of_csv(path: Path) -> list[Item]:
 
     table = read_paired(path, labelled=False)
     columns = [table['sample_id'], *(table[f'{gas}_frame'] for gas in GASES)]
-    return [
-        {
-            'name': name,
-            **{
-                gas: path.parent / frame  # an absolute path stays what it is
-                for gas, frame in zip(GASES, frames, strict=True)
-                if frame
-            },
-        }
-        for name, *frames in zip(*columns, strict=True)
-    ]
+    items: list[Item] = []
+    for name, *frames in zip(*columns, strict=True):
+        item = {'name': name}
+        for gas, frame in zip(GASES, frames, strict=True):
+            if frame:  # an absolute path stays what it is
+                item[gas] = path.parent / frame
+        items.append(item)
+    return items

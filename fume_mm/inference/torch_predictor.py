@@ -67,16 +67,12 @@ def init_model(
 def inference_model(
     model: DualGasModel, co2: Frame | None = None, ch4: Frame | None = None
 ) -> DualGasDataSample:
-    """Masks and health of one sample.
-
-    The frames go through the pipeline that the config tests with, except for the
-    loading of masks.
+    """Masks and health of one sample, by the pipeline that the config tests with.
 
     Args:
         model: As :func:`init_model` gives it.
-        co2: Path of the CO2 frame or the frame itself, as
-            :func:`~fume_mm.io.images.read_gray` takes it; None where it was
-            not recorded.
+        co2: A path or an array, see :func:`~fume_mm.io.images.read_gray`; None where
+            it was not recorded.
         ch4: Likewise; the two may differ in size.
 
     Returns:
@@ -97,8 +93,8 @@ class TorchPredictor:
 
     def __init__(self, model: DualGasModel) -> None:
         self.model = model
+        dataset = model.cfg.test_dataloader.dataset
         with config_errors(model.cfg):
-            dataset = model.cfg.test_dataloader.dataset
             steps = [TRANSFORMS.build(step) for step in dataset.pipeline]
         self.scale = dataset.get('scale')
         #: What the config tests with; there are no masks to load.
@@ -117,11 +113,9 @@ class TorchPredictor:
         ]
         read = time.perf_counter()
         predicted = self.run([item for item, _ in loaded])
-        share = 1 / max(len(samples), 1)
-        seconds = {
-            'read': (read - start) * share,
-            'infer': (time.perf_counter() - read) * share,
-        }
+        number = max(len(samples), 1)
+        infer = (time.perf_counter() - read) / number
+        seconds = {'read': (read - start) / number, 'infer': infer}
         return [
             _result(sample['name'], pred, probabilities, seconds=seconds, **source)
             for sample, pred, (_, source) in zip(
@@ -138,7 +132,8 @@ class TorchPredictor:
             An item as the dataset gives it; and ``frames``, by gas (H, W) uint8 before
             resizing, and ``read_as``, by gas what was done to read it.
         """
-        results: Any = {'frame_paths': dict(frames), 'scale': self.scale}
+        paths = {g: str(x) if isinstance(x, Path) else x for g, x in frames.items()}
+        results: Any = {'frame_paths': paths, 'scale': self.scale}
         if name is not None:
             results['sample_id'] = name
         source: dict[str, Any] = {}

@@ -99,13 +99,10 @@ class ResultWriter:
 
     def _refuse_inputs(self, samples: Sequence[SampleFrames]) -> None:
         folders = {(self.out_dir / part).resolve() for part in ('masks', 'panels')}
-        inputs = set()
-        for sample in samples:
-            for path in filter(None, sample.paths().values()):
-                whole = Path(path).resolve()
-                if whole.parent in folders:
-                    inputs.add(whole)
-        if not inputs:
+        paths = (path for sample in samples for path in sample.paths().values() if path)
+        whole = (Path(path).resolve() for path in paths)
+        inputs = {path for path in whole if path.parent in folders}
+        if not inputs:  # as nearly always
             return
         for sample in samples:
             names = self._outputs(sample.name, GASES)
@@ -122,11 +119,7 @@ class ResultWriter:
         Raises:
             UserError: If the disk is full, or the folder is gone.
         """
-        sample, result, panel = (
-            prediction.sample,
-            prediction.result,
-            prediction.panel,
-        )
+        sample, result, panel = prediction.sample, prediction.result, prediction.panel
         files = self._outputs(result.name, result.masks)
         with disk_errors(self.out_dir):
             for gas, mask in result.masks.items():

@@ -64,12 +64,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         names = _code_in(path)
         if not names:
             raise _unreadable(path, error) from error
-        more = ', ...' * (len(names) > _NAMED)
+        shown = ', '.join([*names[:_NAMED], *['...'] * (len(names) > _NAMED)])
         raise UserError(
-            f'{path}: is a pickle that would run code '
-            f'({", ".join(names[:_NAMED])}{more}); nothing of it was run or loaded. '
-            'Use a checkpoint that this version of fume_mm saved, or weights alone '
-            '(.safetensors, or a state dict of tensors).'
+            f'{path}: is a pickle that would run code ({shown}); nothing of it was run '
+            'or loaded. Use a checkpoint that this version of fume_mm saved, or '
+            'weights alone (.safetensors, or a state dict of tensors).'
         ) from None
     weights = weights_of(content) if isinstance(content, dict) else None
     if not weights or not all(isinstance(x, Tensor) for x in weights.values()):
@@ -130,12 +129,11 @@ def _downloaded(address: str) -> Path:
 
 def _code_in(path: Path) -> list[str]:
     """What unpickling a file would import beside tensors; nothing is imported."""
+    data = path.read_bytes()
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             members = [x for x in archive.namelist() if x.endswith('data.pkl')]
-            data = archive.read(members[0]) if members else b''
-    else:
-        data = path.read_bytes()
+            data = b''.join(map(archive.read, members[:1]))
     stream, names, texts = io.BytesIO(data), [], ['', '']
     try:
         while True:  # older files are several pickles, one after the other
@@ -155,24 +153,20 @@ def _code_in(path: Path) -> list[str]:
 def _read_weights(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework='pt') as file:
-            state = {name: _widened(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no dict)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
             meta = json.loads((file.metadata() or {}).get('meta', '{}'))
     except (SafetensorError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+    for name in state:
+        if state[name].is_floating_point():
+            state[name] = state[name].float()
     return {'state_dict': state, 'meta': meta}
-
-
-def _widened(x: Tensor) -> Tensor:
-    return x.float() if x.is_floating_point() else x
 
 
 def write_weights(
     path: str | Path, state: dict[str, Tensor], meta: dict[str, Any]
 ) -> None:
-    """Write a ``.safetensors`` file of half precision.
-
-    Half precision keeps three digits of each weight at half the size; what does not
-    fit its range is an error.
+    """Write a ``.safetensors`` file of half precision: three digits, half the size.
 
     Args:
         path: The file.
@@ -223,19 +217,17 @@ def require_match(
             'from it; start from its weights with --cfg-options load_from=... instead.'
         )
     theirs, ours = weights_of(content), model.state_dict()
-    if hasattr(model, 'check_weights'):
-        try:
-            model.check_weights(theirs)  # type: ignore[operator]
-        except UserError as error:
-            raise UserError(f'{path}: {error}') from error
-    free = getattr(model, 'free_sizes', ())
+    try:
+        getattr(model, 'check_weights', lambda _: None)(theirs)
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from error
     wrong = [f'{key} is missing' for key in ours if key not in theirs]
     wrong += [f'{key} is not in the model' for key in theirs if key not in ours]
-    wrong += [
-        f'{key} is {tuple(theirs[key].shape)}, the model has {tuple(ours[key].shape)}'
-        for key in ours
-        if key in theirs and ours[key].shape != theirs[key].shape and key not in free
-    ]
+    free = getattr(model, 'free_sizes', ())
+    for key in (key for key in ours if key in theirs and key not in free):
+        here, there = tuple(ours[key].shape), tuple(theirs[key].shape)
+        if here != there:
+            wrong.append(f'{key} is {there}, the model has {here}')
     if wrong:
         shown = '; '.join(wrong[:_NAMED])
         raise UserError(

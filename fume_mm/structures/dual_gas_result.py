@@ -33,8 +33,7 @@ class DualGasResult:
     """Masks and health of one sample.
 
     Attributes:
-        name: The sample's name: the frames' common file name, a row's sample_id, or a
-            clip's frame number.
+        name: What its frames' file names share, a row's sample_id, or a clip's time.
         masks: By gas that was given, (H, W) uint8 class ids at the frame's own size;
             empty for a model without masks.
         probabilities: By gas, (3, H, W) float32; empty unless asked for.
@@ -66,14 +65,13 @@ class DualGasResult:
     @property
     def health_class(self) -> str | None:
         """The most probable class."""
-        if self.health_scores is None:
-            return None
-        return HEALTH_CLASSES[int(np.argmax(self.health_scores))]
+        scores = self.health_by_class()
+        return max(scores, key=scores.__getitem__, default=None)
 
     @property
     def confidence(self) -> float | None:
         """The probability of :attr:`health_class`."""
-        return None if self.health_scores is None else float(self.health_scores.max())
+        return max(self.health_by_class().values(), default=None)
 
     def health_by_class(self) -> dict[str, float]:
         """Probability by class; empty for a model without health."""
@@ -101,23 +99,17 @@ class DualGasResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: everything but the arrays of pixels."""
-        shares = self.shares()
-        masks = {
-            gas: {
-                'width': self.masks[gas].shape[1],
-                'height': self.masks[gas].shape[0],
-                'pixels': pixels,
-                'share': shares[gas],
-            }
-            for gas, pixels in self.areas().items()
-        }
-        scores = self.health_by_class()
+        shares, scores = self.shares(), self.health_by_class()
+        masks = {}
+        for gas, pixels in self.areas().items():
+            height, width = self.masks[gas].shape
+            masks[gas] = {'width': width, 'height': height}
+            masks[gas] |= {'pixels': pixels, 'share': shares[gas]}
+        health = {'class': self.health_class, 'probabilities': scores}
         return {
             'name': self.name,
             'masks': masks,
-            'health': {'class': self.health_class, 'probabilities': scores}
-            if scores
-            else None,
+            'health': health if scores else None,
             'seconds': dict(self.seconds),
         }
 
