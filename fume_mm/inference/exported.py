@@ -127,10 +127,9 @@ class ExportedModel:
 
     Attributes:
         info: What the file says of itself.
-        scale: (width, height) that frames are resized to.
         gases: Those the model looks at.
-        training_data: A note on the data that its weights learned from
-            (``'simulated'``), or None.
+        training_data: What its weights learned from (``'simulated'``); None for real
+            frames, and where it is not known.
 
     Raises:
         UserError: See :func:`open_engine` and :meth:`GraphInfo.from_json`.
@@ -188,12 +187,11 @@ class ExportedModel:
         return results
 
     def _stack(self, frames: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
-        width, height = self.scale
-        shape = len(frames), 1, height, width
+        shape = len(frames), 1, *self.scale[::-1]
         inputs = {gas: np.zeros(shape, np.uint8) for gas in self.gases}
         for i, sample in enumerate(frames):
             for gas in sample.keys() & inputs.keys():
-                cv2.resize(sample[gas], (width, height), dst=inputs[gas][i, 0])
+                cv2.resize(sample[gas], self.scale, dst=inputs[gas][i, 0])
         present = [[gas in x and gas in inputs for gas in GASES] for x in frames]
         return {**inputs, 'present': np.array(present)}
 
@@ -228,8 +226,10 @@ class ExportedModel:
                 masks[gas] = outputs[f'{gas}_mask']
                 logits = outputs.get(f'{gas}_logits')
             else:
-                # enlarged once, from the decoder's size to the frame's, as the model
-                logits = _resize(coarse, frames[gas].shape)
+                # enlarged once, from the decoder's size to the frame's, as the model;
+                # bilinear with half-pixel centres, as PyTorch does
+                size = frames[gas].shape[::-1]
+                logits = np.stack([cv2.resize(plane, size) for plane in coarse])
                 masks[gas] = _classes(logits)
             if probabilities:
                 shares[gas] = _softmax(logits)
@@ -237,13 +237,6 @@ class ExportedModel:
         return DualGasResult(
             name, masks, shares, health, frames=frames, read_as=read_as
         )
-
-
-def _resize(logits: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """(C, h, w) to (C, *size), bilinear with half-pixel centres, as PyTorch does."""
-    if logits.shape[1:] == size:
-        return logits
-    return np.stack([cv2.resize(plane, size[::-1]) for plane in logits])
 
 
 def _classes(logits: np.ndarray) -> np.ndarray:

@@ -74,31 +74,24 @@ class GraphInfo:
                 f'{path}: was not exported by fume_mm (it has no description of '
                 'itself); export it with tools/deployment/export.py.'
             )
+        tuples = ('gases', 'outputs', 'scale', 'classes', 'health_classes')
         try:
             content: dict[str, Any] = json.loads(text)
             version = content['format_version']
+            if version == FORMAT_VERSION:
+                content |= {key: tuple(content[key]) for key in tuples}
+                content['palette'] = tuple(map(tuple, content['palette']))
+                return cls(**content)
         except (ValueError, KeyError, TypeError) as error:
-            raise _unreadable(path, error) from error
-        if version != FORMAT_VERSION:
             raise UserError(
-                f'{path}: has the format version {version}, this program reads '
-                f'{FORMAT_VERSION}; export it again, or install the fume_mm that '
-                f'wrote it ({content.get("fume_mm", "unknown")}).'
-            )
-        tuples = ('gases', 'outputs', 'scale', 'classes', 'health_classes')
-        try:
-            content |= {key: tuple(content[key]) for key in tuples}
-            content['palette'] = tuple(tuple(colour) for colour in content['palette'])
-            return cls(**content)
-        except (KeyError, TypeError) as error:
-            raise _unreadable(path, error) from error
-
-
-def _unreadable(path: str, error: Exception) -> UserError:
-    return UserError(
-        f'{path}: its description cannot be read ({type(error).__name__}: {error}); '
-        'export it again.'
-    )
+                f'{path}: its description cannot be read ({type(error).__name__}: '
+                f'{error}); export it again.'
+            ) from error
+        raise UserError(
+            f'{path}: has the format version {version}, this program reads '
+            f'{FORMAT_VERSION}; export it again, or install the fume_mm that '
+            f'wrote it ({content.get("fume_mm", "unknown")}).'
+        )
 
 
 def output_names(gases: tuple[str, ...], *, masks: bool, health: bool) -> list[str]:

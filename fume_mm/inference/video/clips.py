@@ -135,7 +135,7 @@ class Clip:
         self.frames = 0
         self.seconds = 0.0
         self.problem: str | None = None
-        self._capture = _opened_file(Path(path))
+        self._capture = _opened(Path(path))
         given = self._capture.get(cv2.CAP_PROP_FPS)
         known = 0 < given <= FASTEST  # also refuses NaN
         if not known and rate is None:
@@ -196,7 +196,7 @@ class Clip:
         self._capture.release()
 
 
-def _opened_file(path: Path) -> Any:
+def _opened(path: Path) -> Any:
     if not path.is_file():
         raise UserError(f'{path}: there is no such video; give the path of one.')
     if path.stat().st_size == 0:
@@ -230,11 +230,11 @@ class ClipPairs(Pairs):
         rate: float | None = None,
     ) -> None:
         super().__init__()
+        offset *= len(paths) > 1
         starts = {'co2': max(0.0, -offset), 'ch4': max(0.0, offset)}
         try:
             for gas, path in paths.items():
-                start = starts[gas] if len(paths) > 1 else 0.0
-                self.streams[gas] = Clip(path, start=start, rate=rate)
+                self.streams[gas] = Clip(path, start=starts[gas], rate=rate)
         except UserError:
             self.close()
             raise
@@ -247,10 +247,8 @@ class ClipPairs(Pairs):
     def __iter__(self) -> Iterator[Instant]:
         current: dict[str, Shot] = {}
         coming = {gas: clip.next() for gas, clip in self.streams.items()}
-        number = 0
-        while True:
+        for number in itertools.count():
             now = number / self.rate
-            number += 1
             for gas, clip in self.streams.items():
                 shot = coming[gas]
                 while shot is not None and shot.time <= now + TOLERANCE:
