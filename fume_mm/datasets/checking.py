@@ -326,7 +326,7 @@ def _frames_of(paired: dict[str, CsvTable]) -> pd.DataFrame:
 def _note_leaks(
     rows: pd.DataFrame, kind: str, way_out: str, report: CampaignReport
 ) -> None:
-    by_split = dict(iter(rows.groupby('split', sort=False)))
+    by_split = {str(name): part for name, part in rows.groupby('split', sort=False)}
     problem = f'a group is in more than one split of the {kind} CSVs'
     for group, where in find_leaks(by_split).items():
         shown = f'{group} ({", ".join(where)})'

@@ -67,11 +67,12 @@ def draw_panel(
     Raises:
         UserError: If frames or masks do not fit the sample.
     """
+    scores = sample.get('health_scores')
     return _draw(
         frames,
         _masks(frames, sample),
         lines=_class_lines(sample),
-        bars=_bars(sample),
+        bars=[] if scores is None else scores.float().tolist(),
         title=title or str(sample.get('sample_id', '')),
         note=note,
     )
@@ -178,16 +179,15 @@ def _masks(
     masks: dict[str, dict[str, np.ndarray]] = {gas: {} for gas in present}
     for gas in present:
         for key, what in COLUMNS.items():
-            if key not in sample.get(gas):
-                continue
-            mask = sample.get(gas).get(key).data[0].cpu().numpy()
-            if mask.shape != frames[gas].shape:
-                raise UserError(
-                    f'{name}: its {GAS_LABELS[gas]} frame has the shape '
-                    f'{frames[gas].shape}, the {what} {mask.shape}; give masks of the '
-                    "frame's size."
-                )
-            masks[gas][key] = mask
+            if key in sample.get(gas):
+                mask = sample.get(gas).get(key).data[0].cpu().numpy()
+                if mask.shape != frames[gas].shape:
+                    raise UserError(
+                        f'{name}: its {GAS_LABELS[gas]} frame has the shape '
+                        f'{frames[gas].shape}, the {what} {mask.shape}; give masks of '
+                        "the frame's size."
+                    )
+                masks[gas][key] = mask
     return masks
 
 
@@ -197,11 +197,11 @@ def _row(
     """The tiles of a gas side by side; gray where a mask is missing."""
     size = tile_size(frame.shape, at_least=TILE_WIDTH, at_most=TILE_WIDTH)
     tiles = [draw_tile(frame, size=size)]
-    for key in columns:
-        if key in masks:
-            tiles.append(draw_tile(frame, masks[key], size=size))
-        else:
-            tiles.append(blank_tile(size, BAR))
+    for mask in map(masks.get, columns):
+        drawn = mask is not None
+        tiles.append(
+            draw_tile(frame, mask, size=size) if drawn else blank_tile(size, BAR)
+        )
     return lay_out(tiles, columns=len(tiles), gap=GAP)
 
 
@@ -250,23 +250,16 @@ def draw_legend(
 def _class_lines(sample: 'DualGasDataSample') -> list[tuple[str, int, str]]:
     """What to write about the health class: whose, class id, remark."""
     truth, predicted = sample.get('gt_health'), sample.get('pred_health')
-    lines = []
+    lines, verdict = [], ''
     if truth is not None:
         ph = sample.get('ph_value')
         known = ph is not None and not math.isnan(float(ph))
         remark = f'(pH {round(float(ph), 2):g})' if known else ''
         lines.append(('truth', int(truth), remark))
+        verdict = '(correct)' if truth == predicted else '(wrong)'
     if predicted is not None:
-        remark = ''
-        if truth is not None:
-            remark = '(correct)' if int(truth) == int(predicted) else '(wrong)'
-        lines.append(('prediction', int(predicted), remark))
+        lines.append(('prediction', int(predicted), verdict))
     return lines
-
-
-def _bars(sample: 'DualGasDataSample') -> list[float]:
-    scores = sample.get('health_scores')
-    return [] if scores is None else scores.float().tolist()
 
 
 def _draw_classes(canvas: Canvas, lines: list[tuple[str, int, str]], top: int) -> None:
@@ -290,8 +283,6 @@ def draw_scores(
         y = top + SCORE_HEIGHT * index + SCORE_HEIGHT // 2
         canvas.text((x, y), HEALTH_CLASSES[index])
         canvas.box((left, y - 8, left + length, y + 8), fill=BAR)
-        end = left + round(length * score)
-        if end > left:
-            box = (left, y - 8, end, y + 8)
-            canvas.box(box, fill=HEALTH_PALETTE[index], outline=INK)
+        box = (left, y - 8, left + round(length * score), y + 8)
+        canvas.box(box, fill=HEALTH_PALETTE[index], outline=INK)
         canvas.text((right, y), f'{100 * score:.1f} %', align='right')

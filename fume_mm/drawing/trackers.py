@@ -1,7 +1,6 @@
 """Trackers that keep the axis of iterations: Weights & Biases, MLflow."""
 
 import os
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,7 @@ class IterationWandbVisBackend(WandbVisBackend):
         self, name: str, image: np.ndarray, step: int = 0, **kwargs: Any
     ) -> None:
         """Log a picture, (h, w, 3) uint8 RGB, at iteration ``step``."""
-        wandb = self.experiment
-        wandb.log({name: wandb.Image(image)}, step=step)
+        self.experiment.log({name: self.experiment.Image(image)}, step=step)
 
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
         """Log a number at iteration ``step``."""
@@ -78,12 +76,8 @@ class FolderMLflowVisBackend(MLflowVisBackend):
         **kwargs: Any,
     ) -> None:
         """Log numbers at iteration ``step``."""
-        renamed = {
-            f'{key}/mean' if _begins_another(key, scalar_dict) else key: value
-            for key, value in scalar_dict.items()
-        }
+        renamed = {}
+        for key, value in scalar_dict.items():
+            begins = any(other.startswith(f'{key}/') for other in scalar_dict)
+            renamed[f'{key}/mean' if begins else key] = value
         super().add_scalars(renamed, step, file_path, **kwargs)
-
-
-def _begins_another(key: str, keys: Iterable[str]) -> bool:
-    return any(other.startswith(f'{key}/') for other in keys)

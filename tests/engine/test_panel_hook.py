@@ -15,7 +15,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.data import Dataset
 
 from fume_mm.datasets.transforms import LoadDualGasFrames
-from fume_mm.drawing import DualGasVisualizer, draw_panel
+from fume_mm.drawing import draw_panel
+from fume_mm.drawing.visualizer import DualGasVisualizer
 from fume_mm.engine.hooks import sample_hooks
 from fume_mm.engine.hooks.sample_hooks import PanelHook, evenly_spaced, read_frames
 from fume_mm.errors import UserError
