@@ -57,13 +57,12 @@ def test_macs_of_each_layer_by_hand() -> None:
                 'stage_channels': (),
                 'stage_blocks': (),
                 'stage_strides': (),
-                'bins': (1,),
                 'out_channels': 128,
             },
         }
     )
-    # one bin: 64 to 64 at one position; then 128 to 128 at all
-    pyramid = 64 * 64 + eighth * 128 * 128
+    # four bins: 64 to 16 at each position; then 128 to 128 at all
+    pyramid = (1 + 4 + 9 + 36) * 64 * 16 + eighth * 128 * 128
     found = complexity(shallow, size=(64, 96), gases=('co2',)).by_part['backbone'][1]
     assert found == stem + second + third + pyramid
 
