@@ -92,7 +92,6 @@ class DualGasDataset(BaseDataset):
         self.per_frame = per_frame
         self.allow_leakage = allow_leakage
         self.check_files = check_files
-        self._labels: np.ndarray | None = None
         self._at = f'{data_root}/'
         self.root = existing_root(data_root)
         super().__init__(
@@ -121,8 +120,8 @@ class DualGasDataset(BaseDataset):
             Path(self.ann_file), root=self.root, check_files=self.check_files
         )
 
-    def load_data_list(self) -> list[tuple[int, bytes]]:
-        """The class of each sample, and pickled what the transforms expect of it.
+    def load_data_list(self) -> list[bytes]:
+        """What the transforms expect of each sample, pickled.
 
         MMEngine would have a million dicts in memory before it pickles the first.
         """
@@ -131,13 +130,12 @@ class DualGasDataset(BaseDataset):
         columns = ['sample_id', 'ph_value', 'class_id']
         columns += [f'{gas}_{part}' for gas in self.gases for part in _PARTS]
         rows = [paired[column].tolist() for column in columns]
-        found: list[tuple[int, bytes]] = []
+        found: list[bytes] = []
         used = 0
         for row in zip(*rows, strict=True):
-            before = len(found)
-            for sample in self._samples(*row):
-                found.append((sample['class_id'], pickle.dumps(sample, protocol=4)))
-            used += len(found) > before
+            samples = list(self._samples(*row))
+            found += [pickle.dumps(sample, protocol=4) for sample in samples]
+            used += bool(samples)
         names = ' or '.join(self.gases)
         left_out = len(paired) - used
         if not used:
@@ -193,27 +191,13 @@ class DualGasDataset(BaseDataset):
     def health_labels(self) -> np.ndarray:
         """Class id of every sample, (len,) int."""
         self.full_init()
-        if self._labels is None:
-            items = map(self.get_data_info, range(len(self)))
-            self._labels = np.array([item['class_id'] for item in items], np.int64)
-        return self._labels
-
-    def get_subset_(self, indices: int | Sequence[int]) -> None:
-        """MMEngine's; the labels become those of the subset."""
-        super().get_subset_(indices)
-        self._labels = None
-
-    def get_subset(self, indices: int | Sequence[int]) -> 'DualGasDataset':
-        """MMEngine's; the labels become those of the subset."""
-        subset = super().get_subset(indices)
-        subset._labels = None
-        return subset
+        items = map(self.get_data_info, range(len(self)))
+        return np.array([item['class_id'] for item in items], np.int64)
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
         """All bytes one after the other, which workers share, and where each ends."""
-        self._labels = np.array([label for label, _ in self.data_list], np.int64)
-        ends = np.cumsum([len(item) for _, item in self.data_list], dtype=np.int64)
-        joined = b''.join([item for _, item in self.data_list])
+        ends = np.cumsum([len(item) for item in self.data_list], dtype=np.int64)
+        joined = b''.join(self.data_list)
         self.data_list.clear()
         return np.frombuffer(joined, np.uint8), ends
 
