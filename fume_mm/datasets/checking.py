@@ -292,18 +292,17 @@ def _check_splits(
 
     side = of_pairs if resplit else frames[list(of_pairs)]
     copies = side.assign(digest=side['frame_path'].map(digests)).dropna()
-    by_content = copies.groupby('digest')
-    crossing = copies[by_content['split'].transform('nunique') > 1]
-    for _, same in crossing.groupby('digest', sort=False):
-        first = same.iloc[0]
-        for other in same[same['split'] != first['split']].itertuples():
-            report.add(
-                other.csv,
-                other.line,
-                f"'{other.frame_path}' is '{first['frame_path']}' of {first['split']}",
-                'a frame has the same pixels as one of another split',
-                'delete one of the rows',
-            )
+    firsts = copies.drop_duplicates('digest').set_index('digest')
+    split_of_first = copies['digest'].map(firsts['split'])
+    for other in copies[copies['split'] != split_of_first].to_dict('records'):
+        first = firsts.loc[other['digest']]
+        report.add(
+            other['csv'],
+            other['line'],
+            f"'{other['frame_path']}' is '{first['frame_path']}' of {first['split']}",
+            'a frame has the same pixels as one of another split',
+            'delete one of the rows',
+        )
     # what is in other splits is a defect above
     once = copies.drop_duplicates(['split', 'digest'])
     if repeats := len(copies) - len(once):

@@ -229,11 +229,10 @@ def _labels(
             )
             ph_of = dict(zip(frame['stem'], number, strict=True))
         if 'group' in frame:
-            group_of = dict(zip(frame['stem'], frame['group'], strict=True))
-            group_of |= dict.fromkeys(set(stems) - set(group_of), '')
-    for value in set(ph_of.values()):
-        if not np.isnan(value):
-            health_class(value)  # refuses what is no rumen's
+            group_of = dict.fromkeys(stems, '')
+            group_of |= dict(zip(frame['stem'], frame['group'], strict=True))
+    for value in {ph for ph in ph_of.values() if not np.isnan(ph)}:
+        health_class(value)  # refuses what is no rumen's
     if group_pattern is not None:
         try:
             matches = {stem: re.search(group_pattern, stem) for stem in stems}
