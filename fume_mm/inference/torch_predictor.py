@@ -107,10 +107,7 @@ class TorchPredictor:
     ) -> list[DualGasResult]:
         """See :meth:`.predictor.Predictor.predict`."""
         start = time.perf_counter()
-        loaded = [
-            self.load(frames_of(sample, self.gases), name=sample['name'])
-            for sample in samples
-        ]
+        loaded = [self.load(frames_of(x, self.gases), name=x['name']) for x in samples]
         read = time.perf_counter()
         predicted = self.run([item for item, _ in loaded])
         number = max(len(samples), 1)

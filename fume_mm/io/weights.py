@@ -2,9 +2,8 @@
 
 Checkpoints are pickles, and a pickle is a program. Here only tensors, numbers, text
 and plain containers are read (torch's own list for ``weights_only``; nothing is added
-to it), by whatever way a file is asked for: this module also takes the place of the
-loaders that ``load_from``, ``resume`` and ``init_cfg`` use in MMEngine, which fall back
-to running the file.
+to it). This module also takes the place of MMEngine's loaders (``load_from``,
+``resume``, ``init_cfg``), which fall back to running the file.
 """
 
 import io
@@ -48,9 +47,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             that would run code.
     """
     address = str(path)
-    if '://' in address:
-        path = _downloaded(address)
-    path = Path(path).expanduser()
+    path = _downloaded(address) if '://' in address else Path(path).expanduser()
     if not path.is_file():
         raise UserError(
             f'{path}: there is no such checkpoint; a run keeps its own in its work dir '
@@ -115,15 +112,14 @@ def _downloaded(address: str) -> Path:
             'https://... or torchvision://<name>, such as torchvision://resnet50.'
         )
     target = Path(torch.hub.get_dir(), 'checkpoints', url.rpartition('/')[2])
-    if not target.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
+    try:
+        if not target.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(target), progress=False)
-        except OSError as error:
-            raise UserError(
-                f'{address}: cannot be downloaded ({error}); give a file with the '
-                'weights.'
-            ) from error
+    except OSError as error:
+        raise UserError(
+            f'{address}: cannot be downloaded ({error}); give a file with the weights.'
+        ) from error
     return target
 
 
@@ -199,9 +195,9 @@ def require_match(
     """The content of the checkpoint at ``path``, which belongs to ``model``.
 
     Args:
-        model: What it is to be loaded into. It may name in ``free_sizes`` entries whose
-            size is the checkpoint's own, and have ``check_weights(state_dict)``, which
-            raises a UserError if what is in them cannot be used.
+        model: It may name in ``free_sizes`` entries whose size is the checkpoint's own,
+            and have ``check_weights(state_dict)``, which raises a UserError if what is
+            in them cannot be used.
         path: The checkpoint.
         resume: Whether it must also hold the state of training.
 

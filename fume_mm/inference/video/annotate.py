@@ -230,11 +230,9 @@ class _Run:
     def _encode(self, picture: np.ndarray, time_: float) -> None:
         """Put a picture at its time: a live one stays until the next one comes."""
         slot = int(time_ * self.pairs.rate) if self.pairs.live else self._slots
-        while self._slots < slot:
-            self.video.write(picture if self._picture is None else self._picture)
-            self._slots += 1
-        if self._slots == slot:
-            self.video.write(picture)
+        while self._slots <= slot:
+            first = self._picture is None or self._slots == slot
+            self.video.write(picture if first else self._picture)
             self._slots += 1
         self._picture = picture
 
