@@ -118,51 +118,46 @@ def _draw(
     columns = [key for key in COLUMNS if any(key in part for part in masks.values())]
     left = MARGIN + LABEL_WIDTH
     right = left + (1 + len(columns)) * (TILE_WIDTH + GAP) - GAP
-    rows = {
-        gas: _row(frames[gas], masks[gas], columns)
-        if gas in frames
-        else blank_tile((right - left, ABSENT_HEIGHT), BAR, ABSENT)
-        for gas in GASES
-    }
-    height = TITLE_HEIGHT + HEADING_HEIGHT
-    height += sum(row.shape[0] + GAP for row in rows.values())
-    height += LEGEND_HEIGHT if columns else 0
-    # A single column is too narrow for classes and bars side by side.
-    parts = CLASS_HEIGHT * len(lines), SCORE_HEIGHT * len(bars)
-    health_height = max(parts) if columns else sum(parts)
-    height += health_height + 2 * HEALTH_MARGIN if health_height else 0
-    canvas = Canvas(right + MARGIN, height)
+    bands = []
 
-    draw_head(canvas, title, note)
-    top = TITLE_HEIGHT
+    def band(height: int) -> Canvas:
+        canvas = Canvas(right + MARGIN, height)
+        bands.append(canvas.array)
+        return canvas
+
+    draw_head(band(TITLE_HEIGHT), title, note)
+    canvas = band(HEADING_HEIGHT)
     for index, heading in enumerate(['frame', *(COLUMNS[key] for key in columns)]):
-        place = left + index * (TILE_WIDTH + GAP) + TILE_WIDTH // 2
-        middle = top + HEADING_HEIGHT // 2
-        canvas.text((place, middle), heading, colour=GREY, align='middle')
-    top += HEADING_HEIGHT
-    for gas, row in rows.items():
-        middle = top + row.shape[0] // 2
-        canvas.text((MARGIN, middle), GAS_LABELS[gas], LARGE, bold=True)
-        canvas.paste(row, (left, top))
-        top += row.shape[0] + GAP
+        middle = left + index * (TILE_WIDTH + GAP) + TILE_WIDTH // 2
+        place = middle, HEADING_HEIGHT // 2
+        canvas.text(place, heading, colour=GREY, align='middle')
+    for gas in GASES:
+        if gas in frames:
+            row = _row(frames[gas], masks[gas], columns)
+        else:
+            row = blank_tile((right - left, ABSENT_HEIGHT), BAR, ABSENT)
+        canvas = band(row.shape[0] + GAP)
+        place = MARGIN, row.shape[0] // 2
+        canvas.text(place, GAS_LABELS[gas], LARGE, bold=True)
+        canvas.paste(row, (left, 0))
     if columns:
         truths = [part['gt_sem_seg'] for part in masks.values() if 'gt_sem_seg' in part]
         ignored = any((truth == IGNORE).any() for truth in truths)
-        middle = top + LEGEND_HEIGHT // 2 - 4
-        draw_legend(canvas, (left, middle), list(SEG_CLASSES), ignored=ignored)
-        top += LEGEND_HEIGHT
-    if health_height:
-        canvas.box((MARGIN, top, right, top + 1), fill=RULE)
-        top += HEALTH_MARGIN
-        if columns:  # side by side, each in the middle
-            tops = [top + (health_height - part) // 2 for part in parts]
+        place = left, LEGEND_HEIGHT // 2 - 4
+        draw_legend(band(LEGEND_HEIGHT), place, SEG_CLASSES, ignored=ignored)
+    if lines or bars:
+        parts = CLASS_HEIGHT * len(lines), SCORE_HEIGHT * len(bars)
+        # A single column is too narrow for classes and bars side by side.
+        height = max(parts) if columns else sum(parts)
+        canvas = band(height + 2 * HEALTH_MARGIN)
+        canvas.box((MARGIN, 0, right, 1), fill=RULE)
+        start, tops = MARGIN, [0, parts[0]]
+        if columns:  # each in the middle
             start = max(MARGIN + CLASSES_WIDTH, right - SCORES_WIDTH)
-        else:
-            tops = [top, top + parts[0]]
-            start = MARGIN
-        _draw_classes(canvas, lines, tops[0])
-        draw_scores(canvas, bars, (start, tops[1]), right)
-    return canvas.array
+            tops = [(height - part) // 2 for part in parts]
+        _draw_classes(canvas, lines, HEALTH_MARGIN + tops[0])
+        draw_scores(canvas, bars, (start, HEALTH_MARGIN + tops[1]), right)
+    return np.concatenate(bands)
 
 
 def _masks(

@@ -211,25 +211,23 @@ def draw_ranking(
     )
     figure = sheet.new_sheet('ROC and precision-recall', (8.6, 4.7), text, **options)
     roc, pr = figure.subplots(1, 2)
-    roc.plot((0, 1), (0, 1), color=sheet.QUIET, linestyle='--', linewidth=1)
-    for index, (name, of_class) in enumerate(curves.items()):
-        colour = sheet.HEALTH_SHADES.get(name, sheet.shade(index))
-        style: sheet.Style = {'color': colour, 'linewidth': 1.8, 'path_effects': CASING}
-        if of_class.get('roc'):
-            points = of_class['roc']
+    guess: sheet.Style = {'color': sheet.QUIET, 'linestyle': '--', 'linewidth': 1}
+    roc.plot((0, 1), (0, 1), **guess)
+    for name, of_class in curves.items():
+        style: sheet.Style = {'color': sheet.HEALTH_SHADES[name], 'linewidth': 1.8}
+        style |= {'path_effects': CASING}
+        if points := of_class.get('roc'):
             label = f'{name}: AUC {roc_auc[name].text()}'
             roc.plot(points['fpr'], points['tpr'], label=label, **style)
-        if of_class.get('pr'):
-            points = of_class['pr']['recall'], of_class['pr']['precision']
-            label = f'{name}: AP {average_precision[name].text()}'
+        if points := of_class.get('pr'):
+            style |= {'label': f'{name}: AP {average_precision[name].text()}'}
             # the points run from recall 1 to 0, as scikit-learn gives them
-            pr.step(*points, where='post', label=label, **style)
-            pr.axhline(shares[name], color=sheet.QUIET, linestyle='--', linewidth=1)
+            pr.step(points['recall'], points['precision'], where='post', **style)
+            pr.axhline(shares[name], **guess)
     roc.set(xlabel='false positive rate', ylabel='true positive rate')
-    roc.set_title('ROC', loc='left', fontsize=sheet.FONT + 1)
     pr.set(xlabel='recall', ylabel='precision')
-    pr.set_title('precision-recall', loc='left', fontsize=sheet.FONT + 1)
-    for axes in (roc, pr):
+    for axes, title in ((roc, 'ROC'), (pr, 'precision-recall')):
+        axes.set_title(title, loc='left', fontsize=sheet.FONT + 1)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect='equal')
         sheet.plain_axes(axes)
         if axes.get_legend_handles_labels()[0]:
