@@ -1,7 +1,6 @@
 """What the metrics share: their declaration, reading a sample, gathering the rows."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -116,10 +115,6 @@ class DualGasMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Note the row of each sample.
 
-        Args:
-            data_batch: Not used.
-            data_samples: Samples as dicts; see :meth:`row`.
-
         Raises:
             UserError: If a sample cannot be scored, naming it.
         """
@@ -145,7 +140,7 @@ class DualGasMetric(BaseMetric):
         return None if rows is None else make_table(rows, self.columns)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """The figures of all rows; for a metric that is used without an evaluator."""
+        """The figures of all rows, where there is no evaluator of ours."""
         return plain(self.figures(make_table(results, self.columns), Totals()))
 
     def row(self, sample: dict) -> dict[str, Any]:
@@ -208,8 +203,11 @@ class FrameMetric(DualGasMetric):
         row: dict[str, Any] = {}
         for gas in (gas for gas in GASES if gas in sample):
             masks = self._masks(sample, gas)
-            with _named(sample, gas):
+            try:
                 row |= self.frame(gas, *masks)
+            except UserError as error:
+                where = f"sample '{sample_id(sample)}', {GAS_LABELS[gas]} frame"
+                raise UserError(f'{where}: {error}') from error
         return row
 
     def frame(
@@ -253,15 +251,6 @@ class FrameMetric(DualGasMetric):
                 'NaN; its training diverged, so test another checkpoint.'
             )
         return target.to(pred.device), pred
-
-
-@contextmanager
-def _named(sample: dict, gas: str) -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        where = f"sample '{sample_id(sample)}', {GAS_LABELS[gas]} frame"
-        raise UserError(f'{where}: {error}') from error
 
 
 def mean_of(totals: Totals, *columns: np.ndarray) -> np.ndarray:

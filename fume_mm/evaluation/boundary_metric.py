@@ -1,6 +1,5 @@
 """Distances between outlines for each gas, all of them, each availability pattern."""
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,12 @@ from torch import Tensor
 
 from fume_mm.errors import UserError
 from fume_mm.registry import METRICS
-from fume_mm.structures import BACKGROUND, GASES, SEG_CLASSES
+from fume_mm.structures import AVAILABILITY, BACKGROUND, GASES, SEG_CLASSES
 
 from .base import FrameMetric, Refuse, mean_of, prefixed
 from .boundary import TOLERANCE, WHO, boundary_scores
 from .confusion import confusion_matrix, mean_defined
-from .estimate import PERCENT, PIXELS
+from .estimate import PERCENT, PIXELS, Unit
 from .layout import FRAMES, Row, ScoreTable
 from .resampling import Totals
 from .table import NUMBER, Kind, groupings, has_gas, numbers
@@ -32,13 +31,17 @@ def outline_column(gas: str, name: str, part: str) -> str:
     return f'{gas}_{name}_{part}'
 
 
-def _rows() -> tuple[Row, ...]:
-    kinds = {'HD95': ('px', PIXELS), 'ASD': ('px', PIXELS), 'F1': ('%', PERCENT)}
-    rows = []
-    for key, (written, unit) in kinds.items():
-        rows.append(Row(key, f'{key} ({written})', unit, unit is PIXELS))
-        rows += [Row(f'{key}/{n}', f' {n}', unit, unit is PIXELS) for n in OUTLINED]
-    return tuple(rows)
+def _rows(key: str, written: str, unit: Unit, lower: bool) -> list[Row]:
+    by_class = [Row(f'{key}/{name}', f' {name}', unit, lower) for name in OUTLINED]
+    return [Row(key, f'{key} ({written})', unit, lower), *by_class]
+
+
+#: Every figure, each followed by those of the classes.
+ROWS = (
+    *_rows('HD95', 'px', PIXELS, True),
+    *_rows('ASD', 'px', PIXELS, True),
+    *_rows('F1', '%', PERCENT, False),
+)
 
 
 @METRICS.register_module()
@@ -77,11 +80,8 @@ class BoundaryMetric(FrameMetric):
         for name in OUTLINED
         for part, kind in KINDS.items()
     }
-    tables = (ScoreTable('Outlines', FRAMES, _rows()),)
-    patterns = (
-        Row('HD95', 'HD95 (px)', PIXELS, True),
-        Row('ASD', 'ASD (px)', PIXELS, True),
-    )
+    tables = (ScoreTable('Outlines', FRAMES, ROWS),)
+    patterns = tuple(row for row in ROWS if row.key in ('HD95', 'ASD'))
 
     def __init__(self, *, tolerance: float = TOLERANCE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -126,20 +126,14 @@ class BoundaryMetric(FrameMetric):
             for part, (key, _) in PARTS.items():
                 by_class = {}
                 for name in OUTLINED:
-                    columns = {g: outline_column(g, name, part) for g in frames}
-                    values = [
-                        np.where(rows, numbers(table, [columns[gas]])[:, 0], np.nan)
-                        for gas, rows in frames.items()
-                    ]
-                    by_class[f'{key}/{name}'] = mean_of(totals, *values)
+                    columns = [outline_column(gas, name, part) for gas in frames]
+                    rows = np.stack(list(frames.values()), axis=1)
+                    values = np.where(rows, numbers(table, columns), np.nan)
+                    by_class[f'{key}/{name}'] = mean_of(totals, *values.T)
                 scores[key] = mean_defined(np.stack(list(by_class.values()), axis=-1))
                 scores |= by_class
-            if group == 'all':
-                metrics |= scores
-            elif group in GASES:
-                metrics |= prefixed(group, scores)
-            else:
-                metrics |= prefixed(group, scores, [key for key, _ in PARTS.values()])
+            keys = [key for key, _ in PARTS.values()] if group in AVAILABILITY else None
+            metrics |= scores if group == 'all' else prefixed(group, scores, keys)
         return metrics
 
     @staticmethod
@@ -149,10 +143,11 @@ class BoundaryMetric(FrameMetric):
         for group, chosen in groupings(table).items():
             frames[group] = {}
             for name in OUTLINED:
-                counts: Counter[str] = Counter()
-                for gas, rows in chosen.items():
-                    counts.update(table.loc[rows, outline_column(gas, name, 'in')])
-                frames[group][name] = {who: counts[who] for who in WHO.values()}
+                columns = {gas: outline_column(gas, name, 'in') for gas in chosen}
+                have = [
+                    x for g, rows in chosen.items() for x in table[columns[g]][rows]
+                ]
+                frames[group][name] = {who: have.count(who) for who in WHO.values()}
         return {'frames': frames}
 
     @staticmethod

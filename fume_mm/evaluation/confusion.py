@@ -86,15 +86,10 @@ def segmentation_scores(confusion: np.ndarray) -> dict[str, Any]:
         'pixel_accuracy': quotient(hits.sum(-1), counts.sum((-2, -1))),
         'gas_IoU': iou[..., GAS],
     }
-    by_class = {
-        'IoU': iou,
-        'Dice': dice,
-        'precision': quotient(hits, predicted),
-        'recall': quotient(hits, true),
-    }
-    for label, values in by_class.items():
-        for index, name in enumerate(SEG_CLASSES):
-            scores[f'{label}/{name}'] = values[..., index]
+    precision, recall = quotient(hits, predicted), quotient(hits, true)
+    scores |= _by_class(
+        SEG_CLASSES, IoU=iou, Dice=dice, precision=precision, recall=recall
+    )
     return plain(scores)
 
 
@@ -132,12 +127,22 @@ def classification_scores(confusion: np.ndarray) -> dict[str, Any]:
         'weighted_f1': quotient(np.nansum(f1 * true, axis=-1), total),
         'kappa': quotient(observed - chance, 1 - chance),
     }
-    for label, values in (('precision', precision), ('recall', recall), ('f1', f1)):
-        for index, name in enumerate(HEALTH_CLASSES):
-            scores[f'{label}/{name}'] = values[..., index]
-    for index, name in enumerate(HEALTH_CLASSES):
-        scores[f'support/{name}'] = true[..., index].astype(np.int64)
+    scores |= _by_class(
+        HEALTH_CLASSES,
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        support=true.astype(np.int64),
+    )
     return plain(scores)
+
+
+def _by_class(names: tuple[str, ...], **scores: np.ndarray) -> dict[str, Any]:
+    return {
+        f'{label}/{name}': values[..., index]
+        for label, values in scores.items()
+        for index, name in enumerate(names)
+    }
 
 
 def plain(scores: dict[str, Any]) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from mmengine.structures import BaseDataElement
 
 from fume_mm.errors import UserError
 from fume_mm.registry import EVALUATOR, METRICS
-from fume_mm.structures import AVAILABILITY, HEALTH_CLASSES, SEG_CLASSES
+from fume_mm.structures import HEALTH_CLASSES, SEG_CLASSES
 
 from .base import DualGasMetric, sample_availability, sample_id
-from .scores import Scores
+from .scores import Scores, count_samples
 from .table import merge_tables
 
 
@@ -55,9 +55,7 @@ class DualGasEvaluator(Evaluator):
         Raises:
             UserError: If no metric is left.
         """
-        out = [
-            metric for metric in self.metrics if getattr(metric, 'needs', '') == needs
-        ]
+        out = [m for m in self.metrics if getattr(m, 'needs', '') == needs]
         self.metrics = [metric for metric in self.metrics if metric not in out]
         self._left_out |= {str(metric.prefix): reason for metric in out}
         if not self.metrics:
@@ -80,9 +78,7 @@ class DualGasEvaluator(Evaluator):
             sample.to_dict() if isinstance(sample, BaseDataElement) else sample
             for sample in data_samples
         ]
-        self._seen.extend(
-            (sample_id(sample), sample_availability(sample)) for sample in samples
-        )
+        self._seen += [(sample_id(x), sample_availability(x)) for x in samples]
         super().process(samples, data_batch)
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -101,14 +97,7 @@ class DualGasEvaluator(Evaluator):
         seen = self._gather(size)
         ours = [metric for metric in self.metrics if isinstance(metric, DualGasMetric)]
         tables = [table for m in ours if (table := m.gather(size)) is not None]
-        counts = Counter(pattern for _, pattern in seen)
-        scores = Scores(
-            {},
-            {
-                'num_samples': len(seen),
-                'availability': {name: counts[name] for name in AVAILABILITY},
-            },
-        )
+        scores = Scores({}, count_samples(pattern for _, pattern in seen))
         if tables:
             scores = Scores.of_table(merge_tables(tables), [type(m) for m in ours])
         if self._left_out:

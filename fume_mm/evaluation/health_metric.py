@@ -24,7 +24,15 @@ from .probability_scores import (
 )
 from .resampling import Totals
 from .segmentation_metric import class_reason
-from .table import NUMBER, Kind, numbers, patterns, vessel_codes, without_vessel
+from .table import (
+    NUMBER,
+    Kind,
+    numbers,
+    patterns,
+    sums_by,
+    vessel_codes,
+    without_vessel,
+)
 
 #: What is given for the vessels' verdicts.
 VESSEL_KEYS = ('accuracy', 'balanced_accuracy', 'macro_f1')
@@ -61,9 +69,7 @@ class HealthMetric(DualGasMetric):
     class ``roc`` and ``pr``), ``reliability`` and ``vessels``: ``confusion`` of the
     verdicts, and how many vessels are left out as ``mixed``.
 
-    Args:
-        collect_device: See :class:`DualGasMetric`.
-        collect_dir: See :class:`DualGasMetric`.
+    Args: See :class:`DualGasMetric`.
     """
 
     default_prefix = 'cls'
@@ -135,12 +141,6 @@ class HealthMetric(DualGasMetric):
             error='the model predicted no health class; give the model a health '
             'head, or take HealthMetric out of the evaluator.',
         )
-        row: dict[str, Any] = {}
-        if sample.get('health_scores') is not None:
-            values = sample['health_scores'].float().tolist()
-            if problem := wrong_scores(values):
-                raise UserError(f"sample '{sample_id(sample)}': {problem}.")
-            row = dict(zip(PROBABILITY_COLUMNS, values, strict=True))
         classes = int(truth), int(prediction)
         if not all(0 <= c < len(HEALTH_CLASSES) for c in classes):
             raise UserError(
@@ -149,20 +149,24 @@ class HealthMetric(DualGasMetric):
                 f'{len(HEALTH_CLASSES) - 1}; correct class_id in the annotations '
                 'or the number of classes of the health head.'
             )
-        names = (HEALTH_CLASSES[c] for c in classes)
-        return dict(zip(CLASS_COLUMNS, names, strict=True)) | row
+        values: list[Any] = [HEALTH_CLASSES[c] for c in classes]
+        if sample.get('health_scores') is not None:
+            scores = sample['health_scores'].float().tolist()
+            if problem := wrong_scores(scores):
+                raise UserError(f"sample '{sample_id(sample)}': {problem}.")
+            values += scores
+        return dict(zip(HealthMetric.columns, values, strict=False))
 
     @staticmethod
     def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
         """See the class; keys without ``cls/``."""
-        truth, _ = class_ids(table)
-        counts = _confusions(table)
+        truth, prediction = class_ids(table)
+        counts = _one_hot(truth, prediction)
         metrics = classification_scores(totals.sum(counts))
         probabilities = _probabilities(table)
         if probabilities is not None:
-            everything = np.ones(len(table), bool)
             rankings = [
-                totals.weighted(partial(rank_scores, scores, truth == c), everything)
+                totals.weighted(partial(rank_scores, scores, truth == c), len(table))
                 for c, scores in enumerate(probabilities.T)
             ]
             ranked = np.stack(rankings, axis=-1)
@@ -172,7 +176,7 @@ class HealthMetric(DualGasMetric):
                     metrics[f'{key}/{name}'] = ranked[..., index, c]
             metrics['ece'] = calibration_error(totals.sum(_calibration(table)))
             brier = totals.sum(brier_parts(probabilities, truth))
-            metrics['brier'] = quotient(brier, totals.sum(everything.astype(float)))
+            metrics['brier'] = quotient(brier, totals.sum(np.ones(len(table))))
             verdicts = classification_scores(totals.sum(_verdicts(table)[0]))
             metrics |= prefixed('vessel', verdicts, VESSEL_KEYS)
         keys = [row.key for row in HealthMetric.patterns]
@@ -184,18 +188,15 @@ class HealthMetric(DualGasMetric):
     @staticmethod
     def describe(table: pd.DataFrame) -> dict[str, Any]:
         """See the class."""
-        counts = _confusions(table)
-        names = {'all': np.ones(len(table), bool), **patterns(table)}
-        details: dict[str, Any] = {
-            'classes': list(HEALTH_CLASSES),
-            'confusion': {
-                name: counts[chosen].sum(0).tolist() for name, chosen in names.items()
-            },
-        }
+        truth, prediction = class_ids(table)
+        counts = _one_hot(truth, prediction)
+        confusion = {'all': counts.sum(0).tolist()}
+        for name, chosen in patterns(table).items():
+            confusion[name] = counts[chosen].sum(0).tolist()
+        details = {'classes': list(HEALTH_CLASSES), 'confusion': confusion}
         probabilities = _probabilities(table)
         if probabilities is None:
             return details
-        truth, _ = class_ids(table)
         verdicts, mixed = _verdicts(table)
         return details | {
             'curves': {
@@ -211,8 +212,7 @@ class HealthMetric(DualGasMetric):
         """Why a figure is undefined."""
         *_, score, last = ('', *key.split('/'))
         if score == 'vessel':
-            nameless = without_vessel(table)
-            return nameless or 'no vessel has samples of one true class alone'
+            return without_vessel(table) or 'no vessel has samples of one class alone'
         reasons = {
             'average_precision': f'no sample is {last}',
             'roc_auc': f'all samples are {last}, or none is',
@@ -268,23 +268,20 @@ def wrong_scores(values: list[float]) -> str | None:
 
 def class_ids(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """True and predicted class ids, (N,) int each."""
-    ids = {name: index for index, name in enumerate(HEALTH_CLASSES)}
-    truth, prediction = (
-        table[column].map(ids).to_numpy(np.int64) for column in CLASS_COLUMNS
-    )
+    truth, prediction = (health_ids(table[column]) for column in CLASS_COLUMNS)
     return truth, prediction
 
 
-def _confusions(table: pd.DataFrame) -> np.ndarray:
-    """1 where a sample is in its confusion matrix, (N, 3, 3) int."""
-    return _one_hot(*class_ids(table))
+def health_ids(names: pd.Series) -> np.ndarray:
+    """Class ids of health classes by name, (N,) int."""
+    return pd.Index(HEALTH_CLASSES).get_indexer(pd.Index(names))
 
 
 def _one_hot(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """1 where a sample is in its confusion matrix, (N, 3, 3) int."""
     size = len(HEALTH_CLASSES)
-    counts = np.zeros((len(truth), size, size), np.int64)
-    counts[np.arange(len(truth)), truth, prediction] = 1
-    return counts
+    cells = np.eye(size**2, dtype=np.int64)[truth * size + prediction]
+    return cells.reshape(-1, size, size)
 
 
 def _probabilities(table: pd.DataFrame) -> np.ndarray | None:
@@ -320,18 +317,14 @@ def _verdicts(table: pd.DataFrame) -> tuple[np.ndarray, int]:
         The matrices, 0 everywhere else, and the number of vessels of several classes.
         All 0 if a sample names no vessel.
     """
-    truth, _ = class_ids(table)
-    size = len(HEALTH_CLASSES)
-    counts = np.zeros((len(table), size, size), np.int64)
+    truth, prediction = class_ids(table)
+    counts = np.zeros_like(_one_hot(truth, prediction))
     if without_vessel(table):
         return counts, 0
-    vessels, number = vessel_codes(table)
-    first = np.full(number, len(table))
-    np.minimum.at(first, vessels, np.arange(len(table)))
-    sums = np.zeros((number, size))
-    np.add.at(sums, vessels, numbers(table, list(PROBABILITY_COLUMNS)))
-    mixed = np.zeros(number, bool)
-    mixed[vessels[truth != truth[first][vessels]]] = True
+    vessels, _ = vessel_codes(table)
+    _, first = np.unique(vessels, return_index=True)
+    sums = sums_by(vessels, numbers(table, list(PROBABILITY_COLUMNS)))
+    mixed = np.bincount(vessels, truth != truth[first][vessels]) > 0
     counts[first] = _one_hot(truth[first], sums.argmax(axis=1))
     counts[first[mixed]] = 0
     return counts, int(mixed.sum())

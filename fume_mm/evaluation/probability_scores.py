@@ -34,40 +34,29 @@ def rank_scores(
         (R, 2): area, NaN unless there are samples of the class and of others; average
         precision, NaN without a sample of the class.
     """
+    if not len(scores):
+        return np.full((len(weights), 2), np.nan)
     order = np.argsort(-scores, kind='stable')
     ordered = scores[order]
     # the last sample of each run of equal scores
     ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-    ends = ends[: len(ordered)]
     weights = weights[:, order]
     hits = np.cumsum(weights * positive[order], axis=1)[:, ends]
     false = np.cumsum(weights * ~positive[order], axis=1)[:, ends]
-    if not len(ends):
-        return np.full((len(weights), 2), np.nan)
     new_hits = np.diff(hits, axis=1, prepend=0)
     new_false = np.diff(false, axis=1, prepend=0)
     area = (new_false * (hits - new_hits / 2)).sum(axis=1)
-    precision = np.divide(
-        hits, hits + false, out=np.zeros_like(hits), where=hits + false > 0
-    )
-    average = (new_hits * precision).sum(axis=1)
+    average = np.nansum(new_hits * quotient(hits, hits + false), axis=1)
     all_hits, all_false = hits[:, -1], false[:, -1]
     return np.stack(
         [quotient(area, all_hits * all_false), quotient(average, all_hits)], axis=1
     )
 
 
-def confidence_bins(confidence: np.ndarray) -> np.ndarray:
-    """Number of each confidence's bin, (N,): bin k is ``(k / 15, (k + 1) / 15]``.
-
-    A confidence of 0 is in the first.
-    """
-    edges = np.arange(1, BINS) / BINS
-    return np.searchsorted(edges, confidence, side='left')
-
-
 def calibration_parts(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
     """What :func:`calibration_error` adds up, per sample.
+
+    Bin k is ``(k / 15, (k + 1) / 15]``; a confidence of 0 is in the first.
 
     Args:
         confidence: Probability of the predicted class, (N,).
@@ -77,10 +66,9 @@ def calibration_parts(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray
         (N, 3, 15): sample count, confidence and hits in the sample's bin, 0 elsewhere.
     """
     parts = np.zeros((len(confidence), 3, BINS))
-    rows, bins = np.arange(len(confidence)), confidence_bins(confidence)
-    parts[rows, 0, bins] = 1
-    parts[rows, 1, bins] = confidence
-    parts[rows, 2, bins] = correct
+    bins = np.searchsorted(np.arange(1, BINS) / BINS, confidence, side='left')
+    values = np.stack([np.ones(len(confidence)), confidence, correct], axis=1)
+    parts[np.arange(len(confidence)), :, bins] = values
     return parts
 
 
@@ -114,19 +102,14 @@ def reliability(totals: np.ndarray) -> dict[str, list]:
         ``edges`` (16); ``samples``, ``confidence`` and ``accuracy`` of each of the 15
         bins, the means null for an empty one.
     """
-    samples, confidence, hits = totals
-
-    def means(sums: np.ndarray) -> list[float | None]:
-        return [
-            float(total / count) if count else None
-            for total, count in zip(sums, samples, strict=True)
-        ]
-
+    means = quotient(totals[1:], totals[0])
+    confidence, accuracy = means.astype(object)
+    confidence[np.isnan(means[0])] = accuracy[np.isnan(means[1])] = None
     return {
         'edges': [k / BINS for k in range(BINS + 1)],
-        'samples': [int(count) for count in samples],
-        'confidence': means(confidence),
-        'accuracy': means(hits),
+        'samples': totals[0].astype(int).tolist(),
+        'confidence': confidence.tolist(),
+        'accuracy': accuracy.tolist(),
     }
 
 

@@ -20,18 +20,18 @@ class Totals:
         return values.sum(axis=0)
 
     def weighted(
-        self, score: Callable[[np.ndarray], np.ndarray], rows: np.ndarray
+        self, score: Callable[[np.ndarray], np.ndarray], rows: int
     ) -> np.ndarray:
-        """``score`` of how often each of ``rows`` counts.
+        """``score`` of how often each of N ``rows`` counts.
 
         Args:
-            score: Of weights (r, n), giving (r, ...).
-            rows: The n rows that are scored, (N,) bool.
+            score: Of weights (r, N), giving (r, ...).
+            rows: N.
 
         Returns:
             (...), with resamples (R, ...).
         """
-        return score(np.ones((1, np.count_nonzero(rows))))[0]
+        return score(np.ones((1, rows)))[0]
 
 
 class ResampledTotals(Totals):
@@ -65,13 +65,9 @@ class ResampledTotals(Totals):
         return (self.times @ by_vessel).reshape(-1, *values.shape[1:])
 
     def weighted(
-        self, score: Callable[[np.ndarray], np.ndarray], rows: np.ndarray
+        self, score: Callable[[np.ndarray], np.ndarray], rows: int
     ) -> np.ndarray:
         """See :meth:`Totals.weighted`."""
-        vessels = self._vessels[rows]
-        step = max(1, _BLOCK // max(1, len(vessels)))
-        blocks = [
-            score(self.times[start : start + step][:, vessels])
-            for start in range(0, len(self.times), step)
-        ]
-        return np.concatenate(blocks)
+        step = max(1, _BLOCK // rows)
+        blocks = np.split(self.times, range(step, len(self.times), step))
+        return np.concatenate([score(block[:, self._vessels]) for block in blocks])

@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +77,13 @@ def compute_figures(
     return plain(figures)
 
 
+def count_samples(availability: Iterable[str]) -> dict[str, Any]:
+    """``num_samples`` and ``availability`` of the details, from all patterns."""
+    counts = Counter(availability)
+    by_pattern = {name: counts[name] for name in AVAILABILITY}
+    return {'num_samples': counts.total(), 'availability': by_pattern}
+
+
 @dataclass(frozen=True)
 class Scores:
     """The outcome of a test: figures, their doubt, and what is no number.
@@ -113,13 +121,10 @@ class Scores:
         """
         metrics = metrics_of(table) if metrics is None else metrics
         values = compute_figures(table, metrics=metrics)
-        number = 0 if without_vessel(table) else vessel_codes(table)[1]
-        counts = table['availability'].value_counts()
         details = {
-            'num_samples': len(table),
-            'availability': {name: int(counts.get(name, 0)) for name in AVAILABILITY},
+            **count_samples(table['availability']),
             'vessels': {
-                'number': number,
+                'number': 0 if without_vessel(table) else vessel_codes(table)[1],
                 'samples_of_several': int((table['other_vessels'] != '').sum()),
             },
             **{metric.default_prefix: metric.describe(table) for metric in metrics},
@@ -155,21 +160,22 @@ class Scores:
             return self
         if resamples < 2:
             raise UserError(f'{resamples} resamples give no interval; ask for 1000.')
-        table = self.table
-        codes, vessels = vessel_codes(table)
+        codes, vessels = vessel_codes(self.table)
         drawn: dict[str, Any] = {}
-        nothing = without_vessel(table)
+        nothing = without_vessel(self.table)
         if not nothing and vessels < 2:
             nothing = 'there is one vessel only'
         if not nothing:
             totals = ResampledTotals(
                 codes, count=vessels, resamples=resamples, seed=seed
             )
-            drawn = compute_figures(table, totals, self.metrics)
+            drawn = compute_figures(self.table, totals, self.metrics)
+        # MMEngine's own metrics do not follow from the table
+        ours = {JOINT.partition('/')[0], *(m.default_prefix for m in self.metrics)}
         intervals: dict[str, tuple[float, float] | None] = {}
         reasons = dict(self.reasons)
         for key, value in self.values.items():
-            if isinstance(value, int) or not self._is_ours(key):
+            if isinstance(value, int) or key.partition('/')[0] not in ours:
                 continue
             intervals[key] = None
             if math.isnan(value):
@@ -195,11 +201,6 @@ class Scores:
             self, intervals=intervals, reasons=reasons, method=method
         )
 
-    def _is_ours(self, key: str) -> bool:
-        """Whether a figure follows from the table; MMEngine's own metrics' do not."""
-        prefixes = {metric.default_prefix for metric in self.metrics}
-        return key == JOINT or key.partition('/')[0] in prefixes
-
     def estimate(self, key: str) -> Estimate:
         """A figure with its interval; NaN where there is none."""
         bounds = self.intervals.get(key) or (math.nan, math.nan)
@@ -212,10 +213,8 @@ class Scores:
         """
         if key not in self.values:
             return MISSING
-        digits = unit.digits
-        if digits == 1 and not any(self.intervals.values()):
-            digits = 2
-        return self.estimate(key).text(unit, digits=digits)
+        finer = unit.digits == 1 and not any(self.intervals.values())
+        return self.estimate(key).text(unit, digits=2 if finer else None)
 
     def to_json(self) -> dict[str, Any]:
         """What test_results.json holds of them; :meth:`from_json` reads it."""

@@ -7,7 +7,7 @@ import pandas as pd
 from torch import Tensor
 
 from fume_mm.registry import METRICS
-from fume_mm.structures import GASES, SEG_CLASSES
+from fume_mm.structures import AVAILABILITY, GASES, SEG_CLASSES
 
 from .base import FrameMetric, mean_of, prefixed
 from .confusion import confusion_matrix, segmentation_scores
@@ -92,7 +92,7 @@ class SegmentationMetric(FrameMetric):
         metrics: dict[str, Any] = {}
         for name, frames in groupings(table).items():
             scores = segmentation_scores(totals.sum(_chosen(confusions, frames)))
-            if name not in ('all', *GASES):
+            if name in AVAILABILITY:
                 keys = [row.key for row in SegmentationMetric.patterns]
                 metrics |= prefixed(name, scores, keys)
                 continue
@@ -125,12 +125,11 @@ class SegmentationMetric(FrameMetric):
 
 def class_reason(score: str, name: str, unit: str) -> str | None:
     """Why a score of a class is undefined, from counts of ``unit``."""
+    either = f'no {unit} is {name} in truth or prediction'
     reasons = {
         'precision': f'no {unit} is predicted as {name}',
         'recall': f'no {unit} is {name} in the truth',
-        **dict.fromkeys(
-            ('IoU', 'Dice', 'f1'), f'no {unit} is {name} in truth or prediction'
-        ),
+        **dict.fromkeys(('IoU', 'Dice', 'f1'), either),
     }
     return reasons.get(score)
 

@@ -96,17 +96,10 @@ def groupings(table: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
         frames are meant, (N,) bool. Names without any frame are left out.
     """
     present: dict[str, np.ndarray] = {gas: has_gas(table, gas) for gas in GASES}
-    chosen: dict[str, dict[str, np.ndarray]] = {'all': present}
-    chosen |= {gas: {gas: present[gas]} for gas in GASES}
-    chosen |= {
-        name: {gas: present[gas] & rows for gas in GASES}
-        for name, rows in patterns(table).items()
-    }
-    return {
-        name: frames
-        for name, frames in chosen.items()
-        if any(rows.any() for rows in frames.values())
-    }
+    chosen = {'all': present} | {gas: {gas: present[gas]} for gas in GASES}
+    for name, rows in patterns(table).items():
+        chosen[name] = {gas: present[gas] & rows for gas in GASES}
+    return {name: x for name, x in chosen.items() if np.any(list(x.values()))}
 
 
 def numbers(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
@@ -122,17 +115,20 @@ def vessel_codes(table: pd.DataFrame) -> tuple[np.ndarray, int]:
     return np.asarray(codes), len(names)
 
 
+def sums_by(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sums of the rows of ``values`` (N, ...) of each code, (codes, ...)."""
+    sums = np.zeros((codes.max() + 1, *values.shape[1:]))
+    np.add.at(sums, codes, values)
+    return sums
+
+
 def without_vessel(table: pd.DataFrame) -> str | None:
     """Why there are no figures by vessel, or None if there are."""
     nameless = int((table['vessel'] == '').sum())
-    if nameless:
-        return f'{nameless} of {len(table)} samples name no vessel (groups)'
-    return None
+    text = f'{nameless} of {len(table)} samples name no vessel (groups)'
+    return text if nameless else None
 
 
 def marks_of(table: pd.DataFrame) -> dict[str, bool]:
     """Whether the samples are ``simulated`` and of a split with ``leakage``."""
-    return {
-        name: bool(table[name].any()) if name in table else False
-        for name in MARK_COLUMNS
-    }
+    return {name: name in table and bool(table[name].any()) for name in MARK_COLUMNS}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fume_mm.errors import UserError
 from fume_mm.evaluation.estimate import MISSING, Estimate
 from fume_mm.io.files import read_json
@@ -42,20 +44,19 @@ class Model:
         """
         if column.key in costs:
             return Estimate(costs[column.key])
+        nothing = (math.nan, math.nan)
         values, bounds = [], []
         for result in self.results:
             value = result['metrics'].get(column.key)
             if value is not None and math.isfinite(value):
                 values.append(value)
-                bounds.append((result.get('intervals') or {}).get(column.key))
+                intervals = result.get('intervals') or {}
+                bounds.append(intervals.get(column.key) or nothing)
         if not values:
             return Estimate(math.nan)
-        known = [pair for pair in bounds if pair]
-        low, high = math.nan, math.nan
-        if len(known) == len(values):
-            low, high = min(x for x, _ in known), max(x for _, x in known)
+        low, high = np.min(bounds, axis=0)[0], np.max(bounds, axis=0)[1]
         spread = statistics.stdev(values) if len(values) > 1 else math.nan
-        return Estimate(statistics.mean(values), low, high, spread)
+        return Estimate(statistics.mean(values), float(low), float(high), spread)
 
 
 def read_runs(paths: Sequence[str | Path]) -> list[Model]:
@@ -92,10 +93,9 @@ def read_runs(paths: Sequence[str | Path]) -> list[Model]:
 
 def _check_same_data(models: dict[str, Model]) -> None:
     seen: dict[str, str] = {}
-    for model in models.values():
-        for result in model.results:
-            data = result.get('dataset', {})
-            seen.setdefault(str(data.get('ann_file_sha256')), result['folder'])
+    for result in (result for model in models.values() for result in model.results):
+        data = result.get('dataset', {})
+        seen.setdefault(str(data.get('ann_file_sha256')), result['folder'])
     if len(seen) > 1:
         raise UserError(
             f'the runs in {" and ".join(list(seen.values())[:2])} were tested on '
@@ -113,13 +113,10 @@ def best_row(cells: Sequence[Estimate], column: Column) -> int | None:
         or any(not cells[i].bounded for i in known)
     ):
         return None
-    choose = min if column.lower else max
-    best = choose(known, key=lambda i: cells[i].value)
-    others = [cells[i] for i in known if i != best]
-    if column.lower:
-        clear = all(cells[best].high < other.low for other in others)
-    else:
-        clear = all(cells[best].low > other.high for other in others)
+    ends = [(-x.high, -x.low) if column.lower else (x.low, x.high) for x in cells]
+    sign = -1 if column.lower else 1
+    best = max(known, key=lambda i: sign * cells[i].value)
+    clear = all(ends[best][0] > ends[i][1] for i in known if i != best)
     return best if clear else None
 
 

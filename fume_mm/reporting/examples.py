@@ -5,7 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 
-from fume_mm.evaluation.health_metric import CLASS_COLUMNS, PROBABILITY_COLUMNS
+from fume_mm.evaluation.health_metric import (
+    CLASS_COLUMNS,
+    PROBABILITY_COLUMNS,
+    health_ids,
+)
 from fume_mm.evaluation.segmentation_metric import SegmentationMetric, count_columns
 from fume_mm.evaluation.table import has, has_gas, numbers
 from fume_mm.structures import GAS, GASES, HEALTH_CLASSES, SEG_CLASSES
@@ -55,9 +59,8 @@ def _probability(rows: pd.DataFrame, column: str) -> np.ndarray:
     """Probability of the class that ``column`` names, (N,), NaN without any."""
     if not (has(rows, PROBABILITY_COLUMNS) and column in rows):
         return np.full(len(rows), np.nan)
-    ids = {name: index for index, name in enumerate(HEALTH_CLASSES)}
-    chosen = rows[column].map(ids).to_numpy(np.int64)
-    return numbers(rows, list(PROBABILITY_COLUMNS))[np.arange(len(rows)), chosen]
+    scores = numbers(rows, list(PROBABILITY_COLUMNS))
+    return scores[np.arange(len(rows)), health_ids(rows[column])]
 
 
 def choose_examples(

@@ -66,7 +66,7 @@ class RunFolder:
         """The content of test_results.json; scores that are null are NaN."""
         path = self.path / RESULTS
         if not path.is_file():
-            raise self._missing(path, self._test_command())
+            raise self._missing(path)
         return read_results(path)
 
     @cached_property
@@ -82,7 +82,7 @@ class RunFolder:
         if not path.is_file() and named and Path(named).is_file():
             path = Path(named)  # --predictions put it elsewhere
         if not path.is_file():
-            raise self._missing(path, self._test_command())
+            raise self._missing(path)
         return read_predictions(path)
 
     @property
@@ -102,10 +102,7 @@ class RunFolder:
             name = Path(str(self.results.get('config', ''))).name
             found = [path for path in found if path.name == name] or found
         if not found:
-            raise self._missing(
-                self.path / '<config>.py',
-                f'python tools/train.py CONFIG --work-dir {self.path}',
-            )
+            raise self._missing(self.path / '<config>.py', test=False)
         if len(found) > 1:
             names = ', '.join(path.name for path in found)
             raise UserError(
@@ -134,21 +131,14 @@ class RunFolder:
         Raises:
             UserError: If there is no log, or it cannot be read.
         """
-        paths = sorted(self.path.glob('*/vis_data/scalars.json'))
         rows: list[dict[str, Any]] = []
-        for path in paths:
-            part = _read_lines(path)
-            if not part:
-                continue
-            # what was logged after the checkpoint that this part went on from is undone
-            start = part[0]['step']
-            rows = [row for row in rows if row['step'] < start] + part
+        for path in sorted(self.path.glob('*/vis_data/scalars.json')):
+            if part := _read_lines(path):
+                # what was logged after the checkpoint that this went on from is undone
+                start = part[0]['step']
+                rows = [row for row in rows if row['step'] < start] + part
         if not rows:
-            config = self._config_word()
-            raise self._missing(
-                self.path / '<time>/vis_data/scalars.json',
-                f'python tools/train.py {config} --work-dir {self.path}',
-            )
+            raise self._missing(self.path / '<time>/vis_data/scalars.json', test=False)
         return rows
 
     @cached_property
@@ -157,15 +147,11 @@ class RunFolder:
 
         None where nothing in the folder or the campaign tells.
         """
-        if not self.is_tested:
-            return self._marks_of_training()
-        of_rows = {}
-        if (self.path / PREDICTIONS).is_file():
-            of_rows = marks_of(self.predictions)
-        return {n: bool(self.results.get(n) or of_rows.get(n)) for n in MARKS}
-
-    def _marks_of_training(self) -> dict[str, bool | None]:
         meta: dict[str, Any] = {}
+        if self.is_tested:
+            found = (self.path / PREDICTIONS).is_file()
+            of_rows = marks_of(self.predictions) if found else {}
+            return {n: bool(self.results.get(n) or of_rows.get(n)) for n in MARKS}
         if checkpoint := self.checkpoint():
             content = read_checkpoint(checkpoint).get('meta') or {}
             meta = content.get('dataset_meta') or {}
@@ -220,9 +206,7 @@ class RunFolder:
         if self.has_masks:
             paths.append(self.path / MASKS / mask_name(sample_id, gas))
             if not paths[-1].is_file():
-                raise self._missing(
-                    paths[-1], f'{self._test_command()} --out {self.path / MASKS}'
-                )
+                raise self._missing(paths[-1], f' --out {self.path / MASKS}')
         for path in paths:
             if not path.is_file():
                 raise UserError(
@@ -248,24 +232,18 @@ class RunFolder:
 
     def checkpoint(self) -> Path | None:
         """The checkpoint to test: the best, else the last; None without any."""
-        best = sorted(
-            self.path.glob('best_*.pth'), key=lambda path: path.stat().st_mtime
-        )
-        last = self.path / 'last.pth'
-        return best[-1] if best else last if last.is_file() else None
+        by_time = sorted(self.path.glob('best_*.pth'), key=lambda p: p.stat().st_mtime)
+        found = [*self.path.glob('last.pth'), *by_time]
+        return found[-1] if found else None
 
-    def _config_word(self) -> str:
-        found = sorted(self.path.glob('*.py'))
-        return str(found[0]) if found else 'CONFIG'
-
-    def _test_command(self) -> str:
-        checkpoint = self.checkpoint() or 'CHECKPOINT'
-        return (
-            f'python tools/test.py {self._config_word()} {checkpoint} --work-dir '
-            f'{self.path}'
-        )
-
-    def _missing(self, path: Path, command: str) -> UserError:
+    def _missing(
+        self, path: Path, options: str = '', *, test: bool = True
+    ) -> UserError:
+        """No ``path``, and the command that writes it."""
+        words = [next(iter(sorted(self.path.glob('*.py'))), 'CONFIG')]
+        words += [self.checkpoint() or 'CHECKPOINT'] if test else []
+        tool = f'python tools/{"test" if test else "train"}.py'
+        command = f'{tool} {" ".join(map(str, words))} --work-dir {self.path}{options}'
         return UserError(f'{path}: there is no such file; `{command}` writes it.')
 
 

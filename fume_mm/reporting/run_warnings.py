@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fume_mm.evaluation.table import without_vessel
+from fume_mm.evaluation.table import sums_by, without_vessel
 from fume_mm.structures import HEALTH_CLASSES
 
 from .run_folder import PREDICTIONS, RESULTS, RunFolder
@@ -67,8 +67,7 @@ def presence_shortcut(
     names = table['sample_id'] if without_vessel(table) else table['vessel']
     # a vessel of several classes, which should not be, counts as several
     units, _ = pd.factorize(names + '\0' + table['true_class'])
-    counts = np.zeros((units.max() + 1, len(patterns)))
-    np.add.at(counts, (units, pattern), 1)
+    counts = sums_by(units, np.eye(len(patterns))[pattern])
     classes = np.zeros(len(counts), np.int64)
     classes[units] = truth
     generator = np.random.default_rng(seed)
@@ -89,8 +88,7 @@ def _best_guess(counts: np.ndarray, classes: np.ndarray) -> float:
         counts: Samples of each vessel by pattern, (V, P).
         classes: Of the vessels, (V,), each of the numbers from 0.
     """
-    by_class = np.zeros((classes.max() + 1, counts.shape[1]))
-    np.add.at(by_class, classes, counts)
+    by_class = sums_by(classes, counts)
     shares = by_class / by_class.sum(axis=1, keepdims=True)
     return float(shares.max(axis=0).sum() / len(shares))
 

@@ -11,10 +11,10 @@ from fume_mm.evaluation.base import DualGasMetric
 from fume_mm.evaluation.confusion import segmentation_scores
 from fume_mm.evaluation.estimate import MISSING, PERCENT, Estimate
 from fume_mm.evaluation.health_metric import PROBABILITY_COLUMNS
-from fume_mm.evaluation.layout import Row, ScoreTable
+from fume_mm.evaluation.layout import Row
 from fume_mm.evaluation.scores import JOINT, JOINT_ROW, Scores, registered_metrics
 from fume_mm.evaluation.segmentation_metric import SegmentationMetric, pixel_counts
-from fume_mm.evaluation.table import has, numbers, without_vessel
+from fume_mm.evaluation.table import has, numbers, sums_by, without_vessel
 from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, HEALTH_CLASSES
 from fume_mm.structures.marks import dataset_note
 
@@ -78,11 +78,12 @@ def score_tables(scores: Scores, *, brief: bool = False) -> list[Table]:
     for metric in metrics:
         prefix = metric.default_prefix
         details = scores.details.get(prefix, {})
-        filled = [_filled(scores, table, prefix) for table in metric.tables]
-        chosen = zip(metric.tables, filled, strict=True)
-        found = [
-            t for declared, t in chosen if t.rows and (declared.brief or not brief)
+        chosen = [table for table in metric.tables if table.brief or not brief]
+        filled = [
+            _filled(scores, t.title, t.columns, [(prefix, row) for row in t.rows])
+            for t in chosen
         ]
+        found = [table for table in filled if table.rows]
         if found:
             found[0] = found[0]._replace(notes=metric.notes(details))
         tables += found
@@ -134,43 +135,40 @@ def headlines(scores: Scores) -> list[Headline]:
     return found
 
 
-def _filled(scores: Scores, table: ScoreTable, prefix: str) -> Table:
-    """A declared table with the scores that were measured."""
-
-    def key(column: str, row: Row) -> str:
-        return f'{prefix}/{column.format(row.key)}'
-
-    columns = {
-        column: heading
-        for column, heading in table.columns.items()
-        if any(key(column, row) in scores.values for row in table.rows)
+def _filled(
+    scores: Scores,
+    title: str,
+    columns: Mapping[str, str],
+    rows: Sequence[tuple[str, Row]],
+) -> Table:
+    """A declared table with the scores that were measured; rows with their prefix."""
+    keys = {
+        (column, place): f'{prefix}/{column.format(row.key)}'
+        for column in columns
+        for place, (prefix, row) in enumerate(rows)
     }
-    rows = [
-        [row.label, *(scores.text(key(column, row), row.unit) for column in columns)]
-        for row in table.rows
-        if any(key(column, row) in scores.values for column in columns)
+    measured = [at for at, key in keys.items() if key in scores.values]
+    shown = [column for column in columns if column in {at[0] for at in measured}]
+    cells = [
+        [row.label, *(scores.text(keys[column, place], row.unit) for column in shown)]
+        for place, (_, row) in enumerate(rows)
+        if place in {at[1] for at in measured}
     ]
-    return Table(table.title, ['', *columns.values()], rows)
+    return Table(title, ['', *(columns[column] for column in shown)], cells)
 
 
 def _by_pattern(scores: Scores, metrics: Sequence[type[DualGasMetric]]) -> Table:
     samples = scores.details.get('availability', {})
-    declared = [(m.default_prefix, row) for m in metrics for row in m.patterns]
-    names = [
-        name
+    columns = {
+        f'{name}/{{}}': f'{PATTERN_LABELS[name]} ({samples.get(name, MISSING)})'
         for name in AVAILABILITY
-        if any(
-            f'{prefix}/{name}/{row.key}' in scores.values for prefix, row in declared
-        )
-    ]
-    rows = [
-        [row.label, *(scores.text(f'{p}/{name}/{row.key}', row.unit) for name in names)]
-        for p, row in declared
-        if names
-    ]
-    rows = [row for row in rows if any(cell != MISSING for cell in row[1:])]
-    head = [f'{PATTERN_LABELS[name]} ({samples.get(name, "-")})' for name in names]
-    return Table('By gases (%)', ['', *head], rows)
+    }
+    return _filled(
+        scores,
+        'By gases (%)',
+        columns,
+        [(m.default_prefix, row) for m in metrics for row in m.patterns],
+    )
 
 
 def _notes(scores: Scores) -> list[str]:
@@ -202,14 +200,11 @@ def grouped_reasons(scores: Scores, most: int = 3) -> list[tuple[bool, str, str]
         undefined = math.isnan(scores.values.get(key, math.nan))
         text = reason.removeprefix('no interval: ')
         groups.setdefault((undefined, text), []).append(key)
-    return [
-        (
-            *group,
-            ', '.join(keys[:most])
-            + f' and {len(keys) - most} more' * (len(keys) > most),
-        )
-        for group, keys in groups.items()
-    ]
+    found = []
+    for group, keys in groups.items():
+        more = f' and {len(keys) - most} more' if len(keys) > most else ''
+        found.append((*group, ', '.join(keys[:most]) + more))
+    return found
 
 
 def vessel_table(table: pd.DataFrame) -> Table:
@@ -234,7 +229,7 @@ def vessel_table(table: pd.DataFrame) -> Table:
         columns['true class'] = truth
         probs = numbers(table, list(PROBABILITY_COLUMNS))
         if not np.isnan(probs).any():
-            means = _sums(codes, probs) / sizes[:, None]
+            means = sums_by(codes, probs) / sizes[:, None]
             verdicts = [HEALTH_CLASSES[index] for index in means.argmax(axis=1)]
             columns['verdict'] = verdicts
             columns['mean probability'] = [f'{p:.2f}' for p in means.max(axis=1)]
@@ -244,16 +239,10 @@ def vessel_table(table: pd.DataFrame) -> Table:
                 for true, bad in zip(truth, wrong, strict=True)
             ]
     if has(table, SegmentationMetric.columns):
-        ious = segmentation_scores(_sums(codes, sum(pixel_counts(table).values())))
+        pixels = np.sum(list(pixel_counts(table).values()), axis=0)
+        ious = segmentation_scores(sums_by(codes, pixels))
         for key, label in (('mIoU', 'mIoU (%)'), ('gas_IoU', 'gas IoU (%)')):
             columns[label] = [Estimate(value).text() for value in ious[key]]
     order = sorted(range(len(names)), key=lambda i: (not wrong[i], str(names[i])))
     rows = [[str(names[i]), *(column[i] for column in columns.values())] for i in order]
     return Table('By vessel', ['vessel', *columns], rows)
-
-
-def _sums(codes: np.ndarray, values: Any) -> np.ndarray:
-    """Sums of the rows of ``values`` (N, ...) of each code, (codes, ...)."""
-    sums = np.zeros((codes.max() + 1, *values.shape[1:]))
-    np.add.at(sums, codes, values)
-    return sums
