@@ -35,11 +35,6 @@ def sample_id(sample: dict) -> str:
     return str(sample['sample_id'])
 
 
-def sample_availability(sample: dict) -> str:
-    """``'both'``, ``'co2_only'`` or ``'ch4_only'``."""
-    return availability({gas: gas in sample for gas in GASES})
-
-
 def base_columns(sample: dict) -> dict[str, Any]:
     """What every metric's row begins with."""
     groups = [str(group) for group in sample.get('groups') or ()]
@@ -48,7 +43,7 @@ def base_columns(sample: dict) -> dict[str, Any]:
         'sample_id': sample_id(sample),
         'vessel': groups[0] if groups else '',
         'other_vessels': ';'.join(groups[1:]),
-        'availability': sample_availability(sample),
+        'availability': availability({gas: gas in sample for gas in GASES}),
         'ph_value': float('nan') if ph is None else float(ph),
     }
 

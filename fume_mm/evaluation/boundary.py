@@ -83,10 +83,7 @@ def boundary_scores(
     mean = (of_truth.sum() + of_prediction.sum()) / (len(of_truth) + len(of_prediction))
     # distances are roots of whole numbers: a tolerance of 2 px must not miss 2 px
     near_enough = tolerance * diagonal + _ROUNDING
-    near = [
-        float(np.count_nonzero(distances <= near_enough)) / len(distances)
-        for distances in (of_truth, of_prediction)
-    ]
+    near = [float(np.mean(x <= near_enough)) for x in (of_truth, of_prediction)]
     f1 = 2 * near[0] * near[1] / sum(near) if sum(near) else 0.0
     return BoundaryScores(worst, float(mean), f1, who)
 
@@ -110,10 +107,7 @@ def surface_distances(
         box = (mask[y : y + height, x : x + width] != 0).astype(np.uint8)
         inside = cv2.erode(box, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
         surfaces.append(box - inside)
-    return (
-        _distances(surfaces[0], surfaces[1]),
-        _distances(surfaces[1], surfaces[0]),
-    )
+    return _distances(*surfaces), _distances(*reversed(surfaces))
 
 
 def _distances(surface: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from fume_mm.errors import UserError
 from fume_mm.registry import EVALUATOR, METRICS
 from fume_mm.structures import HEALTH_CLASSES, SEG_CLASSES
 
-from .base import DualGasMetric, sample_availability, sample_id
+from .base import DualGasMetric, base_columns
 from .scores import Scores, count_samples
 from .table import merge_tables
 
@@ -78,7 +78,9 @@ class DualGasEvaluator(Evaluator):
             sample.to_dict() if isinstance(sample, BaseDataElement) else sample
             for sample in data_samples
         ]
-        self._seen += [(sample_id(x), sample_availability(x)) for x in samples]
+        for sample in samples:
+            base = base_columns(sample)
+            self._seen.append((base['sample_id'], base['availability']))
         super().process(samples, data_batch)
 
     def evaluate(self, size: int) -> dict[str, float]:

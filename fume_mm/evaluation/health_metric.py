@@ -251,14 +251,12 @@ def wrong_scores(values: list[float]) -> str | None:
             f'{len(HEALTH_CLASSES)} ({", ".join(HEALTH_CLASSES)}); correct the number '
             'of classes of the health head'
         )
-    if any(value != value for value in values):
+    if np.isnan(values).any():
         return (
             "the model's health scores are NaN; its training diverged, so test another "
             'checkpoint'
         )
-    if not all(0 <= value <= 1 + SUM_TOLERANCE for value in values) or (
-        abs(sum(values) - 1) > SUM_TOLERANCE
-    ):
+    if min(values) < 0 or abs(sum(values) - 1) > SUM_TOLERANCE:
         return (
             f'the health scores {values} are no probabilities (0 to 1, sum 1); let the '
             'health head predict a softmax'

@@ -116,12 +116,9 @@ def _kinds(text: pd.DataFrame, path: str | Path) -> dict[str, Kind]:
     for metric in registered_metrics():
         if any(name in text for name in metric.columns):
             kinds |= metric.columns
+        others = [name for name in map(str, text) if name not in metric.columns]
         strange = [
-            name
-            for name in map(str, text)
-            if metric.foreign
-            and re.fullmatch(metric.foreign, name)
-            and name not in metric.columns
+            x for x in others if metric.foreign and re.fullmatch(metric.foreign, x)
         ]
         if strange:
             raise UserError(
@@ -170,11 +167,8 @@ def _check_rows(
         values = table[column]
         if gas and kind != NUMBER:
             empty = values.isna() | (values == '').fillna(False)
-            refuse(
-                np.asarray(empty, bool) == here,
-                column,
-                'but it is filled exactly where availability has the gas',
-            )
+            problem = 'but it is filled exactly where availability has the gas'
+            refuse(np.asarray(empty, bool) == here, column, problem)
         if isinstance(kind, tuple):
             wrong = here & ~values.isin(kind).to_numpy(bool)
             refuse(wrong, column, f'not one of {", ".join(kind)}')

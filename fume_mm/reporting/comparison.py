@@ -120,13 +120,6 @@ def best_row(cells: Sequence[Estimate], column: Column) -> int | None:
     return best if clear else None
 
 
-def figure_text(figure: Estimate, column: Column, digits: int | None = None) -> str:
-    """A figure with its interval or spread; one digit for 100 and more."""
-    if abs(figure.value * column.unit.scale) >= 100:
-        digits = 1
-    return figure.text(column.unit, digits=digits, undefined=MISSING)
-
-
 def figure_texts(
     models: Sequence[Model],
     columns: Sequence[Column],
@@ -143,11 +136,12 @@ def figure_texts(
         digits: After the point, if not as the column says; one for 100 and more.
     """
     grid = [[m.estimate(c, costs.get(m.name, {})) for c in columns] for m in models]
-    texts = [
-        [figure_text(x, c, digits) for x, c in zip(row, columns, strict=True)]
-        for row in grid
-    ]
+    texts: list[list[str]] = [[] for _ in models]
     for place, column in enumerate(columns):
+        unit = column.unit
+        for text, row in zip(texts, grid, strict=True):
+            places = 1 if abs(row[place].value * unit.scale) >= 100 else digits
+            text.append(row[place].text(unit, digits=places, undefined=MISSING))
         best = best_row([row[place] for row in grid], column)
         if best is not None:
             texts[best][place] = f'**{texts[best][place]}**'
@@ -161,16 +155,13 @@ def columns_of(keys: Sequence[str]) -> list[Column]:
         UserError: If no registered metric declares a key.
     """
     rows = declared_rows()
-    columns = []
     for key in keys:
         if key not in rows:
             raise UserError(
                 f'{key}: no metric declares such a figure; give keys of '
                 f'test_results.json, such as {", ".join(list(rows)[:3])}.'
             )
-        row = rows[key]
-        columns.append(Column(key, key, row.unit, row.lower))
-    return columns
+    return [Column(key, key, rows[key].unit, rows[key].lower) for key in keys]
 
 
 def comparison(

@@ -78,10 +78,9 @@ def pictures(run: RunFolder) -> list[Picture]:
             found.append(Picture(kind, title, reason=str(error)))
             continue
         # as a picture of its own, so that the page's and the figures' ids never meet
-        form = 'png' if kind in PICTURES else 'svg'
-        mime = {'png': 'image/png', 'svg': 'image/svg+xml'}[form]
+        form, mime = ('png', 'png') if kind in PICTURES else ('svg', 'svg+xml')
         text = base64.b64encode(figure_bytes(figure, form)).decode()
-        found.append(Picture(kind, title, f'data:{mime};base64,{text}'))
+        found.append(Picture(kind, title, f'data:image/{mime};base64,{text}'))
     return found
 
 
@@ -91,16 +90,14 @@ def data_card(run: RunFolder) -> list[tuple[str, str]]:
     Its data card and campaign.json where they are; what the dataset's class says
     otherwise.
     """
-    found = []
-    for name in CARDS:
-        path = run.data_root / name
-        if run.data_root != Path() and path.is_file():
-            found.append((str(path), path.read_text('utf-8', errors='replace')))
-            break
-    path = run.data_root / 'campaign.json'
-    if run.data_root != Path() and path.is_file():
+    found: list[tuple[str, str]] = []
+    paths = [run.data_root / name for name in (*CARDS, 'campaign.json')]
+    there = [path for path in paths if run.data_root != Path() and path.is_file()]
+    for path in there:
+        if path.name in CARDS and found:
+            continue
         text = path.read_text('utf-8', errors='replace')
-        with contextlib.suppress(ValueError):  # shown as it is
+        with contextlib.suppress(ValueError):  # no JSON: shown as it is
             text = json.dumps(json.loads(text), indent=2)
         found.append((str(path), text))
     if not found:
@@ -138,11 +135,8 @@ def provenance(run: RunFolder) -> Table:
         'gases': ', '.join(dataset.get('gases') or []) or None,
         'intervals': ', '.join(f'{name} {value}' for name, value in bootstrap.items()),
     }
-    cells = [
-        [name, 'not recorded' if value in (None, '') else str(value)]
-        for name, value in rows.items()
-    ]
-    return Table('Test', [], cells)
+    texts = {n: 'not recorded' if x in (None, '') else str(x) for n, x in rows.items()}
+    return Table('Test', [], [[name, text] for name, text in texts.items()])
 
 
 def _cost_table(run: RunFolder) -> list[Table]:
@@ -161,7 +155,6 @@ def _cost_table(run: RunFolder) -> list[Table]:
         for name, (parameters, macs) in parts.items()
     ]
     height, width = cost.size
-    note = f'A sample with {" and ".join(cost.gases)} at {width}x{height}; counted by '
-    return [
-        Table('Cost', ['', 'parameters', 'GMACs'], rows, [f'{note}{cost.counter}.'])
-    ]
+    sample = f'{" and ".join(cost.gases)} at {width}x{height}'
+    note = f'A sample with {sample}; counted by {cost.counter}.'
+    return [Table('Cost', ['', 'parameters', 'GMACs'], rows, [note])]

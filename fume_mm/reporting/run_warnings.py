@@ -157,16 +157,14 @@ def _one_class_warning(details: dict[str, Any]) -> list[str]:
     confusion = details.get('cls', {}).get('confusion', {}).get('all')
     if not confusion:
         return []
-    counts = np.asarray(confusion)
-    predicted = np.flatnonzero(counts.sum(axis=0))
-    if len(predicted) != 1 or np.count_nonzero(counts.sum(axis=1)) < 2:
+    truth, predicted = (np.flatnonzero(np.sum(confusion, axis=a)) for a in (1, 0))
+    if len(predicted) != 1 or len(truth) < 2:
         return []
     return [f'The model predicts {HEALTH_CLASSES[predicted[0]]} for every sample.']
 
 
 def _vessel_warnings(table: pd.DataFrame, details: dict[str, Any]) -> list[str]:
-    nameless = without_vessel(table)
-    if nameless:
+    if nameless := without_vessel(table):
         return [
             f'No intervals: {nameless}. Frames of a vessel resemble each other, so '
             'nothing is known of how far the scores carry over to other vessels.'
