@@ -53,17 +53,17 @@ def draw_grid(
             examples of all gases that have one.
         options: See the module.
     """
-    names = list(dict.fromkeys(row for of in examples.values() for row in of))
-    # a class that the first gas lacks a choice of keeps its rows together
-    classes = list(dict.fromkeys(name for name, _ in names))
-    names.sort(key=lambda row: classes.index(row[0]))
+    # by class, so that one that the first gas lacks a choice of has its rows together
+    choices: dict[str, dict[str, None]] = {}
+    for name, choice in (row for by_row in examples.values() for row in by_row):
+        choices.setdefault(name, {})[choice] = None
     headings = [_heading(f'{GAS_LABELS[gas]} frames') for gas in examples]
     rows = [[_text([], NAMES), *headings]]
-    for number, (name, choice) in enumerate(names):
-        new = number == 0 or names[number - 1][0] != name
-        blocks = [by_row.get((name, choice)) for by_row in examples.values()]
-        label = _text(['', name if new else '', choice], NAMES, bold=1)
-        rows.append([label, *(_block(example) for example in blocks)])
+    for name, of_class in choices.items():
+        for number, choice in enumerate(of_class):
+            blocks = [by_row.get((name, choice)) for by_row in examples.values()]
+            label = _text(['', '' if number else name, choice], NAMES, bold=1)
+            rows.append([label, *map(_block, blocks)])
     shown = [example for of in examples.values() for example in of.values()]
     return _figure('Examples by gas and health class', rows, shown, options)
 
@@ -105,10 +105,9 @@ def _block(example: Example | None, columns: Sequence[str] = COLUMNS) -> np.ndar
     if example is None:
         return _text(['', 'no such frame'], TILE)
     size = tiles.tile_size(example.frame.shape, at_least=TILE, at_most=TILE)
-    drawn = [tiles.draw_tile(example.frame, size=size)]
-    for mask in (example.truth, example.prediction):
-        if mask is not None:
-            drawn.append(tiles.draw_tile(example.frame, mask, size=size))
+    masks = [None, example.truth, example.prediction]
+    shown = masks[:2] if example.prediction is None else masks
+    drawn = [tiles.draw_tile(example.frame, mask, size=size) for mask in shown]
     strip = tiles.lay_out(drawn, columns=len(columns), gap=GAP)
     return tiles.caption_tile(strip, example.caption, height=LINE, above=True)
 
