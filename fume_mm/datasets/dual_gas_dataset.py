@@ -169,8 +169,8 @@ class DualGasDataset(BaseDataset):
                 'groups': tuple(groups),
                 'ph_value': ph,
                 'class_id': class_id,
-                'frame_paths': {gas: self._at + part[gas][0] for gas in part},
-                'mask_paths': {gas: self._at + part[gas][1] for gas in part},
+                'frame_paths': {gas: part[gas][0] for gas in part},
+                'mask_paths': {gas: part[gas][1] for gas in part},
             }
 
     def _check_splits(self, paired: pd.DataFrame) -> None:
@@ -200,6 +200,13 @@ class DualGasDataset(BaseDataset):
         joined = b''.join(self.data_list)
         self.data_list.clear()
         return np.frombuffer(joined, np.uint8), ends
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """The item ``idx`` before the transforms, its paths below ``data_root``."""
+        item = super().get_data_info(idx)
+        for key in ('frame_paths', 'mask_paths'):  # the root is not kept a million times
+            item[key] = {gas: self._at + path for gas, path in item[key].items()}
+        return item
 
     def prepare_data(self, idx: int) -> Any:
         """The item ``idx``; whatever is wrong with it is raised, never skipped."""

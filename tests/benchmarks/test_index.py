@@ -41,7 +41,7 @@ def test_every_case_is_measured_and_nothing_is_left(tmp_path, monkeypatch):
     assert opened['rows'] == 400
     assert opened['seconds_per_million'] == pytest.approx(opened['seconds'] * 2500)
     assert opened['peak_mib'] >= opened['before_mib'] > 0
-    # A pickle has some 250 letters of the row, the root twice to four times, and keys.
+    # A pickle has some 250 letters of the row and its keys, but not the root.
     assert 250 < opened['index_mib'] * 2**20 / 400 < 700
 
     cases = [(row['index'], row['workers'], row['start']) for row in report['loaded']]

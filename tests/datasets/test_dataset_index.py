@@ -143,7 +143,7 @@ def _private_bytes():
 )
 def test_a_forked_worker_that_reads_everything_copies_nothing(root):
     row = read_paired(root / CSV).drop(columns='groups').iloc[[0]]
-    rows = pd.concat([row] * 60_000, ignore_index=True)
+    rows = pd.concat([row] * 80_000, ignore_index=True)
     number = rows.index.astype(str)
     for column in ('sample_id', 'co2_frame', 'ch4_frame'):
         rows[column] = rows[column].where(rows[column] == '', rows[column] + number)
