@@ -204,7 +204,10 @@ class DualGasDataset(BaseDataset):
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """The item ``idx`` before the transforms, its paths below ``data_root``."""
         item = super().get_data_info(idx)
-        for key in ('frame_paths', 'mask_paths'):  # the root is not kept a million times
+        for key in (
+            'frame_paths',
+            'mask_paths',
+        ):  # a million roots are large
             item[key] = {gas: self._at + path for gas, path in item[key].items()}
         return item
 

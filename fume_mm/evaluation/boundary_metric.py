@@ -119,7 +119,7 @@ class BoundaryMetric(FrameMetric):
 
     @staticmethod
     def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
-        """See the class; keys without ``boundary/``."""
+        """Distances and F scores of the outlines, over both gases and by gas."""
         metrics: dict[str, Any] = {}
         for group, frames in groupings(table).items():
             scores: dict[str, Any] = {}
@@ -138,7 +138,7 @@ class BoundaryMetric(FrameMetric):
 
     @staticmethod
     def describe(table: pd.DataFrame) -> dict[str, Any]:
-        """See the class."""
+        """How many frames have the class in both masks, in one, or in none."""
         frames: dict[str, dict[str, dict[str, int]]] = {}
         for group, chosen in groupings(table).items():
             frames[group] = {}

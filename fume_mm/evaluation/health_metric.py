@@ -159,7 +159,7 @@ class HealthMetric(DualGasMetric):
 
     @staticmethod
     def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
-        """See the class; keys without ``cls/``."""
+        """Scores of the three classes, and of rankings where probabilities are."""
         truth, prediction = class_ids(table)
         counts = _one_hot(truth, prediction)
         metrics = classification_scores(totals.sum(counts))
@@ -187,7 +187,7 @@ class HealthMetric(DualGasMetric):
 
     @staticmethod
     def describe(table: pd.DataFrame) -> dict[str, Any]:
-        """See the class."""
+        """Confusions by the gases there are, curves and verdicts per vessel."""
         truth, prediction = class_ids(table)
         counts = _one_hot(truth, prediction)
         confusion = {'all': counts.sum(0).tolist()}

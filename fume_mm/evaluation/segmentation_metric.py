@@ -86,7 +86,7 @@ class SegmentationMetric(FrameMetric):
 
     @staticmethod
     def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
-        """See the class; keys without ``seg/``."""
+        """Scores of all pixels and means of frames, by gas and by availability."""
         confusions = pixel_counts(table)
         by_frame = {gas: segmentation_scores(c) for gas, c in confusions.items()}
         metrics: dict[str, Any] = {}
@@ -104,7 +104,7 @@ class SegmentationMetric(FrameMetric):
 
     @staticmethod
     def describe(table: pd.DataFrame) -> dict[str, Any]:
-        """See the class."""
+        """Confusions (true class, predicted class) in pixels."""
         confusions = pixel_counts(table)
         return {
             'classes': list(SEG_CLASSES),
