@@ -1,9 +1,9 @@
 """The one reader of weights: nothing that stands in a file is run.
 
 Checkpoints are pickles, and a pickle is a program. Here only tensors, numbers, text
-and plain containers are read (torch's own list for ``weights_only``; nothing is added
-to it). This module also takes the place of MMEngine's loaders (``load_from``,
-``resume``, ``init_cfg``), which fall back to running the file.
+and plain containers are read: torch's own list for ``weights_only``, without what other
+libraries of the process added to it. This module also takes the place of MMEngine's
+loaders (``load_from``, ``resume``, ``init_cfg``), which fall back to running the file.
 """
 
 import io
@@ -11,6 +11,8 @@ import json
 import pickletools
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if path.suffix == WEIGHTS_ONLY:
         return _read_weights(path)
     try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
+        with _torchs_list_alone():
+            content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises whatever it stumbles on in the file
         names = _code_in(path)
         if not names:
@@ -74,6 +77,16 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             'last.pth of a work dir.'
         )
     return content
+
+
+@contextmanager
+def _torchs_list_alone() -> Iterator[None]:
+    added = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    try:
+        yield
+    finally:
+        torch.serialization.add_safe_globals(added)
 
 
 def weights_of(content: dict[str, Any]) -> dict[str, Tensor]:

@@ -112,10 +112,20 @@ def test_nothing_in_a_file_is_run(kind: str, tmp_path: Path) -> None:
     assert not canary.exists()
 
 
-def test_nothing_is_added_to_what_torch_allows() -> None:
+def test_what_other_libraries_allow_is_not_allowed(tmp_path: Path) -> None:
     register_all_modules()
-    allowed = torch.serialization.get_safe_globals()
-    assert {x.__module__.partition('.')[0] for x in allowed} <= {'torch'}
+    before = set(torch.serialization.get_safe_globals())
+    assert not any(x.__module__.startswith(('fume_mm', 'mm')) for x in before)
+    canary = tmp_path / 'canary'
+    path = hostile('eval', tmp_path / 'x.pth', canary)
+    with torch.serialization.safe_globals([eval]):
+        torch.load(path, weights_only=True)  # torch runs it
+        assert canary.exists()
+        canary.unlink()
+        with pytest.raises(UserError, match='is a pickle that would run code'):
+            read_checkpoint(path)
+        assert not canary.exists()
+        assert set(torch.serialization.get_safe_globals()) == {*before, eval}
 
 
 @pytest.mark.parametrize('content', [b'', b'no checkpoint' * 99, b'\x80\x02}.'])
