@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, read_paired, write_paired
+from fume_mm.datasets.pairing import pair_gases, read_paired
 from fume_mm.engine.config import load_config
 from fume_mm.evaluation import (
     BoundaryMetric,
@@ -19,6 +19,7 @@ from fume_mm.evaluation import (
     SegmentationMetric,
 )
 from fume_mm.evaluation.predictions import write_predictions
+from fume_mm.io.tables import write_table
 from fume_mm.reporting.test_results import write_results
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
@@ -62,7 +63,7 @@ def make_run(
     if not root.is_dir():
         make_campaign(root, vessels=6, frames=1, splits=('test',))
         frames = read_annotations(root / 'test_annotations.csv')
-        write_paired(pair_gases(frames), root / annotations)
+        write_table(pair_gases(frames), root / annotations)
         card = '# Card of the <tiny> campaign\n'
         (root / 'README.md').write_text(card, encoding='utf-8')
     run = folder / name

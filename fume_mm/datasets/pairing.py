@@ -14,7 +14,7 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.naming import sample_names
-from fume_mm.io.tables import CsvTable, repeated, write_table
+from fume_mm.io.tables import CsvTable, repeated
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
 from .annotations import existing_root, one_row_per_frame, read_annotations
@@ -190,16 +190,6 @@ def availability_of(samples: pd.DataFrame) -> pd.Series:
 def _counts(pattern: pd.Series) -> dict[str, int]:
     by_pattern = {name: int((pattern == name).sum()) for name in AVAILABILITY}
     return {'samples': len(pattern), **by_pattern}
-
-
-def write_paired(paired: pd.DataFrame, path: str | Path) -> None:
-    """Write a paired CSV; a run that breaks off leaves the old file as it was.
-
-    Args:
-        paired: As :func:`pair_gases` gives it.
-        path: The CSV; its folder must exist.
-    """
-    write_table(paired, path)
 
 
 def read_paired(

@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader
 
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-from fume_mm.datasets.pairing import pair_gases, read_paired, write_paired
+from fume_mm.datasets.pairing import pair_gases, read_paired
+from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES
 from tests.campaigns import annotations, make_campaign
 
@@ -19,7 +20,7 @@ CSV = 'paired_train_annotations.csv'
 @pytest.fixture
 def root(tmp_path):
     make_campaign(tmp_path, splits=['train'], size=(16, 12))
-    write_paired(pair_gases(read_annotations(annotations(tmp_path))), tmp_path / CSV)
+    write_table(pair_gases(read_annotations(annotations(tmp_path))), tmp_path / CSV)
     return tmp_path
 
 
@@ -69,7 +70,7 @@ def test_items_equal_the_rows(root, dataset):
 def test_letters_of_many_bytes(root):
     paired = read_paired(root / CSV)
     paired['sample_id'] = 'vache_à_№_' + paired['sample_id']
-    write_paired(paired.drop(columns='groups'), root / CSV)
+    write_table(paired.drop(columns='groups'), root / CSV)
     dataset = DualGasDataset(CSV, data_root=str(root))
     assert items(dataset) == plain(paired, root)
 
@@ -147,7 +148,7 @@ def test_a_forked_worker_that_reads_everything_copies_nothing(root):
     number = rows.index.astype(str)
     for column in ('sample_id', 'co2_frame', 'ch4_frame'):
         rows[column] = rows[column].where(rows[column] == '', rows[column] + number)
-    write_paired(rows, root / CSV)
+    write_table(rows, root / CSV)
     dataset = DualGasDataset(CSV, data_root=str(root), check_files=False)
     assert dataset.data_bytes.nbytes > 20 * 2**20
     loader = DataLoader(

@@ -9,9 +9,10 @@ from mmengine.logging import MMLogger
 
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-from fume_mm.datasets.pairing import pair_gases, read_paired, write_paired
+from fume_mm.datasets.pairing import pair_gases, read_paired
 from fume_mm.datasets.samplers import ClassBalancedSampler
 from fume_mm.errors import UserError
+from fume_mm.io.tables import write_table
 from fume_mm.registry import register_all_modules
 from fume_mm.structures import GASES
 from tests.campaigns import BREAKS, annotations, make_campaign
@@ -24,7 +25,7 @@ SAMPLES, PAIRED = 12, 8
 def pair(root: Path, *splits: str) -> None:
     for split in splits:
         rows = read_annotations(annotations(root, split))
-        write_paired(pair_gases(rows), root / f'paired_{split}_annotations.csv')
+        write_table(pair_gases(rows), root / f'paired_{split}_annotations.csv')
 
 
 @pytest.fixture(scope='module')
@@ -102,7 +103,7 @@ def test_a_frame_keeps_its_own_group(root: Path) -> None:
     for gas in GASES:
         paired.loc[paired[f'{gas}_frame'] == '', f'{gas}_group'] = ''
     other = root / 'paired_other_annotations.csv'
-    write_paired(paired.drop(columns='groups'), other)
+    write_table(paired.drop(columns='groups'), other)
     dataset = DualGasDataset(other.name, data_root=str(root), per_frame=True)
     groups = {
         gas: {

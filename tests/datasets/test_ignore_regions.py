@@ -8,9 +8,10 @@ from mmengine.structures import PixelData
 
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-from fume_mm.datasets.pairing import pair_gases, write_paired
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.errors import UserError
 from fume_mm.evaluation import SegmentationMetric
+from fume_mm.io.tables import write_table
 from fume_mm.models.heads import FastSCNNHead
 from fume_mm.models.losses import DiceLoss, FocalDiceLoss, SoftmaxFocalLoss
 from fume_mm.registry import register_all_modules
@@ -34,7 +35,7 @@ def root(tmp_path):
     make_campaign(tmp_path, vessels=1, frames=1, splits=['train'])
     set_hud(tmp_path, 255)
     frames = read_annotations(annotations(tmp_path), check_pixels=True)
-    write_paired(pair_gases(frames), tmp_path / 'paired_train_annotations.csv')
+    write_table(pair_gases(frames), tmp_path / 'paired_train_annotations.csv')
     return tmp_path
 
 

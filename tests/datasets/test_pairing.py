@@ -16,10 +16,10 @@ from fume_mm.datasets.pairing import (
     pair_gases,
     pairing_statistics,
     read_paired,
-    write_paired,
 )
 from fume_mm.datasets.splitting import find_leaks
 from fume_mm.errors import UserError
+from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES, HEALTH_CLASSES, health_class
 from tests.campaigns import annotations, make_campaign, read_rows, write_rows
 
@@ -260,7 +260,7 @@ def test_statistics():
 def campaign(tmp_path):
     """A campaign with its paired train CSV; 20 frames, 12 samples."""
     root = make_campaign(tmp_path, splits=['train'], vessel_id=True)
-    write_paired(pair_gases(read_annotations(annotations(root))), paired_csv(root))
+    write_table(pair_gases(read_annotations(annotations(root))), paired_csv(root))
     return root
 
 
@@ -298,7 +298,7 @@ def test_a_failed_write_leaves_the_old_file(campaign, monkeypatch):
 
     monkeypatch.setattr(pd.DataFrame, 'to_csv', fail)
     with pytest.raises(OSError, match='disk full'):
-        write_paired(frame, paired_csv(campaign))
+        write_table(frame, paired_csv(campaign))
     assert paired_csv(campaign).read_bytes() == before
     assert not list(campaign.glob('.*'))
 
@@ -314,7 +314,7 @@ def test_groups_of_a_pair_of_two_vessels(campaign):
     data = read_annotations(annotations(campaign))
     data['ph_value'], data['class_id'], data['class_name'] = 6.5, 0, 'Healthy'
     paired = pair_gases(data, strategy='random', seed=0)
-    write_paired(paired, paired_csv(campaign))
+    write_table(paired, paired_csv(campaign))
     read = read_paired(paired_csv(campaign))
     sides = zip(read['co2_group'], read['ch4_group'], strict=True)
     assert [len(groups) for groups in read['groups']] == [

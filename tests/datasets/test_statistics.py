@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.datasets.statistics import (
     MEASURES,
     count_availability,
@@ -19,6 +19,7 @@ from fume_mm.datasets.statistics import (
     summarise,
 )
 from fume_mm.errors import UserError
+from fume_mm.io.tables import write_table
 from fume_mm.structures import SPLITS
 from tests.campaigns import annotations, edit, make_campaign
 
@@ -151,7 +152,7 @@ def test_availability_is_that_of_the_paired_csvs(tmp_path):
     root = make_campaign(tmp_path, splits=['train'])
     assert read_samples(root) is None
     samples = pair_gases(read_annotations(annotations(root)))
-    write_paired(samples, root / 'paired_train_annotations.csv')
+    write_table(samples, root / 'paired_train_annotations.csv')
     table = count_availability(read_samples(root))
     assert table.columns.tolist()[2:] == ['both', 'co2_only', 'ch4_only', 'samples']
     assert table.to_numpy().tolist() == [

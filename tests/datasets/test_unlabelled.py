@@ -11,11 +11,10 @@ from fume_mm.datasets.pairing import (
     pair_gases,
     pairing_statistics,
     read_paired,
-    write_paired,
 )
 from fume_mm.datasets.samplers import ClassBalancedSampler
 from fume_mm.errors import UserError
-from fume_mm.io.tables import NO_CLASS
+from fume_mm.io.tables import NO_CLASS, write_table
 from fume_mm.models.heads.health_head import HealthHead
 from fume_mm.models.rows import CompactRows
 from fume_mm.registry import register_all_modules
@@ -39,7 +38,7 @@ def dataset(tmp_path):
         row |= dict.fromkeys(('ph_value', 'class_id', 'class_name'), '')
     write_rows(annotations(root), rows)
     paired = pair_gases(read_annotations(annotations(root)))
-    write_paired(paired, root / 'paired_train_annotations.csv')
+    write_table(paired, root / 'paired_train_annotations.csv')
     return DualGasDataset(
         'paired_train_annotations.csv', data_root=str(root), pipeline=LOAD
     )
@@ -55,7 +54,7 @@ def test_frames_without_labels_are_paired_and_read_again(tmp_path, dataset, stra
     assert paired['is_paired'].all()
     assert pairing_statistics({'train': paired})['train']['by_ph'] == {}
     path = tmp_path / 'again.csv'
-    write_paired(paired, path)
+    write_table(paired, path)
     assert read_rows(path)[0]['class_id'] == ''
     read = read_paired(path, root=tmp_path)
     assert set(read['class_id']) == {NO_CLASS}

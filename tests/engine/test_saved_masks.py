@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.engine.saved_masks import table_of_masks
 from fume_mm.errors import UserError
 from fume_mm.evaluation import Scores
 from fume_mm.inference.samples import gather
 from fume_mm.inference.writer import Prediction, ResultWriter
 from fume_mm.io.images import read_mask
+from fume_mm.io.tables import write_table
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import make_campaign
 
@@ -27,7 +28,7 @@ def campaign(tmp_path: Path) -> Path:
     )
     paired = pair_gases(read_annotations(root / 'test_annotations.csv'))
     paired['sample_id'] = [f'run 1/{name}: %' for name in paired['sample_id']]
-    write_paired(paired, root / ANN)
+    write_table(paired, root / ANN)
     return root
 
 

@@ -10,10 +10,11 @@ from PIL import Image
 
 from fume_mm.apis import DualGasInferencer, inference_model, init_model
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.datasets.samplers import collate_samples
 from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
+from fume_mm.io.tables import write_table
 from fume_mm.io.weights import read_checkpoint
 from fume_mm.registry import DATASETS, TRANSFORMS
 from tests.campaigns import draw, make_campaign
@@ -73,7 +74,7 @@ def test_checkpoint_of_bare_weights(model, tmp_path):
 def test_inference_is_what_the_test_loop_does(model, tmp_path):
     root = make_campaign(tmp_path, vessels=1, frames=1, splits=('test',), co2_only=())
     paired = pair_gases(read_annotations(root / 'test_annotations.csv'))
-    write_paired(paired, root / 'paired_test_annotations.csv')
+    write_table(paired, root / 'paired_test_annotations.csv')
     cfg = model.cfg.test_dataloader.dataset | {'data_root': str(root)}
     item = DATASETS.build(cfg)[0]
     paths = item['data_samples'].frame_paths

@@ -13,8 +13,9 @@ import torch.distributed
 from torch import nn
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.engine.config import load_config
+from fume_mm.io.tables import write_table
 from fume_mm.io.weights import read_checkpoint
 from fume_mm.registry import MODELS, register_all_modules
 from fume_mm.structures import SPLITS
@@ -43,7 +44,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split in SPLITS:
         paired = pair_gases(read_annotations(root / f'{split}_annotations.csv'))
         assert paired['is_paired'].tolist() == [True, False] * 3
-        write_paired(paired, root / f'paired_{split}_annotations.csv')
+        write_table(paired, root / f'paired_{split}_annotations.csv')
     return root
 
 

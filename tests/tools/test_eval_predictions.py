@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
+from fume_mm.datasets.pairing import pair_gases
+from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
 
@@ -47,7 +48,7 @@ def campaign(tmp_path: Path) -> Path:
         tmp_path / 'campaign', vessels=3, frames=1, size=(32, 24), splits=('test',)
     )
     paired = pair_gases(read_annotations(root / 'test_annotations.csv'))
-    write_paired(paired, root / ANN)
+    write_table(paired, root / ANN)
     (tmp_path / 'masks').mkdir()
     for row in paired.to_dict('records'):
         for gas in GASES:

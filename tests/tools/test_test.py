@@ -17,7 +17,8 @@ import torch
 
 from fume_mm.apis import init_model
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, read_paired, write_paired
+from fume_mm.datasets.pairing import pair_gases, read_paired
+from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
 from tests.checkpoints import CONFIG, make_checkpoint
@@ -64,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / 'campaign', vessels=5, frames=1, size=SIZE, splits=('test',)
     )
     annotations = read_annotations(root / 'test_annotations.csv')
-    write_paired(pair_gases(annotations), root / 'paired_test_annotations.csv')
+    write_table(pair_gases(annotations), root / 'paired_test_annotations.csv')
     checkpoint = make_checkpoint(folder / 'model.pth')
     done = run(
         folder, 'one', sys.executable, 'tools/test.py', str(CONFIG), str(checkpoint)

@@ -9,7 +9,8 @@ import cv2
 import pytest
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, write_paired
+from fume_mm.datasets.pairing import pair_gases
+from fume_mm.io.tables import write_table
 from tests.campaigns import make_campaign
 from tests.checkpoints import CONFIG, make_checkpoint
 
@@ -59,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / 'campaign', vessels=5, frames=1, size=(64, 48), splits=('test',)
     )
     annotations = read_annotations(root / 'test_annotations.csv')
-    write_paired(pair_gases(annotations), root / 'paired_test_annotations.csv')
+    write_table(pair_gases(annotations), root / 'paired_test_annotations.csv')
     make_checkpoint(folder / 'model.pth')
     return folder
 

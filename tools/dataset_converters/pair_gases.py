@@ -15,15 +15,11 @@ from fume_mm.datasets.annotations import (
     is_simulated,
     read_annotations,
 )
-from fume_mm.datasets.pairing import (
-    STRATEGIES,
-    pair_gases,
-    pairing_statistics,
-    write_paired,
-)
+from fume_mm.datasets.pairing import STRATEGIES, pair_gases, pairing_statistics
 from fume_mm.datasets.splitting import check_leaks, split_by_group
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.files import write_json
+from fume_mm.io.tables import write_table
 from fume_mm.structures import AVAILABILITY, GAS_LABELS, SPLITS
 
 EXAMPLE = """\
@@ -140,7 +136,7 @@ def main() -> None:
         print(f'{split}: made {len(paired[split])} samples', flush=True)
     # Written together: a mistake in the last split must not leave a mixture.
     for split, samples in paired.items():
-        write_paired(samples, root / f'paired_{split}_annotations.csv')
+        write_table(samples, root / f'paired_{split}_annotations.csv')
     statistics = pairing_statistics(paired, annotations)
     simulated = is_simulated(root)
     report = {
