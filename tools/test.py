@@ -93,6 +93,7 @@ def dataset_identity(dataset: Any, details: dict[str, Any]) -> dict[str, Any]:
         'vessels': details.get('vessels', {}).get('number'),
         'gases': list(meta.get('gases', ())),
         'left_out': meta.get('left_out', 0),
+        'pairing': meta.get('pairing', {}),
     }
 
 
@@ -108,6 +109,7 @@ def main() -> None:
     from fume_mm.io import provenance
     from fume_mm.io.weights import require_match
     from fume_mm.reporting.test_results import content_text, write_results
+    from fume_mm.structures.marks import MARKS
 
     if args.predictions:
         check_path(args.predictions)
@@ -141,7 +143,7 @@ def main() -> None:
     if not is_main_process():
         return
     dataset = runner.test_dataloader.dataset
-    marks = {name: dataset.metainfo[name] for name in ('simulated', 'leakage')}
+    marks = {name: dataset.metainfo[name] for name in MARKS}
     scores = getattr(evaluator, 'scores', Scores(metrics))
     scores = scores.with_intervals(args.resamples, BOOTSTRAP_SEED)
     predictions = args.predictions or str(Path(cfg.work_dir) / 'predictions.csv')

@@ -22,12 +22,12 @@ from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import CsvTable, repeated
 from fume_mm.structures import ANNOTATION_COLUMNS, GASES, SPLITS
 
-#: What a frame's group, which no split may share, is read from: the first column that
-#: the CSV has.
-GROUP_COLUMNS = ('vessel_id', 'run_id', 'original_sample_id')
+from .grouping import add_groups
 
 _SIMULATE = 'python tools/dataset_converters/simulate_ogi.py {root} --seed 42'
 _PAIR = 'python tools/dataset_converters/pair_gases.py {root}'
+#: The owners' data root, below the folder of their originals.
+_INNER = 'mmseg_dataset'
 
 
 def read_annotations(
@@ -36,23 +36,27 @@ def read_annotations(
     root: str | Path | None = None,
     check_files: bool = True,
     check_pixels: bool = False,
+    group_pattern: str | None = None,
 ) -> pd.DataFrame:
     """Read and validate one ``{split}_annotations.csv``.
 
     Args:
-        path: The CSV, columns :data:`ANNOTATION_COLUMNS` and optionally ``vessel_id``
-            or ``run_id``; further columns are kept as text.
+        path: The CSV, columns :data:`ANNOTATION_COLUMNS` and optionally ``vessel_id``,
+            ``run_id`` or ``recording``; further columns are kept as text.
         root: The folder its paths are relative to; by default the CSV's own.
         check_files: Also check that every frame and mask exists, has an image header
             and that both are of one size. Reads headers only.
         check_pixels: Also decode every frame and mask, some milliseconds each, and
             check that the values of the masks are classes.
+        group_pattern: Regular expression of the recording in the names; see
+            :func:`.grouping.add_groups`.
 
     Returns:
         One row per frame in the CSV's order, index 0, 1, ...: POSIX paths relative to
         ``root``, ``gas_type`` one of ``GASES``, ``ph_value`` float64, ``class_id``
-        int64, identifiers as text, and ``group`` (text; see :data:`GROUP_COLUMNS`). A
-        row may have masks only: see :meth:`CsvTable.parse_health`.
+        int64, identifiers as text, ``group`` and ``grouped_by`` (``vessel_id``,
+        ``run_id``, ``recording`` or ``frame``). A row may have masks only: see
+        :meth:`CsvTable.parse_health`.
 
     Raises:
         UserError: On a missing file or any invalid row.
@@ -60,12 +64,18 @@ def read_annotations(
     path = Path(path)
     root = existing_root(path.parent if root is None else root)
     if not path.is_file():
+        inner = path.parent / _INNER
+        if (inner / path.name).is_file():
+            raise UserError(
+                f'{path} does not exist, but {inner / path.name} does; give {inner} as '
+                'the data root.'
+            )
         raise UserError(
             f"{path} does not exist; put the owners' annotations there, or simulate a "
             f'campaign with `{_SIMULATE.format(root=root)}`.'
         )
     table = CsvTable(path, ANNOTATION_COLUMNS, root=root)
-    parse_annotations(table)
+    parse_annotations(table, group_pattern=group_pattern)
     if check_files:
         table.check_files('frame_path', 'mask_path')
     if check_pixels:
@@ -73,8 +83,8 @@ def read_annotations(
     return table.frame
 
 
-def parse_annotations(table: CsvTable) -> None:
-    """Parse and check the columns of ``table`` but not the files; adds ``group``."""
+def parse_annotations(table: CsvTable, *, group_pattern: str | None = None) -> None:
+    """Parse and check the columns of ``table`` but not the files; adds the groups."""
     frame = table.frame
     frame['frame_path'] = table.paths('frame_path')
     frame['mask_path'] = table.paths('mask_path')
@@ -91,15 +101,14 @@ def parse_annotations(table: CsvTable) -> None:
         f'gas_type must be one of {", ".join(GASES)}',
     )
     table.parse_health()
-    groups = next(column for column in GROUP_COLUMNS if column in frame)
-    for column in dict.fromkeys(('original_sample_id', groups)):
-        table.refuse(
-            (frame[column] == '') & (column not in table.absent),
-            'frame_path',
-            f'{column} is empty',
-            'without it the splits cannot be kept apart, so fill it in',
-        )
-    frame['group'] = frame[groups]
+    table.refuse(
+        (frame['original_sample_id'] == '')
+        & ('original_sample_id' not in table.absent),
+        'frame_path',
+        'original_sample_id is empty',
+        'without it the splits cannot be kept apart, so fill it in',
+    )
+    add_groups(table, pattern=group_pattern)
 
 
 def _check_pixels(table: CsvTable) -> None:

@@ -15,6 +15,7 @@ from fume_mm.registry import DATASETS
 from fume_mm.structures import GASES, HEALTH_CLASSES, SEG_CLASSES, SEG_PALETTE, SPLITS
 
 from .annotations import existing_root, is_simulated
+from .grouping import BY_FRAME
 from .pairing import read_paired
 from .splitting import check_leaks, find_leaks
 from .transforms.loading import checked_scale
@@ -52,7 +53,9 @@ class DualGasDataset(BaseDataset):
         per_frame: Make each frame a sample of its own, ``<sample_id>_<gas>`` with the
             groups of this frame, for models that look at one frame at a time.
         allow_leakage: Load splits that share groups all the same; ``metainfo`` then
-            says ``leakage=True`` and every result is marked.
+            says ``leakage=True`` and every result is marked. (``by_frame=True`` marks
+            a split that no recordings tell apart; ``pairing`` counts how pairs were
+            made.)
         check_files: Look at every file's header on loading.
         indices: Only these samples, or the first (if negative: the last) so many.
         lazy_init: Read nothing before the first use; ``leakage`` in ``metainfo`` is
@@ -104,6 +107,8 @@ class DualGasDataset(BaseDataset):
             metainfo={
                 'simulated': is_simulated(self.root),
                 'leakage': False,
+                'by_frame': False,
+                'pairing': {},
                 'gases': self.gases,
                 'left_out': 0,
             },
@@ -127,6 +132,11 @@ class DualGasDataset(BaseDataset):
         """
         paired = self.read_table()
         self._check_splits(paired)
+        if 'grouped_by' in paired:
+            self._metainfo['by_frame'] = bool((paired['grouped_by'] == BY_FRAME).any())
+        if 'pairing' in paired:
+            counts = paired['pairing'][paired['pairing'] != ''].value_counts()
+            self._metainfo['pairing'] = counts.to_dict()
         columns = ['sample_id', 'ph_value', 'class_id']
         columns += [f'{gas}_{part}' for gas in self.gases for part in _PARTS]
         rows = [paired[column].tolist() for column in columns]

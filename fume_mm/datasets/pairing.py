@@ -1,11 +1,12 @@
 """From frames to samples: which CO2 and CH4 frame belong together.
 
-Every annotated frame is in exactly one sample, in a pair or alone. (The original
-implementation's random pairing used some frames twice and others never.)
+Every annotated frame is in a sample, in a pair or alone, and in one only unless more
+uses are asked for. (The original implementation's random pairing used some frames twice
+and others never.)
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,31 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.naming import sample_names
-from fume_mm.io.tables import CsvTable, repeated
+from fume_mm.io.tables import NO_CLASS, CsvTable, repeated
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
 from .annotations import existing_root, one_row_per_frame, read_annotations
+from .grouping import BY_FRAME
 
-#: What a pair's two frames have in common, by strategy.
-STRATEGIES: dict[str, tuple[str, ...]] = {
-    'random': ('ph_value',),
-    'original_based': ('original_sample_id',),
-    'augmentation_matched': ('original_sample_id', 'augmentation_id'),
+#: What a pair's two frames have in common, by strategy: in rounds, each for the frames
+#: that the rounds before have left.
+STRATEGIES: dict[str, tuple[tuple[str, ...], ...]] = {
+    'random': (('ph_value',),),
+    'original_based': (('original_sample_id',),),
+    'augmentation_matched': (('original_sample_id', 'augmentation_id'),),
+    'same_group': (
+        ('group', 'ph_value', 'class_id', 'augmentation_id'),
+        ('group', 'ph_value', 'class_id'),
+    ),
+    'same_ph': (
+        ('ph_value', 'class_id', 'augmentation_id'),
+        ('ph_value', 'class_id'),
+    ),
 }
+#: Their frames were taken at one time; what other strategies join was not.
+_AT_ONCE = ('original_based', 'augmentation_matched')
+#: In the column ``pairing``, of a frame that is in another pair, too.
+REUSED = ' (used again)'
 _HEALTH = ('ph_value', 'class_id', 'class_name')
 #: The owners' columns of a paired CSV.
 PAIRED_COLUMNS = (
@@ -32,7 +47,7 @@ PAIRED_COLUMNS = (
     *('is_paired', 'missing_modality'),
 )
 #: What :func:`pair_gases` adds to them.
-EXTRA_COLUMNS = ('sample_id', 'co2_group', 'ch4_group')
+EXTRA_COLUMNS = ('sample_id', 'co2_group', 'ch4_group', 'grouped_by', 'pairing')
 
 _PAIR = 'python tools/dataset_converters/pair_gases.py'
 _TRUTH = {
@@ -41,59 +56,84 @@ _TRUTH = {
 }
 
 
+def auto_strategy(annotations: pd.DataFrame) -> str:
+    """The strategy for frames of a whole campaign, all splits together.
+
+    ``original_based`` where an original has frames of both gases; else ``same_group``
+    where a vessel, run or recording has; else ``same_ph``, as for the owners' frames,
+    whose two cameras were not synchronous.
+    """
+    for column, strategy in (
+        ('original_sample_id', 'original_based'),
+        ('group', 'same_group'),
+    ):
+        if annotations.groupby(column)['gas_type'].nunique().max() > 1:
+            return strategy
+    return 'same_ph'
+
+
 def pair_gases(
-    annotations: pd.DataFrame, *, strategy: str = 'original_based', seed: int = 42
+    annotations: pd.DataFrame,
+    *,
+    strategy: str = 'auto',
+    seed: int = 42,
+    uses: int = 1,
 ) -> pd.DataFrame:
     """Pair the CO2 and CH4 frames of one split.
 
-    Frames that agree in what the strategy asks for (:data:`STRATEGIES`) are zipped: in
-    the order of their augmentations, or for ``random`` in a shuffled one. What one gas
+    Frames that agree in what the strategy asks for (:data:`STRATEGIES`) are zipped: of
+    one original in the order of the augmentations, else in a shuffled one. What one gas
     has more of stays single. The result does not depend on the order of the rows.
 
     Args:
         annotations: As :func:`~fume_mm.datasets.annotations.read_annotations` gives it.
-        strategy: ``random`` (any two frames of the same pH, of whichever vessels),
-            ``original_based`` (the same original sample) or ``augmentation_matched``
-            (also the same augmentation).
-        seed: For ``random``.
+        strategy: A key of :data:`STRATEGIES`, or ``auto`` (:func:`auto_strategy`; give
+            the campaign's where these frames are a part of it). ``random``: any two
+            frames of the same pH. ``original_based``: of the same original.
+            ``augmentation_matched``: also of the same augmentation. ``same_group`` and
+            ``same_ph``: of the same pH and class, in one group or in any, frames of the
+            same augmentation first.
+        seed: Of the shuffling.
+        uses: How many pairs a frame of the gas that has fewer may be in.
 
     Returns:
         One row per sample, columns :data:`PAIRED_COLUMNS` and :data:`EXTRA_COLUMNS`.
         ``missing_modality`` is empty, ``co2`` or ``ch4``; the columns of a missing gas
-        are empty.
+        are empty. ``pairing`` says in words what the two frames share.
 
     Raises:
         UserError: If the strategy is unknown, a frame is in two rows, or the frames of
             a pair disagree in pH or class.
     """
+    if strategy == 'auto':
+        strategy = auto_strategy(annotations)
     if strategy not in STRATEGIES:
         raise UserError(
             f'pairing strategy {strategy!r} is unknown; choose one of '
-            f'{", ".join(STRATEGIES)}.'
+            f'{", ".join(STRATEGIES)}, or auto.'
+        )
+    if uses < 1 or (uses > 1 and strategy in _AT_ONCE):
+        raise UserError(
+            f'uses {uses} with {strategy}: a frame is in one pair at least, and in '
+            'several only where pairs are by pH; leave it out.'
         )
     one_row_per_frame(annotations)
-    keys = list(STRATEGIES[strategy])
-    if strategy == 'random':
-        shuffle = np.random.default_rng(seed).permutation(len(annotations))
-        ordered = annotations.sort_values('frame_path').iloc[shuffle]
-    else:  # by the number in augmentation_id (2 before 10), then by its text
-        text = annotations['augmentation_id'].astype(str)
-        number = pd.to_numeric(text.str.extract(r'(\d+)\D*$', expand=False))
-        ordered = annotations.assign(
-            augmentation_id=text, number=number.astype('float64').fillna(-1)
-        ).sort_values(['number', 'augmentation_id', 'frame_path'])
-    # Within a key, the n-th CO2 frame meets the n-th CH4 frame.
-    by_key = ordered.groupby([*keys, 'gas_type'], sort=False, dropna=False)
-    ordered = ordered.assign(rank=by_key.cumcount())
-    join = [*keys, 'rank']
-    sides = [_side(ordered, gas, join) for gas in GASES]
-    paired = sides[0].merge(sides[1], on=join, how='outer', validate='one_to_one')
+    ordered = _ordered(annotations, strategy, seed).reset_index(drop=True)
+    partners = _partners(ordered, strategy, uses)
+    parts = ordered.rename(columns={'frame_path': 'frame', 'mask_path': 'mask'})
+    parts = parts[['frame', 'mask', 'group', 'grouped_by', *_HEALTH]]
+    sides = [
+        parts.reindex(partners[gas]).reset_index(drop=True).add_prefix(f'{gas}_')
+        for gas in GASES
+    ]
+    paired = pd.concat([*sides, partners['pairing']], axis=1)
     _refuse_disagreement(paired, strategy)
 
     for column in _HEALTH:
         paired[column] = paired[f'co2_{column}'].fillna(paired[f'ch4_{column}'])
     paired['class_id'] = paired['class_id'].astype('int64')
-    texts = [f'{gas}_{part}' for gas in GASES for part in ('frame', 'mask', 'group')]
+    texts = [f'{g}_{part}' for g in GASES for part in ('frame', 'mask', 'group')]
+    paired['grouped_by'] = _grouped_by(*(paired[f'{gas}_grouped_by'] for gas in GASES))
     paired[texts] = paired[texts].fillna('')
     paired['missing_modality'] = _missing_gas(paired)
     paired['is_paired'] = paired['missing_modality'] == ''
@@ -103,12 +143,78 @@ def pair_gases(
     return paired[[*PAIRED_COLUMNS, *EXTRA_COLUMNS]]
 
 
-def _side(ordered: pd.DataFrame, gas: str, join: list[str]) -> pd.DataFrame:
-    """The rows of a gas: what to join on, and ``<gas>_frame``, ``<gas>_mask``, ..."""
-    rows = ordered[ordered['gas_type'] == gas]
-    rows = rows.rename(columns={'frame_path': 'frame', 'mask_path': 'mask'})
-    parts = rows[['frame', 'mask', 'group', *_HEALTH]]
-    return rows[join].join(parts.add_prefix(f'{gas}_'))
+def _grouped_by(co2: pd.Series, ch4: pd.Series) -> pd.Series:
+    """That of a sample's frames; :data:`BY_FRAME` if it is so of one of them."""
+    return co2.fillna(ch4).mask((co2 == BY_FRAME) | (ch4 == BY_FRAME), BY_FRAME)
+
+
+def _ordered(annotations: pd.DataFrame, strategy: str, seed: int) -> pd.DataFrame:
+    """The frames in the order in which they find partners."""
+    if strategy not in _AT_ONCE:
+        shuffle = np.random.default_rng(seed).permutation(len(annotations))
+        return annotations.sort_values('frame_path').iloc[shuffle]
+    # by the number in augmentation_id (2 before 10), then by its text
+    text = annotations['augmentation_id'].astype(str)
+    number = pd.to_numeric(text.str.extract(r'(^-?\d+|\d+)\D*$', expand=False))
+    return annotations.assign(
+        augmentation_id=text, number=number.astype('float64').fillna(-1)
+    ).sort_values(['number', 'augmentation_id', 'frame_path'])
+
+
+def _partners(ordered: pd.DataFrame, strategy: str, uses: int) -> pd.DataFrame:
+    """Rows of ``ordered`` that make samples: by gas, -1 for none, and ``pairing``."""
+    of_gas = [ordered[ordered['gas_type'] == gas] for gas in GASES]
+    left = of_gas
+    if strategy == 'same_ph':  # of frames without health nothing is the same
+        left = [
+            rows[rows['ph_value'].notna() | (rows['class_id'] != NO_CLASS)]
+            for rows in of_gas
+        ]
+    rounds = STRATEGIES[strategy]
+    found = []
+    for number, keys in enumerate([*rounds, *rounds[-1:] * (uses - 1)]):
+        again = number >= len(rounds)
+        sides = [left] if not again else [[left[0], of_gas[1]], [of_gas[0], left[1]]]
+        for rows in sides:
+            pairs = _zip(rows, keys)
+            found.append(pairs.assign(pairing=_words(keys, strategy) + REUSED * again))
+            left = [
+                x[~x.index.isin(pairs[gas])] for x, gas in zip(left, GASES, strict=True)
+            ]
+    pairs = pd.concat(found, ignore_index=True)
+    alone = [
+        pd.DataFrame({gas: x.index[~x.index.isin(pairs[gas])]})
+        for gas, x in zip(GASES, of_gas, strict=True)
+    ]
+    samples = pd.concat([pairs, *alone], ignore_index=True)
+    samples[list(GASES)] = samples[list(GASES)].fillna(-1).astype('int64')
+    return samples.fillna({'pairing': ''})
+
+
+def _zip(rows: Sequence[pd.DataFrame], keys: Sequence[str]) -> pd.DataFrame:
+    """Within each key the n-th CO2 frame meets the n-th CH4 frame."""
+    columns = list(keys)
+    sides = []
+    for part, gas in zip(rows, GASES, strict=True):
+        rank = part.groupby(columns, sort=False, dropna=False).cumcount()
+        sides.append(part[columns].assign(rank=rank, **{gas: part.index}))
+    joined = sides[0].merge(sides[1], on=[*columns, 'rank'], validate='one_to_one')
+    return joined[list(GASES)]
+
+
+def _words(keys: Sequence[str], strategy: str) -> str:
+    shared = [
+        word
+        for key, word in (
+            ('original_sample_id', 'original'),
+            ('group', 'group'),
+            ('ph_value', 'pH'),
+            ('augmentation_id', 'augmentation'),
+        )
+        if key in keys
+    ]
+    text = 'same ' + ' and '.join(shared)
+    return text if strategy in _AT_ONCE else f'{text} at another time'
 
 
 def _missing_gas(paired: pd.DataFrame) -> np.ndarray:
@@ -156,7 +262,8 @@ def pairing_statistics(
     Returns:
         By split: ``samples``; ``both``, ``co2_only`` and ``ch4_only``; the same four
         under ``by_class`` (every class, also those with none) and ``by_ph`` (as text,
-        ascending); ``frames_out`` (and ``frames_in``) by gas.
+        ascending); ``frames_out`` (and ``frames_in``) by gas; ``pairing``, pairs by
+        what their frames share.
     """
     statistics = {}
     for split, samples in paired.items():
@@ -174,6 +281,8 @@ def pairing_statistics(
         if annotations is not None:
             gases = annotations[split]['gas_type']
             counts['frames_in'] = {gas: int((gases == gas).sum()) for gas in GASES}
+        words = samples['pairing']
+        counts['pairing'] = words[words != ''].value_counts().to_dict()
         counts['frames_out'] = {
             gas: int((samples[f'{gas}_frame'] != '').sum()) for gas in GASES
         }
@@ -311,8 +420,9 @@ def parse_paired(table: CsvTable) -> None:
             f'only one of {image} and {mask} is given',
             'give both or none',
         )
+        reused = frame.get('pairing', pd.Series('', frame.index)).str.endswith(REUSED)
         table.refuse(
-            repeated(frame[image]),
+            repeated(frame[image].mask(reused, '')),
             image,
             f'the same {image} is in more than one row',
             f'pair again with `{_PAIR} {table.root}`',
@@ -348,28 +458,35 @@ def _refuse_without_frame(table: CsvTable) -> None:
 
 
 def _find_groups(table: CsvTable, *, required: bool) -> None:
-    """Fill in ``co2_group`` and ``ch4_group`` where the CSV has none."""
+    """Fill in the groups and ``grouped_by`` where the CSV has none."""
     frame, path = table.frame, table.path
     columns = [f'{gas}_group' for gas in GASES]
     way_out = f'pair again with `{_PAIR} {table.root}`'
     problem = 'group is empty'
-    if not all(column in frame for column in columns):
-        source = path.with_name(path.name.removeprefix('paired_'))
-        frame[columns] = ''
-        if source != path and source.is_file():
-            known = read_annotations(source, root=table.root, check_files=False)
-            group_of = known.set_index('frame_path')['group']
-            for gas in GASES:
-                names = frame[f'{gas}_frame']
-                frame[f'{gas}_group'] = names.map(group_of).fillna('')
-            problem = f'frame is not in {source.name}, so its group is unknown'
-        elif required:
-            raise UserError(
-                f'{path} has no column {" and ".join(columns)}, and there is no '
-                f'{source.name} beside it to look them up in, so nothing tells '
-                f'whether splits share a vessel; {way_out}, or set '
-                'require_groups=False.'
-            )
+    given = all(column in frame for column in columns)
+    source = path.with_name(path.name.removeprefix('paired_'))
+    if 'pairing' not in frame:
+        frame['pairing'] = ''
+    if given and 'grouped_by' in frame:
+        pass
+    elif source != path and source.is_file():
+        known = read_annotations(source, root=table.root, check_files=False)
+        known = known.set_index('frame_path')
+        names = {gas: frame[f'{gas}_frame'] for gas in GASES}
+        for gas in GASES if not given else ():
+            frame[f'{gas}_group'] = names[gas].map(known['group']).fillna('')
+        by_gas = [names[gas].map(known['grouped_by']) for gas in GASES]
+        frame['grouped_by'] = _grouped_by(*by_gas).fillna('')
+        problem = f'frame is not in {source.name}, so its group is unknown'
+    elif required and not given:
+        raise UserError(
+            f'{path} has no column {" and ".join(columns)}, and there is no '
+            f'{source.name} beside it to look them up in, so nothing tells '
+            f'whether splits share a vessel; {way_out}, or set '
+            'require_groups=False.'
+        )
+    for column in (*columns, 'grouped_by'):
+        frame[column] = frame.get(column, '')
     for gas in GASES:
         table.refuse(
             required & (frame[f'{gas}_frame'] != '') & (frame[f'{gas}_group'] == ''),

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from fume_mm.datasets.annotations import is_simulated
+from fume_mm.datasets.grouping import BY_FRAME
 from fume_mm.datasets.pairing import read_paired
 from fume_mm.datasets.splitting import find_leaks
 from fume_mm.errors import UserError
@@ -42,7 +43,9 @@ def table_of_masks(folder: Path, ann: str, root: Path) -> pd.DataFrame:
     evaluator.evaluate(len(samples))
     assert evaluator.scores.table is not None
     return evaluator.scores.table.assign(
-        simulated=is_simulated(root), leakage=_shares_groups(root, ann)
+        simulated=is_simulated(root),
+        leakage=_shares_groups(root, ann),
+        by_frame=bool((samples['grouped_by'] == BY_FRAME).any()),
     )
 
 

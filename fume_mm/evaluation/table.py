@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.structures import AVAILABILITY, GASES
+from fume_mm.structures.marks import MARKS
 
 #: What a column holds: one of these, or a tuple of the words that may stand there.
 Kind = str | tuple[str, ...]
@@ -27,7 +28,7 @@ BASE_COLUMNS: dict[str, Kind] = {
     'ph_value': NUMBER,
 }
 #: What the test adds to each row, so that no figure made of the file loses it.
-MARK_COLUMNS: dict[str, Kind] = {'simulated': FLAG, 'leakage': FLAG}
+MARK_COLUMNS: dict[str, Kind] = dict.fromkeys(MARKS, FLAG)
 _TYPES = {TEXT: 'object', COUNT: 'Int64', NUMBER: 'float64', FLAG: 'bool'}
 
 
@@ -130,5 +131,5 @@ def without_vessel(table: pd.DataFrame) -> str | None:
 
 
 def marks_of(table: pd.DataFrame) -> dict[str, bool]:
-    """Whether the samples are ``simulated`` and of a split with ``leakage``."""
+    """Which of :data:`~fume_mm.structures.marks.MARKS` the samples have."""
     return {name: name in table and bool(table[name].any()) for name in MARK_COLUMNS}

@@ -205,6 +205,8 @@ def _notes(models: Sequence[Model], published: Mapping[str, Any]) -> list[str]:
         notes.append('Simulated data.')
     if any(result.get('leakage') for result in results):
         notes.append('LEAKED SPLIT: training and test share groups.')
+    if any(result.get('by_frame') for result in results):
+        notes.append('SPLIT BY FRAME: no recording is known that tells groups apart.')
     notes.append(
         'One run: [95 % interval] by bootstrap over vessels; several: mean ± standard '
         'deviation over seeds. Bold: the best, where its interval overlaps no other. '

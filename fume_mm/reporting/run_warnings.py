@@ -104,6 +104,13 @@ def run_warnings(run: RunFolder) -> list[str]:
             'are in another split, too. The scores are better than on unseen vessels '
             'and must not be published as a test.'
         )
+    if run.marks['by_frame']:
+        found.append(
+            'SPLIT BY FRAME: of some frames no vessel, run or recording is known, so '
+            'frames of one recording may be on both sides of the split. The scores may '
+            'be better than on unseen recordings; docs/cross_validation.md shows by '
+            'how much. Add a column recording to the annotations and split again.'
+        )
     if details.get('num_samples') != len(table):
         found.append(
             f'{PREDICTIONS} has {len(table)} samples, {RESULTS} is of '

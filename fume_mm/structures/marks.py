@@ -1,10 +1,14 @@
-"""What results of simulated data or of leaked splits are marked with."""
+"""What results of simulated data and of doubtful splits are marked with."""
 
 from collections.abc import Mapping
 from typing import Any
 
 #: By the key in a dataset's metainfo and in test_results.json.
-MARKS = {'simulated': 'simulated', 'leakage': 'LEAKED SPLIT'}
+MARKS = {
+    'simulated': 'simulated',
+    'leakage': 'LEAKED SPLIT',
+    'by_frame': 'SPLIT BY FRAME',
+}
 
 
 def dataset_note(metainfo: Mapping[str, Any] | None) -> str | None:

@@ -94,6 +94,7 @@ def test_intact_campaign(tmp_path):
         'original_sample_id': ['val_v0_f0', 'val_v0_f0', 'val_v1_f0', 'val_v1_f0'],
         'augmentation_id': ['0'] * 4,
         'group': ['val_v0_f0', 'val_v0_f0', 'val_v1_f0', 'val_v1_f0'],
+        'grouped_by': ['frame'] * 4,
     }
     assert frame['ph_value'].dtype == np.float64
     assert frame['class_id'].dtype == np.int64

@@ -1,12 +1,13 @@
 """Pair the CO2 and CH4 frames of a campaign into samples.
 
-Reads <root>/{split}_annotations.csv; writes <root>/paired_{split}_annotations.csv and
-<root>/pairing_statistics.json.
+Reads <root>/{split}_annotations.csv; writes paired_{split}_annotations.csv and
+pairing_statistics.json beside them, or to --out.
 """
 
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,17 +16,25 @@ from fume_mm.datasets.annotations import (
     is_simulated,
     read_annotations,
 )
-from fume_mm.datasets.pairing import STRATEGIES, pair_gases, pairing_statistics
+from fume_mm.datasets.grouping import by_frame_note
+from fume_mm.datasets.pairing import (
+    STRATEGIES,
+    auto_strategy,
+    pair_gases,
+    pairing_statistics,
+)
 from fume_mm.datasets.splitting import check_leaks, split_by_group
 from fume_mm.errors import UserError, run_cli
-from fume_mm.io.files import write_json
+from fume_mm.io.files import make_folder, write_json
 from fume_mm.io.tables import write_table
-from fume_mm.structures import AVAILABILITY, GAS_LABELS, SPLITS
+from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, SPLITS
 
 EXAMPLE = """\
 example:
   python tools/dataset_converters/pair_gases.py data/ogi_sim --strategy random
 """
+#: The folders of folds below a data root.
+FOLDS = ('cv_fold*', 'loso/fold_*')
 
 
 class HelpFormatter(
@@ -42,12 +51,23 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('root', type=Path, help='data root of the campaign')
     parser.add_argument(
         '--strategy',
-        choices=list(STRATEGIES),
-        default='original_based',
-        help='what the two frames of a pair have in common: the pH (random), the '
-        'original sample, or the original sample and the augmentation',
+        choices=['auto', *STRATEGIES],
+        default='auto',
+        help='what the two frames of a pair have in common: the original sample '
+        '(original_based), and the augmentation (augmentation_matched), the pH '
+        '(random), the pH and class within a vessel or recording (same_group) or in '
+        'any (same_ph); auto is original_based where originals have both gases, else '
+        'same_group where groups have, else same_ph',
     )
-    parser.add_argument('--seed', type=int, default=42, help='of random and --resplit')
+    parser.add_argument(
+        '--uses',
+        type=int,
+        default=1,
+        help='how many pairs a frame of the rarer gas may be in, where pairs are by pH',
+    )
+    parser.add_argument(
+        '--seed', type=int, default=42, help='of pairs by pH and of --resplit'
+    )
     parser.add_argument(
         '--splits',
         nargs='+',
@@ -62,20 +82,51 @@ def parse_args() -> argparse.Namespace:
         'changes the paired CSVs only, not the annotation CSVs',
     )
     parser.add_argument(
+        '--group-pattern',
+        metavar='REGEX',
+        help='what in the names is the recording, in place of columns and known forms',
+    )
+    parser.add_argument(
         '--allow-leakage',
         action='store_true',
-        help='pair although splits share vessels or runs',
+        help='pair although splits share vessels or recordings',
+    )
+    parser.add_argument(
+        '--allow-unpaired',
+        action='store_true',
+        help='go on where two gases give no pair at all',
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        '--annotations',
+        type=Path,
+        help='folder of the annotation CSVs, if it is not the data root',
+    )
+    where.add_argument(
+        '--folds',
+        action='store_true',
+        help=f'pair each fold below the data root ({", ".join(FOLDS)})',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='folder to write to, beside the annotation CSVs if none',
     )
     return parser.parse_args()
 
 
-def read_splits(root: Path, splits: list[str]) -> dict[str, pd.DataFrame]:
-    """The annotations of each split, every frame and mask decoded once."""
+def read_splits(
+    folder: Path, root: Path, splits: list[str], *, pattern: str | None, pixels: bool
+) -> dict[str, pd.DataFrame]:
+    """The annotations of each split; with ``pixels`` every frame decoded once."""
     annotations = {}
     for split in splits:
         start = time.perf_counter()
         annotations[split] = read_annotations(
-            root / f'{split}_annotations.csv', check_pixels=True
+            folder / f'{split}_annotations.csv',
+            root=root,
+            check_pixels=pixels,
+            group_pattern=pattern,
         )
         seconds = time.perf_counter() - start
         print(
@@ -102,55 +153,111 @@ def table(statistics: dict) -> str:
     return pd.DataFrame(rows).to_string(index=False)
 
 
-def main() -> None:
-    """Read, check, pair, write."""
-    args = parse_args()
-    root = existing_root(args.root)
+def refuse_unpaired(paired: dict[str, pd.DataFrame], strategy: str) -> None:
+    """Refuse two gases of which no two frames have met."""
+    samples = pd.concat(paired.values())
+    frames = {gas: int((samples[f'{gas}_frame'] != '').sum()) for gas in GASES}
+    if samples['is_paired'].any() or not all(frames.values()):
+        return
+    counted = ' and '.join(f'{n} {GAS_LABELS[gas]}' for gas, n in frames.items())
+    shared = ', '.join(dict.fromkeys(sum(STRATEGIES[strategy], ())))
+    raise UserError(
+        f'{counted} frames give no pair by {strategy}: within a split no two frames of '
+        f'the two gases have the same {shared}. Pair by another strategy (same_ph), or '
+        'give --allow-unpaired, and every sample has one gas.'
+    )
+
+
+def pair(
+    root: Path, folder: Path, out: Path, args: argparse.Namespace, *, pixels: bool
+) -> None:
+    """Read, check, pair and write the CSVs of one folder."""
     splits = [split for split in SPLITS if split in args.splits]
-    if args.resplit and len(splits) < len(SPLITS):
-        raise UserError('--resplit needs all three splits; leave out --splits.')
     # Also splits that are not paired now must not share a group with those that are.
     others = [
         split
         for split in SPLITS
-        if split not in splits and (root / f'{split}_annotations.csv').is_file()
+        if split not in splits and (folder / f'{split}_annotations.csv').is_file()
     ]
-    annotations = read_splits(root, splits)
+    pattern = args.group_pattern
+    annotations = read_splits(folder, root, splits, pattern=pattern, pixels=pixels)
+    pool = pd.concat(annotations.values(), ignore_index=True)
     if args.resplit:
-        pool = pd.concat(annotations.values(), ignore_index=True)
-        annotations = split_by_group(pool, seed=args.seed)
+        annotations = split_by_group(
+            pool, seed=args.seed, balance=['gas_type', 'ph_value']
+        )
     elif not args.allow_leakage:
         known = annotations | {
             split: read_annotations(
-                root / f'{split}_annotations.csv', check_files=False
+                folder / f'{split}_annotations.csv',
+                root=root,
+                check_files=False,
+                group_pattern=pattern,
             )
             for split in others
         }
         check_leaks(known, root)
 
+    strategy = auto_strategy(pool) if args.strategy == 'auto' else args.strategy
     paired = {}
     for split in splits:
         paired[split] = pair_gases(
-            annotations[split], strategy=args.strategy, seed=args.seed
+            annotations[split], strategy=strategy, seed=args.seed, uses=args.uses
         )
         print(f'{split}: made {len(paired[split])} samples', flush=True)
-    # Written together: a mistake in the last split must not leave a mixture.
-    for split, samples in paired.items():
-        write_table(samples, root / f'paired_{split}_annotations.csv')
+    if not args.allow_unpaired:
+        refuse_unpaired(paired, strategy)
     statistics = pairing_statistics(paired, annotations)
-    simulated = is_simulated(root)
-    report = {
-        'simulated': simulated,
-        'strategy': args.strategy,
+    report: dict[str, Any] = {
+        'simulated': is_simulated(root),
+        'strategy': strategy,
         'seed': args.seed,
+        'uses': args.uses,
         'resplit': args.resplit,
         'leakage_allowed': args.allow_leakage,
+        'grouped_by': sorted(set(pool['grouped_by'])),
         'splits': statistics,
     }
-    path = root / 'pairing_statistics.json'
+    make_folder(out)
+    # Written together: a mistake in the last split must not leave a mixture.
+    for split, samples in paired.items():
+        write_table(samples, out / f'paired_{split}_annotations.csv')
+    path = out / 'pairing_statistics.json'
     write_json(path, report)
-    title = 'simulated data\n' * simulated
-    print(f'\n{title}{table(statistics)}\n\nwrote {path} and the paired CSVs beside it')
+    print('\n' + 'simulated data\n' * report['simulated'] + table(statistics))
+    words = pd.concat(paired.values())['pairing']
+    for text, number in words[words != ''].value_counts().items():
+        print(f'{number} pairs: {text}')
+    if note := by_frame_note(pool):
+        print(f'SPLIT BY FRAME: {note}')
+    print(f'wrote {path} and the paired CSVs beside it')
+
+
+def main() -> None:
+    """Pair a campaign, or each of its folds."""
+    args = parse_args()
+    root = existing_root(args.root)
+    if args.resplit and len(set(args.splits)) < len(SPLITS):
+        raise UserError('--resplit needs all three splits; leave out --splits.')
+    folders = [args.annotations or root]
+    if args.folds:
+        folders = sorted(
+            path for form in FOLDS for path in root.glob(form) if path.is_dir()
+        )
+        if not folders:
+            raise UserError(
+                f'{root} has no fold ({", ".join(FOLDS)}); make some with `python '
+                f'tools/dataset_converters/split_by_group.py {root} --out {root} '
+                '--folds 5`.'
+            )
+    for number, folder in enumerate(folders):
+        out = args.out or folder
+        if args.folds and args.out:
+            out = args.out / folder.relative_to(root)
+        if args.folds:
+            print(f'\n{folder}')
+        # The folds are of the same frames.
+        pair(root, folder, out, args, pixels=number == 0)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fume_mm.datasets.annotations import GROUP_COLUMNS, read_annotations
+from fume_mm.datasets.annotations import read_annotations
+from fume_mm.datasets.grouping import by_frame_note, without_groups
 from fume_mm.datasets.splitting import split_by_group
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
@@ -77,10 +78,11 @@ def read_pool(sources: Sequence[Path], out: Path) -> pd.DataFrame:
             for column in ('frame_path', 'mask_path'):
                 frame[column] = Path(place).as_posix() + '/' + frame[column]
         tables.append(frame)
-    columns = [next(c for c in GROUP_COLUMNS if c in table) for table in tables]
-    if len(set(columns)) > 1:
+    columns = [sorted(set(table['grouped_by'])) for table in tables]
+    if any(column != columns[0] for column in columns):
         named = ', '.join(
-            f'{path} by {column}' for path, column in zip(csvs, columns, strict=True)
+            f'{path} by {" and ".join(column)}'
+            for path, column in zip(csvs, columns, strict=True)
         )
         raise UserError(
             f'the CSVs name groups in different columns ({named}); give them the same.'
@@ -121,9 +123,11 @@ def main() -> None:
         pool, shares=args.shares, seed=args.seed, balance=['gas_type']
     )
     for split, rows in splits.items():
-        write_table(rows.drop(columns='group').fillna(''), paths[split])
+        write_table(without_groups(rows), paths[split])
     print(f'{pool["group"].nunique()} groups, frames of each class:')
     print(shares_table(splits))
+    if note := by_frame_note(pool):
+        print(f'SPLIT BY FRAME: {note}')
     print(f'\nwrote {", ".join(map(str, paths.values()))}; now pair the gases with')
     print(f'  python tools/dataset_converters/pair_gases.py {args.out}')
 

@@ -25,6 +25,7 @@ from fume_mm.io.provenance import machine
 from fume_mm.reporting.comparison import Model, figure_texts, read_runs
 from fume_mm.reporting.paper_tables import Column
 from fume_mm.reporting.rendering import Table, render
+from fume_mm.structures.marks import MARKS
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / 'docs/benchmark.json'
@@ -49,7 +50,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
 }
 #: What is kept of test_results.json beside figures.
-KEPT = ('commit', 'simulated', 'leakage', 'dataset')
+KEPT = ('commit', *MARKS, 'dataset')
 #: What run_suite.py leaves in a run's folder.
 NOTE = 'run.json'
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.structures.marks import MARKS
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,9 +56,7 @@ def main() -> None:
     }
     meta = {
         'config': Path(args.config).name,
-        'dataset_meta': {
-            key: known[key] for key in ('simulated', 'leakage') if key in known
-        },
+        'dataset_meta': {key: known[key] for key in MARKS if key in known},
         'versions': versions(),
     }
     write_weights(target, state, meta)
