@@ -11,6 +11,16 @@ Layout below the campaign's folder::
     README.md                          the data card
     campaign.json                      parameters, seed, counts; there once complete
     parts/                             rows of the vessels done, until complete
+
+With fixed counts (the presets ``paper`` and ``founding``) the frames lie as FUME's
+owners hold theirs: originals of one gas named after their recording, copies in the
+splits under names that tell it no more::
+
+    original_annotated/ph_6.5/co2_{frame,mask}/MOV0001_frame_0000.png
+    annotations.csv                    one row per original
+    {train,val,test}/{frames,masks}/sample_00001_{orig,aug_000,...}.png
+    {train,val,test}_annotations.csv   split at random after copying, as theirs
+    split_config.json                  shares and counts
 """
 
 import csv
@@ -20,7 +30,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
@@ -38,7 +48,7 @@ from .card import Counts, data_card
 from .parameters import SIMULATOR_VERSION
 from .plan import frames_of, plan_vessels
 from .presets import CampaignParameters
-from .writing import FOLDERS, NOT_IN_TRUTH, Job, Row, write_vessel
+from .writing import FOLDERS, NOT_IN_TRUTH, OWNERS_FOLDERS, Job, Row, write_vessel
 
 MANIFEST = 'campaign.json'
 # Written first and renamed to MANIFEST last: it says that a campaign is incomplete.
@@ -108,12 +118,13 @@ def _find_campaign(out: Path) -> tuple[dict[str, Any] | None, bool]:
 def _remove_contents(out: Path) -> None:
     """Remove all of a campaign but what says that it is incomplete."""
     names = [MANIFEST, 'README.md', 'truth.csv', 'pairing_statistics.json']
+    names += ['annotations.csv', 'split_config.json']
     # Pairs made from annotations that are gone would point nowhere.
     for made in ('', 'paired_'):
         names += [f'{made}{split}_annotations.csv' for split in SPLITS]
     for name in names:
         (out / name).unlink(missing_ok=True)
-    for folder in FOLDERS:
+    for folder in (*FOLDERS, *OWNERS_FOLDERS):
         if (out / folder).exists():
             shutil.rmtree(out / folder)
 
@@ -158,9 +169,15 @@ def write_campaign(
             write_json(out / PARTIAL, identity)
             _remove_contents(out)
             folders = ['clips'] if parameters.video_seconds else ['frames', 'masks']
-            for folder in [*folders, *['column'] * parameters.truth]:
-                for gas in GASES:
-                    (out / folder / gas).mkdir(parents=True)
+            parents: Sequence[str] = GASES
+            if parameters.counts is not None:
+                folders, parents = ['frames', 'masks'], SPLITS
+            for parent in parents:
+                for folder in folders:
+                    place = (parent, folder) if parents == SPLITS else (folder, parent)
+                    out.joinpath(*place).mkdir(parents=True)
+            for gas in GASES if parameters.truth else ():
+                (out / 'column' / gas).mkdir(parents=True)
             parts.mkdir()
         for path in out.rglob('.*.part'):  # of writes that were killed
             path.unlink()
@@ -178,6 +195,8 @@ def write_campaign(
                 write_json(files[index], rows, indent=None)
                 on_frames(frames_of(vessels[index], parameters))
         counts = _write_tables(out, files).as_dict()
+        if parameters.counts is not None:
+            _write_owners_tables(out, files, parameters)
         manifest = {**identity, 'counts': counts}
         (out / 'README.md').write_text(data_card(manifest), encoding='utf-8')
         write_json(out / PARTIAL, manifest)
@@ -194,9 +213,12 @@ def write_campaign(
 def _write_tables(out: Path, files: list[Path]) -> Counts:
     """Write all CSVs in one pass, so that no table is ever whole in memory."""
     counts = Counts()
-    annotated = [*ANNOTATION_COLUMNS, 'vessel_id']
-    columns = {f'{split}_annotations': annotated for split in SPLITS}
     first = read_json(files[0])[0]
+    owners = 'recording' in first
+    annotated = [*ANNOTATION_COLUMNS, 'vessel_id']
+    if owners:
+        annotated = ['sample_id', *ANNOTATION_COLUMNS, 'is_augmented']
+    columns = {f'{split}_annotations': annotated for split in SPLITS}
     columns['truth'] = [key for key in first if key not in NOT_IN_TRUTH]
     with ExitStack() as stack:
         tables = {}
@@ -210,9 +232,57 @@ def _write_tables(out: Path, files: list[Path]) -> Counts:
         for file in files:
             rows = read_json(file)
             counts.add(rows)
-            for name in ('truth', f'{rows[0]["split"]}_annotations'):
-                tables[name].writerows(rows)
+            tables['truth'].writerows(rows)
+            for row in rows:
+                tables[f'{row["split"]}_annotations'].writerow(
+                    {key: _as_theirs(row[key]) for key in annotated} if owners else row
+                )
     return counts
+
+
+def _as_theirs(value: Any) -> Any:
+    """A path as the owners' Windows scripts write it; anything else as it is."""
+    if not isinstance(value, str) or '/' not in value:
+        return value
+    return f'mmseg_dataset/{value}'.replace('/', '\\')
+
+
+def _write_owners_tables(
+    out: Path, files: list[Path], parameters: CampaignParameters
+) -> None:
+    """The CSV of the originals, and split_config.json."""
+    originals, by_split = [], dict.fromkeys(SPLITS, 0)
+    for file in files:
+        for row in read_json(file):
+            by_split[row['split']] += 1
+            if not row['is_augmented']:
+                paths = {
+                    f'{x}_path': row[f'original_{x}_path'] for x in ('frame', 'mask')
+                }
+                kept = ('ph_value', 'class_id', 'class_name', 'gas_type')
+                labels = {key: row[key] for key in kept}
+                originals.append(
+                    {'sample_id': row['original_sample_id']} | paths | labels
+                )
+    with (out / 'annotations.csv').open('w', newline='', encoding='utf-8') as text:
+        table = csv.DictWriter(text, list(originals[0]), lineterminator='\n')
+        table.writeheader()
+        table.writerows(originals)
+    folders = {
+        split: {'frames': f'{split}/frames', 'masks': f'{split}/masks'}
+        for split in SPLITS
+    }
+    content = {
+        'dataset_info': {
+            'simulated': True,
+            'total_originals': len(originals),
+            'total_samples': sum(by_split.values()),
+        },
+        'split_ratios': parameters.split_shares,
+        'split_counts': by_split,
+        'directory_structure': folders,
+    }
+    write_json(out / 'split_config.json', content)
 
 
 def _run(

@@ -21,21 +21,24 @@ class Counts:
         )
         for row in rows:
             samples[row['original_sample_id']][row['gas_type']] = True
-        split, name, ph = (rows[0][x] for x in ('split', 'class_name', 'ph_value'))
+        name, ph = rows[0]['class_name'], rows[0]['ph_value']
         gases = [row['gas_type'] for row in rows]
+        splits = [row['split'] for row in rows]
+        in_split = {(row['original_sample_id'], row['split']) for row in rows}
         for key, values in {
-            'vessels_by_split': [split],
-            'samples_by_split': [split] * len(samples),
+            'vessels': [name],
+            'vessels_by_split': set(splits),
+            'samples': [name] * len(samples),
+            'samples_by_split': [split for _, split in in_split],
             'samples_by_class': [name] * len(samples),
             'samples_by_gases': map(availability, samples.values()),
+            'frames': [name] * len(rows),
             'frames_by_gas': gases,
-            'frames_by_split': [split] * len(rows),
+            'frames_by_split': splits,
             'frames_by_ph_and_gas': [f'{ph} {gas}' for gas in gases],
-            'frames_by_class_and_split': [f'{name} {split}'] * len(rows),
-            'originals_by_gas': [
-                x['gas_type'] for x in rows if not x['augmentation_id']
-            ],
-            'without_gas': [split for row in rows if row['gas_area'] == 0],
+            'frames_by_class_and_split': [f'{name} {split}' for split in splits],
+            'originals_by_gas': [x['gas_type'] for x in rows if not x['is_augmented']],
+            'without_gas': [row['split'] for row in rows if row['gas_area'] == 0],
         }.items():
             self.tallies[key].update(values)
 
@@ -44,7 +47,7 @@ class Counts:
         tallies = {key: dict(sorted(x.items())) for key, x in self.tallies.items()}
         without_gas = sum(tallies.pop('without_gas').values())
         totals = {
-            what: sum(tallies[f'{what}_by_split'].values())
+            what: sum(tallies.pop(what).values())
             for what in ('vessels', 'samples', 'frames')
         }
         return {**totals, **tallies, 'frames_without_gas': without_gas}
@@ -59,6 +62,20 @@ def data_card(manifest: dict[str, Any]) -> str:
     gases = ', '.join(f'{k} {n}' for k, n in counts['samples_by_gases'].items())
     plain = {k: v for k, v in parameters.items() if k not in ('simulation', 'counts')}
     free = ' Nothing was released: a control set.' if manifest['gas_free'] else ''
+    splits = (
+        'Splits are by vessel. Copies of one original (`augmentation_id`) are in one '
+        'split.'
+    )
+    if parameters['counts'] is not None:
+        splits = (
+            "As in the owners' campaign, a recording is of one gas (`MOV`: CO2, "
+            '`FLIR`: CH4), the two cameras were not synchronous, and the splits are at '
+            'random over all frames **after** copying: frames and copies of one '
+            'recording are in all of them. `annotations.csv` leads from '
+            '`original_sample_id` to the recording. Split again by recordings before '
+            'results mean anything (`pair_gases.py --resplit`); the two frames of a '
+            'pair share their pH, not their time.'
+        )
     paragraphs = [
         f'# Simulated OGI campaign `{manifest["name"]}`',
         'Every frame here is **simulated**; no camera and no animal was involved.'
@@ -71,8 +88,7 @@ def data_card(manifest: dict[str, Any]) -> str:
         'one for CO2 (4.2 to 4.4 um) and one for CH4 (3.2 to 3.4 um). A vessel has one '
         'pH and one run: tube, backgrounds, cameras and annotator stay the same. '
         'Frames are 8-bit gray; masks hold 0 background, 1 tube, 2 gas, outlined '
-        'where the clean contrast passes a share of its peak. Splits are by vessel. '
-        'Copies of one original (`augmentation_id`) are in one split.',
+        f'where the clean contrast passes a share of its peak. {splits}',
         '`truth.csv` holds what only a simulator knows: the volume of a vent '
         '(`release_ml`), the release rate (`release_ml_s`, ml/s), the time since the '
         'valve opened, and where asked for the path of the true column density, a '

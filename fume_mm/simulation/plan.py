@@ -1,10 +1,20 @@
 """Which vessel has which pH, split, gases and copies."""
 
 import itertools
+import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from fume_mm.errors import UserError
-from fume_mm.structures import GASES, HEALTH_CLASSES, NOMINAL_PH, SPLITS, Gas
+from fume_mm.structures import (
+    GASES,
+    HEALTH_CLASSES,
+    NOMINAL_PH,
+    SPLITS,
+    Gas,
+    health_class,
+)
 
 from .parameters import FRAMES_PER_SECOND
 from .presets import CampaignParameters
@@ -12,21 +22,27 @@ from .seeding import stream
 
 #: Of each sample of a vessel: how many copies of each gas's frame, 0 where missing.
 Samples = list[dict[Gas, int]]
+#: How the owners' cameras name recordings, before a number of four digits.
+RECORDINGS: dict[Gas, str] = {'co2': 'MOV', 'ch4': 'FLIR'}
 
 
 @dataclass(frozen=True)
 class Vessel:
-    """A vessel of the plan."""
+    """A vessel of the plan; in the owners' form, a recording of one gas."""
 
     index: int  #: its place in the plan, from 0
     ph: float  #: its pH
-    split: str  #: where its frames go
+    split: str  #: where its frames go; '' in the owners' form
     copies: Samples  #: for each sample, copies of each gas's frame
+    recording: str = ''  #: the owners' name of it, such as ``MOV0001``
+    first: int = 0  #: in the owners' form, originals of the recordings before
+    #: in the owners' form, the split of each sample's copies
+    splits: tuple[tuple[str, ...], ...] = ()
 
     @property
     def vessel_id(self) -> str:
-        """``v0001`` for the first."""
-        return f'v{self.index + 1:04d}'
+        """``v0001`` for the first, or the recording."""
+        return self.recording or f'v{self.index + 1:04d}'
 
 
 def plan_vessels(parameters: CampaignParameters, *, seed: int) -> list[Vessel]:
@@ -34,8 +50,11 @@ def plan_vessels(parameters: CampaignParameters, *, seed: int) -> list[Vessel]:
 
     Without ``counts``, classes get equal numbers of vessels, and so do the pH values
     within a class. Splits are of vessels, with the shares of every stretch of the pH
-    scale, to a vessel or two; from 18 vessels on, every split has every class. With
-    ``counts``, the shares hold at each pH.
+    scale, to a vessel or two; from 18 vessels on, every split has every class.
+
+    With ``counts`` the plan is the owners': recordings of one gas and a few originals
+    each, three at least of a pH and gas, and splits at random over all frames after
+    copying, with the shares within each class and gas. So a recording is in all splits.
 
     Raises:
         UserError: If ``seed`` is negative, or ``counts`` leave a split empty.
@@ -103,25 +122,57 @@ def _draw_present(parameters: CampaignParameters, *, seed: int, vessel: int) -> 
 def _plan_counts(
     parameters: CampaignParameters, counts: dict[str, dict[str, int]], seed: int
 ) -> list[Vessel]:
-    """Samples pair as many originals of both gases as there are, the rest is alone."""
-    vessels: list[tuple[float, str, Samples]] = []
-    for number, (ph, by_gas) in enumerate(sorted(counts.items())):
-        each, n = parameters.copies, max(by_gas.values())
-        samples: Samples = [
-            {gas: min(max(by_gas.get(gas, 0) - done, 0), each) for gas in GASES}
-            for done in range(0, n, each)
-        ]
-        order = stream(seed, 'missing', vessel=number).permutation(len(samples))
-        step = parameters.frames_per_vessel
-        groups = [order[start : start + step] for start in range(0, len(order), step)]
-        splits = _splits(parameters, len(groups))
-        for group, split in zip(groups, splits, strict=True):
-            vessels.append((float(ph), split, [samples[index] for index in group]))
-    missing = set(SPLITS) - {split for _, split, _ in vessels}
-    if missing:
-        raise UserError(
-            f'counts make {len(vessels)} vessels, which leaves {missing.pop()} empty; '
-            'raise counts or lower frames_per_vessel.'
+    recordings: list[tuple[float, Gas, list[int]]] = []
+    for ph, by_gas in sorted(counts.items()):
+        for gas in GASES:
+            each, n = parameters.copies, by_gas.get(gas, 0)
+            copies = [min(n - done, each) for done in range(0, n, each)]
+            number = max(
+                math.ceil(len(copies) / parameters.frames_per_vessel),
+                min(len(copies), len(SPLITS)),
+            )
+            parts = np.array_split(copies, number) if number else []
+            recordings += [(float(ph), gas, part.tolist()) for part in parts]
+    mixed = stream(seed, 'vessels').permutation(len(recordings)).tolist()
+    recordings = [recordings[number] for number in mixed]
+    splits = _splits_of_rows(parameters, recordings, seed)
+    plan, first = [], 0
+    numbers = {gas: itertools.count(1) for gas in GASES}
+    for index, (ph_value, gas, copies) in enumerate(recordings):
+        samples: Samples = [{g: n if g == gas else 0 for g in GASES} for n in copies]
+        name = f'{RECORDINGS[gas]}{next(numbers[gas]):04d}'
+        plan.append(Vessel(index, ph_value, '', samples, name, first, splits[index]))
+        first += len(copies)
+    return plan
+
+
+def _splits_of_rows(
+    parameters: CampaignParameters,
+    recordings: list[tuple[float, Gas, list[int]]],
+    seed: int,
+) -> list[tuple[tuple[str, ...], ...]]:
+    """Of each recording, original and copy the split, drawn by class and gas."""
+    strata: dict[tuple[int, Gas], list[tuple[int, int, int]]] = {}
+    for index, (ph, gas, copies) in enumerate(recordings):
+        strata.setdefault((health_class(ph), gas), []).extend(
+            (index, sample, copy)
+            for sample, n in enumerate(copies)
+            for copy in range(n)
         )
-    mixed = stream(seed, 'vessels').permutation(len(vessels)).tolist()
-    return [Vessel(index, *vessels[number]) for index, number in enumerate(mixed)]
+    split_of: dict[tuple[int, int, int], str] = {}
+    for number, (_, rows) in enumerate(sorted(strata.items())):
+        order = stream(seed, 'splits', vessel=number).permutation(len(rows)).tolist()
+        names = _splits(parameters, len(rows))
+        split_of |= {rows[row]: name for row, name in zip(order, names, strict=True)}
+    if missing := set(SPLITS) - set(split_of.values()):
+        raise UserError(
+            f'counts make {len(split_of)} frames, which leaves {missing.pop()} empty; '
+            'raise counts.'
+        )
+    return [
+        tuple(
+            tuple(split_of[index, sample, copy] for copy in range(n))
+            for sample, n in enumerate(copies)
+        )
+        for index, (_, _, copies) in enumerate(recordings)
+    ]

@@ -26,7 +26,9 @@ class CampaignParameters:
     #: each has one pH and one run. Classes get equal numbers, unless ``counts`` is
     #: given, which then decides
     vessels: int = 800
-    frames_per_vessel: int = 2  #: samples per vessel, each with a frame per gas
+    #: samples per vessel, each with a frame per gas; in the owners' form, originals of
+    #: a recording at most
+    frames_per_vessel: int = 2
     size: tuple[int, int] = (320, 240)  #: width and height, a key of :data:`SIZES`
     #: shares of samples without a CO2 and without a CH4 frame
     missing_co2: float = 0.10
@@ -35,10 +37,10 @@ class CampaignParameters:
     copies: int = 1  #: frames made of each original, itself counted
     #: frames of each gas, all copies counted, by pH, such as
     #: ``{'6.5': {'co2': 693, 'ch4': 315}}``. The last original of a pH and gas gets
-    #: fewer copies where they do not divide. None: balanced, as ``vessels`` and
-    #: ``missing_*`` say
+    #: fewer copies where they do not divide. The campaign then has the owners' form.
+    #: None: balanced, as ``vessels`` and ``missing_*`` say
     counts: dict[str, dict[str, int]] | None = None
-    #: shares of train, val and test, in vessels
+    #: shares of train, val and test, in vessels; in the owners' form, in frames
     split_shares: dict[str, float] = field(default_factory=SPLIT_SHARES.copy)
     video_seconds: float = 0.0  #: length of each sample's clip, s; 0 for still frames
     label_every: int = 15  #: in clips, every n-th frame is labelled and annotated
@@ -204,7 +206,7 @@ _FOUNDING = {
 
 _OWNERS = CampaignParameters(
     name='paper',
-    frames_per_vessel=1,
+    frames_per_vessel=4,
     size=(640, 480),
     copies=21,
     counts=_PAPER,
@@ -246,7 +248,7 @@ def adapt_preset(
         raise UserError(f'preset {name} does not exist; choose {", ".join(PRESETS)}.')
     preset = PRESETS[name]
     changes = {key: value for key, value in changes.items() if value is not None}
-    for key in ('vessels', 'missing_co2', 'missing_ch4'):
+    for key in ('vessels', 'missing_co2', 'missing_ch4', 'video_seconds'):
         if preset.counts is not None and key in changes:
             raise UserError(
                 f'{key} does not go with preset {name}, which fixes its frames by pH '

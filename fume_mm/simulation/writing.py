@@ -11,7 +11,7 @@ import numpy as np
 
 from fume_mm.errors import UserError
 from fume_mm.io.images import write_png
-from fume_mm.structures import HEALTH_CLASSES, Gas, health_class
+from fume_mm.structures import HEALTH_CLASSES, SPLITS, Gas, health_class
 
 from .copies import augment
 from .parameters import FRAMES_PER_SECOND
@@ -21,9 +21,14 @@ from .render import Rendered, areas, render_clip, render_vessel
 from .seeding import stream
 
 #: What truth.csv leaves out of a row, since the annotations have it.
-NOT_IN_TRUTH = ('class_id', 'class_name', 'mask_path')
+NOT_IN_TRUTH = (
+    *('class_id', 'class_name', 'mask_path', 'is_augmented'),
+    *('sample_id', 'original_frame_path', 'original_mask_path'),
+)
 #: Folders of a campaign; those of clips and columns are there where asked for.
 FOLDERS = ('frames', 'masks', 'clips', 'column')
+#: In the owners' form: the originals, and the splits with their copies.
+OWNERS_FOLDERS = ('original_annotated', *SPLITS)
 #: ppm m of one count in a column density's 16-bit PNG; it ends at 65,535 counts.
 COLUMN_UNIT = {'co2': 0.01, 'ch4': 0.2}
 Job = tuple[Path, CampaignParameters, int, Vessel]
@@ -47,6 +52,9 @@ def _write_stills(job: Job) -> Iterator[Row]:
     _, parameters, seed, vessel = job
     for original in render_vessel(parameters, vessel, seed=seed):
         sample_id, gas = f'{vessel.vessel_id}_f{original.frame:02d}', original.gas
+        if vessel.recording:
+            yield from _write_owners(job, original)
+            continue
         for copy in range(vessel.copies[original.frame][gas]):
             name = f'{sample_id}_{gas}.png'
             if parameters.copies > 1:
@@ -59,6 +67,36 @@ def _write_stills(job: Job) -> Iterator[Row]:
                 column=f'column/{gas}/{name}',
                 copy=copy,
             )
+
+
+def _write_owners(job: Job, original: Rendered) -> Iterator[Row]:
+    """An original under its recording's name, and again, with its copies, in splits."""
+    out, _, seed, vessel = job
+    gas, number = original.gas, vessel.first + original.frame + 1
+    name = f'{vessel.recording}_frame_{original.frame:04d}.png'
+    folder = f'original_annotated/ph_{vessel.ph:.1f}/{gas}'
+    originals = [f'{folder}_{part}/{name}' for part in ('frame', 'mask')]
+    for path, pixels in zip(originals, (original.image, original.mask), strict=True):
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        write_png(out / path, pixels)
+    sample_id = f'sample_{number:05d}'
+    for copy, split in enumerate(vessel.splits[original.frame]):
+        stem = f'{sample_id}_aug_{copy - 1:03d}' if copy else f'{sample_id}_orig'
+        row = _write_labelled(
+            job,
+            _copy(original, copy, seed, vessel) if copy else original,
+            sample_id=sample_id,
+            paths=(f'{split}/frames/{stem}.png', f'{split}/masks/{stem}.png'),
+            column=f'column/{gas}/{sample_id}_{gas}.png',
+            copy=copy,
+        )
+        yield row | {
+            'split': split,
+            'sample_id': stem,
+            'augmentation_id': copy - 1,
+            'original_frame_path': originals[0],
+            'original_mask_path': originals[1],
+        }
 
 
 def _copy(original: Rendered, copy: int, seed: int, vessel: Vessel) -> Rendered:
@@ -134,9 +172,10 @@ def _write_labelled(
     class_id = health_class(vessel.ph)
     return {
         'split': vessel.split,
-        'vessel_id': vessel.vessel_id,
+        ('recording' if vessel.recording else 'vessel_id'): vessel.vessel_id,
         'original_sample_id': sample_id,
         'augmentation_id': copy,
+        'is_augmented': copy > 0,
         'gas_type': taken.gas,
         'ph_value': vessel.ph,
         'class_id': class_id,
