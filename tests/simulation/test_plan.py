@@ -3,8 +3,10 @@
 import dataclasses
 from collections import Counter
 
+import pandas as pd
 import pytest
 
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.errors import UserError
 from fume_mm.simulation import PRESETS, CampaignParameters, plan_vessels, with_copies
 from fume_mm.structures import HEALTH_CLASSES, NOMINAL_PH, SPLITS, health_class
@@ -57,22 +59,45 @@ def test_founding_has_ch4_at_two_ph_values_and_few_transitional_frames() -> None
 
 
 def test_founding_pairs_as_many_samples_as_the_owners_logs() -> None:
-    pairs = sum(
-        min(sample.values())
+    # their logs: 1,893, 406 and 410 pairs in the three splits, by pH
+    rows = [
+        (vessel.recording, gas, vessel.ph, copy)
         for vessel in plan_vessels(PRESETS['founding'], seed=0)
         for sample in vessel.copies
-    )
-    assert pairs == 1893 + 406 + 410
+        for gas, copies in sample.items()
+        for copy in range(copies)
+    ]
+    frames = pd.DataFrame(rows, columns=['group', 'gas_type', 'ph_value', 'copy'])
+    frames['frame_path'] = frames['mask_path'] = frames.index.astype(str)
+    frames['original_sample_id'] = frames['frame_path']
+    frames['augmentation_id'] = frames['copy'].astype(str)
+    frames['class_id'] = frames['ph_value'].map(health_class)
+    frames['class_name'], frames['grouped_by'] = '', 'recording'
+    assert pair_gases(frames)['is_paired'].sum() == 1893 + 406 + 410
 
 
 @pytest.mark.parametrize('name', ['paper', 'founding'])
-def test_every_ph_is_in_each_split(name: str) -> None:
-    vessels = plan_vessels(PRESETS[name], seed=0)
-    found = {(vessel.split, vessel.ph) for vessel in vessels}
-    assert found == {(split, ph) for split in SPLITS for ph in NOMINAL_PH}
+def test_the_owners_splits_are_by_frame_and_every_ph_is_in_each(name: str) -> None:
+    shares: Counter[str] = Counter()
+    of_recording: dict[str, set[str]] = {}
+    of_ph = set()
+    for vessel in plan_vessels(PRESETS[name], seed=0):
+        assert 1 <= len(vessel.copies) <= 4 and vessel.split == ''
+        for sample, splits in zip(vessel.copies, vessel.splits, strict=True):
+            (gas,) = (gas for gas, copies in sample.items() if copies)
+            assert len(splits) == sample[gas]
+            assert vessel.recording.startswith('MOV' if gas == 'co2' else 'FLIR')
+            shares.update(splits)
+            of_recording.setdefault(vessel.recording, set()).update(splits)
+            of_ph |= {(split, vessel.ph) for split in splits}
+    assert of_ph == {(split, ph) for split in SPLITS for ph in NOMINAL_PH}
+    assert [shares[split] / 8967 for split in SPLITS] == [
+        pytest.approx(share, abs=0.001) for share in (0.7, 0.15, 0.15)
+    ]
+    assert all(splits == {*SPLITS} for splits in of_recording.values())
 
 
-@pytest.mark.parametrize('name', ['demo', 'benchmark', 'paper'])
+@pytest.mark.parametrize('name', ['demo', 'benchmark'])
 def test_presence_does_not_tell_the_ph(name: str) -> None:
     # At each pH, the same share of the samples has both gases.
     both: Counter[float] = Counter()
@@ -97,9 +122,10 @@ def test_the_last_original_has_the_copies_that_are_left() -> None:
     )
     samples = [v.copies[0] for v in plan_vessels(parameters, seed=0) if v.ph == 5.0]
     assert sorted(tuple(sample.values()) for sample in samples) == [
+        (0, 2),
         (1, 0),
         (2, 0),
-        (2, 2),
+        (2, 0),
     ]
 
 
@@ -111,7 +137,7 @@ def test_other_copies_are_of_the_same_originals() -> None:
 
 def test_counts_too_small_for_three_splits_are_refused() -> None:
     counts = {'5.0': {'co2': 2}}
-    with pytest.raises(UserError, match='counts make 2 vessels, which leaves'):
+    with pytest.raises(UserError, match='counts make 2 frames, which leaves'):
         plan_vessels(
             dataclasses.replace(
                 CampaignParameters(), counts=counts, frames_per_vessel=1
