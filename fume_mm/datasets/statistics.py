@@ -230,6 +230,21 @@ def count_availability(samples: pd.DataFrame) -> pd.DataFrame:
     return _count(samples, keys, 'availability', AVAILABILITY, 'samples')
 
 
+def count_pairing(samples: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of each split by what their two frames share.
+
+    Args:
+        samples: As :func:`read_samples` gives them.
+
+    Returns:
+        Columns ``split``, ``pairing`` (as in the paired CSV; ``not said`` where it does
+        not) and ``pairs``; no row where no sample has both gases.
+    """
+    pairs = samples[samples['is_paired']].replace({'pairing': {'': 'not said'}})
+    table = pairs.groupby(['split', 'pairing']).size().rename('pairs')
+    return _ordered(table.reset_index())
+
+
 def _count(
     rows: pd.DataFrame, keys: list[str], by: str, values: Sequence[str], total: str
 ) -> pd.DataFrame:

@@ -87,11 +87,12 @@ def pictures(run: RunFolder) -> list[Picture]:
 def data_card(run: RunFolder) -> list[tuple[str, str]]:
     """What is known of the campaign, (where it stands, text) each.
 
-    Its data card and campaign.json where they are; what the dataset's class says
-    otherwise.
+    Its data card, campaign.json and pairing_statistics.json where they are; what the
+    dataset's class says otherwise.
     """
     found: list[tuple[str, str]] = []
-    paths = [run.data_root / name for name in (*CARDS, 'campaign.json')]
+    names = (*CARDS, 'campaign.json', 'pairing_statistics.json')
+    paths = [run.data_root / name for name in names]
     there = [path for path in paths if run.data_root != Path() and path.is_file()]
     for path in there:
         if path.name in CARDS and found:
@@ -133,6 +134,9 @@ def provenance(run: RunFolder) -> Table:
         'samples': dataset.get('samples') or results['details'].get('num_samples'),
         'vessels': results['details'].get('vessels', {}).get('number'),
         'gases': ', '.join(dataset.get('gases') or []) or None,
+        'pairs': ', '.join(
+            f'{n} of the {words}' for words, n in (dataset.get('pairing') or {}).items()
+        ),
         'intervals': ', '.join(f'{name} {value}' for name, value in bootstrap.items()),
     }
     texts = {n: 'not recorded' if x in (None, '') else str(x) for n, x in rows.items()}

@@ -10,6 +10,7 @@ from fume_mm.datasets.statistics import (
     count_availability,
     count_by_class,
     count_by_ph,
+    count_pairing,
     gray_table,
     histogram_median,
     measure,
@@ -21,7 +22,7 @@ from fume_mm.datasets.statistics import (
 from fume_mm.errors import UserError
 from fume_mm.io.tables import write_table
 from fume_mm.structures import SPLITS
-from tests.campaigns import annotations, edit, make_campaign
+from tests.campaigns import annotations, edit, make_campaign, pair_campaign
 
 # Around the gas (2), 12 pixels of background within one pixel: 5 of 80, 7 of 100.
 # Farther away, 4 of gray level 0. The tube (1) is 200, the unlabelled pixels 255.
@@ -160,6 +161,16 @@ def test_availability_is_that_of_the_paired_csvs(tmp_path):
         ['train', 'Transitional', 2, 0, 0, 2],
         ['train', 'Acidotic', 4, 0, 2, 6],
     ]
+
+
+def test_pairs_are_counted_by_what_they_share(tmp_path):
+    root = pair_campaign(make_campaign(tmp_path))
+    table = count_pairing(read_samples(root))
+    assert table.to_dict('list') == {
+        'split': ['train', 'val', 'test'],
+        'pairing': ['same original'] * 3,
+        'pairs': [8, 8, 8],
+    }
 
 
 def test_splits_that_are_there_are_read_and_those_asked_for_must_be(tmp_path):

@@ -41,7 +41,8 @@ def test_read_back_to_the_digit(table, tmp_path, suffix):
     path = tmp_path / f'predictions{suffix}'
     write_predictions(table.assign(simulated=True, leakage=False), path)
     again = read_predictions(path)
-    assert marks_of(again) == {'simulated': True, 'leakage': False}
+    marks = {'simulated': True, 'leakage': False, 'by_frame': False}
+    assert marks_of(again) == marks
     assert again[list(table)].equals(table)
     assert compute_figures(again) == pytest.approx(
         compute_figures(table), rel=0, abs=0, nan_ok=True

@@ -13,6 +13,7 @@ from fume_mm.structures.marks import dataset_note
         ({'simulated': True, 'leakage': False}, 'simulated'),
         ({'simulated': False, 'leakage': True}, 'LEAKED SPLIT'),
         ({'simulated': True, 'leakage': True}, 'simulated, LEAKED SPLIT'),
+        ({'by_frame': True}, 'SPLIT BY FRAME'),
     ],
 )
 def test_note(metainfo: dict | None, note: str | None) -> None:

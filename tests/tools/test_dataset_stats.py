@@ -19,7 +19,7 @@ from tests.campaigns import (
 )
 
 TOOL = Path(__file__).parents[2] / 'tools/analysis_tools/dataset_stats.py'
-CSVS = ('counts_by_class', 'counts_by_ph', 'availability', 'measures')
+CSVS = ('counts_by_class', 'counts_by_ph', 'availability', 'pairing', 'measures')
 FIGURES = ('areas', 'availability', 'counts', 'gray_levels', 'intensity', 'ph')
 WARNING = (178, 60, 0)
 Tool = Callable[..., tuple[int, str, str]]

@@ -143,8 +143,10 @@ def test_results_say_what_was_tested(folder: Path) -> None:
         'vessels': 5,
         'gases': ['co2', 'ch4'],
         'left_out': 0,
+        'pairing': {'same original': 3},
     }
     assert (content['simulated'], content['leakage']) == (False, False)
+    assert content['by_frame'] is True  # the campaign names no vessel
     assert content['details']['num_samples'] == 5
     assert content['details']['availability'] == {
         'both': 3,
@@ -217,7 +219,7 @@ def test_figures_follow_from_the_predictions_alone(folder: Path) -> None:
     table = (folder / 'stdout.txt').read_text().split('\nwritten:')[0]
     lines = [line for line in table.splitlines() if line]
     printed = (folder / 'again.txt').read_text()
-    title = lines.index('Test split')
+    title = lines.index('Test split (SPLIT BY FRAME)')
     assert all(line in printed for line in lines[title:])
 
 
@@ -270,7 +272,7 @@ def test_copies_of_training_frames_are_flagged(folder: Path) -> None:
         [*done.args, allowed], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    title = 'Test split (simulated, LEAKED SPLIT)'
+    title = 'Test split (simulated, LEAKED SPLIT, SPLIT BY FRAME)'
     assert title in done.stdout
     content = results(folder / 'leak')
     assert content['simulated'] is content['leakage'] is True

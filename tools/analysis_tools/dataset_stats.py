@@ -19,6 +19,7 @@ from fume_mm.datasets.statistics import (
     count_availability,
     count_by_class,
     count_by_ph,
+    count_pairing,
     gray_table,
     measure_campaign,
     read_frames,
@@ -125,6 +126,7 @@ def main() -> None:
     }
     if samples is not None:
         tables['availability'] = count_availability(samples)
+        tables['pairing'] = count_pairing(samples)
     tables['measures'] = summarise(measured)
 
     print(f'{args.root}: {len(frames)} frames' + ', simulated data' * simulated)
