@@ -118,24 +118,89 @@ def read_mask_values(path: str | Path) -> np.ndarray:
     Raises:
         UserError: If the file is missing, cut short, of colours or of more than 8 bits.
     """
-    data, scale = as_gray(_read(Path(path), 'the mask'))
-    mask = _decode(data, path)
-    if scale > 1:
-        mask = mask // scale
+    mask = decode_mask(_read(Path(path), 'the mask'), path)
     if mask.ndim == 3:
-        indices = _palette_indices(data)
-        if indices is None and not _equal_channels(mask):
-            raise UserError(
-                f'{path}: is a colour image, not a mask of one channel; save class ids '
-                'as 8-bit gray or palette PNG.'
-            )
-        mask = mask[..., 0] if indices is None else indices
+        raise UserError(
+            f'{path}: is a colour image, not a mask of one channel; save class ids '
+            'as 8-bit gray or palette PNG.'
+        )
+    return mask
+
+
+def decode_mask(
+    data: bytes, name: str | Path, *, palette_colours: bool = False
+) -> np.ndarray:
+    """A mask as a labelling tool wrote it.
+
+    Args:
+        data: The content of a file.
+        name: How errors name it.
+        palette_colours: Take the colours of a palette, not its indices.
+
+    Returns:
+        (H, W) uint8 values, or (H, W, 3) uint8 RGB where the channels differ.
+
+    Raises:
+        UserError: If it is cut short, no image or of more than 8 bits.
+    """
+    if not palette_colours:
+        data, scale = as_gray(data)
+        mask = _decode(data, name)
+        if scale > 1:
+            mask = mask // scale
+    else:
+        mask = _decode(data, name)
+    if mask.ndim == 3:
+        indices = None if palette_colours else _palette_indices(data)
+        if indices is not None:
+            mask = indices
+        elif _equal_channels(mask):
+            mask = mask[..., 0]
+        else:
+            mask = mask[..., 2::-1]
     if mask.dtype.kind not in 'ui' or (mask.size and mask.max() > 255):
         raise UserError(
-            f'{path}: holds {mask.dtype}, and a mask has 8 bits; save class ids as '
+            f'{name}: holds {mask.dtype}, and a mask has 8 bits; save class ids as '
             '8-bit gray PNG.'
         )
     return np.ascontiguousarray(mask, np.uint8)
+
+
+def decode_size(data: bytes, name: str | Path) -> tuple[int, int]:
+    """(width, height) of a picture in memory, once it is decoded.
+
+    Raises:
+        UserError: If it is no image.
+    """
+    height, width = _decode(data, name).shape[:2]
+    return width, height
+
+
+def fourth_channel(path: str | Path) -> np.ndarray:
+    """The fourth channel of an image, (H, W) uint8: alpha, or what stands for it.
+
+    Raises:
+        UserError: If the image has not four.
+    """
+    data = np.frombuffer(_read(Path(path), 'the image'), np.uint8)
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4:
+        raise UserError(f'{path}: is no image of four channels; restore the file.')
+    return np.ascontiguousarray(pixels[..., 3])
+
+
+def orientation(image: Path | bytes) -> int:
+    """The orientation in EXIF, 1 to 8; 1, upright, where there is none."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        try:
+            source = io.BytesIO(image) if isinstance(image, bytes) else image
+            with Image.open(source) as opened:
+                return int(opened.getexif().get(0x0112, 1))
+        except Exception:  # Pillow's plugins raise what they like
+            return 1
 
 
 def check_mask_values(mask: np.ndarray, name: str | Path) -> None:
@@ -234,11 +299,16 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
         path: The file.
         image: (H, W) uint8 or uint16, or (H, W, 3) uint8 RGB.
     """
-    if image.ndim == 3:
-        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     # imwrite cannot open every path on every system, and only returns False then.
     with write_whole(path) as part:
-        part.write_bytes(cv2.imencode('.png', image)[1].tobytes())
+        part.write_bytes(encode_png(image))
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """A PNG in memory, of what :func:`write_png` takes."""
+    if image.ndim == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode('.png', image)[1].tobytes()
 
 
 def write_mask(path: str | Path, mask: np.ndarray) -> None:

@@ -3,6 +3,10 @@
 What the annotation CSVs and the paired CSVs have in common: paths, pH and class, files.
 """
 
+import codecs
+import contextlib
+import io
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +29,12 @@ EMPTY = tuple(
     for spelling in dict.fromkeys((word, word.lower(), word.upper()))
 )
 _LINES_NAMED = 3
+#: A number, with a comma where others have a point, or a whole one.
+_DECIMAL_COMMA = r'\s*[+-]?\d+(?:,\d+)?\s*'
+#: What spreadsheets make of 5.9 in a country that writes 5,9: ``05. Sep``, ``5-Sep``.
+_DATE = (
+    r'\d{1,2}[. /-]+[^\W\d]{3,}\.?(?:[ -]\d+)?|[^\W\d]{3,}\.?[ -]\d+|(?:\d+[./-]){2}\d+'
+)
 #: ``class_id`` of a row that has masks only; empty in the file.
 NO_CLASS = -1
 
@@ -53,6 +63,11 @@ class CsvTable:
 
     The checks raise at the first kind of mistake, or, with ``defects``, note every row
     at fault and go on.
+
+    Spreadsheets write CSVs in the manner of their country, and all are read: commas,
+    semicolons or tabs between fields (what the header has most of); a decimal comma in
+    columns that hold only numbers; UTF-8 with or without a byte order mark, UTF-16, and
+    Windows' code page 1252.
 
     Attributes:
         path: The CSV.
@@ -105,17 +120,18 @@ class CsvTable:
             )
 
     def _read(self) -> pd.DataFrame:
+        text = read_text(self.path)
         try:
             with warnings.catch_warnings():
                 # pandas warns of the fields it drops where a row has too many.
                 warnings.simplefilter('error', pd.errors.ParserWarning)
-                return pd.read_csv(
-                    self.path,
+                frame = pd.read_csv(
+                    io.StringIO(text),
                     dtype=str,
                     na_filter=False,
                     skip_blank_lines=False,  # so that a row's index gives its line
                     index_col=False,
-                    encoding='utf-8-sig',  # spreadsheets write the byte order mark
+                    sep=_delimiter(text),
                 )
         except pd.errors.EmptyDataError:
             raise UserError(
@@ -126,11 +142,12 @@ class CsvTable:
                 f'{self.path}: a row has more fields than the header has columns '
                 f'({str(error).strip()}); quote fields that hold a comma.'
             ) from None
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f'{self.path} is not UTF-8 text (byte {error.start}); save it as CSV '
-                'in UTF-8.'
-            ) from None
+        for column in frame:
+            if (cells := frame[column]).str.contains(',', regex=False).any():
+                filled = cells[cells.str.strip() != '']
+                if filled.str.fullmatch(_DECIMAL_COMMA).all():
+                    frame[column] = cells.str.replace(',', '.', regex=False)
+        return frame
 
     def refuse(
         self,
@@ -234,6 +251,14 @@ class CsvTable:
         legend = ', '.join(f'{i} {name}' for i, name in names.items())
         limits = 'is outside {} to {}'.format(*PH_RANGE)
         no_number = ~number_like & (frame['ph_value'] != '')
+        dates = no_number & frame['ph_value'].str.fullmatch(_DATE)
+        self.refuse(
+            dates,
+            'ph_value',
+            'ph_value is a date that a spreadsheet made of a number',
+            'write the number again, in a column of the format text',
+        )
+        no_number &= ~dates
         for bad, column, problem in (
             (no_number, 'ph_value', 'is not a number'),
             (number_like & ~in_range, 'ph_value', limits),
@@ -313,6 +338,32 @@ class CsvTable:
             'frame and mask differ in size',
             'give the frame the mask that was drawn on it',
         )
+
+
+def read_text(path: Path) -> str:
+    """The text of a CSV: UTF-8, UTF-16 with its mark, or Windows' code page 1252.
+
+    Raises:
+        UserError: If it is no text. Code page 1252 gives any byte a meaning, so that
+            there the first line, which names columns, must be ASCII.
+    """
+    data = path.read_bytes()
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode('utf-16' if utf16 else 'utf-8-sig')
+    except UnicodeDecodeError as error:
+        if not utf16 and data.partition(b'\n')[0].isascii() and b'\0' not in data:
+            with contextlib.suppress(UnicodeDecodeError):
+                return data.decode('cp1252')
+        raise UserError(
+            f'{path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8.'
+        ) from None
+
+
+def _delimiter(text: str) -> str:
+    """What stands between the fields: what the header has most of; a comma if none."""
+    header = re.sub(r'"[^"]*"', '', text.lstrip('\r\n').partition('\n')[0])
+    return max(',;\t', key=header.count)
 
 
 def repeated(text: pd.Series) -> pd.Series:
