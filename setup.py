@@ -43,6 +43,8 @@ EXTRAS = {
         'openvino>=2025.0',
     ],
     'runtime': ['onnxruntime>=1.20', 'tqdm>=4.66'],
+    # Published sets in Parquet, and COCO's compressed runs.
+    'import': ['pyarrow>=15', 'pycocotools>=2.0.7'],
     # Predictions as Parquet beside CSV.
     'parquet': ['pyarrow>=15'],
     # The page in the browser.
@@ -68,8 +70,18 @@ EXTRAS = {
         'ruff',
     ],
 }
-# The tests open the page, build the site, export models, run notebooks, track runs.
-for _name in ('app', 'docs', 'export', 'mlflow', 'notebooks', 'parquet', 'wandb'):
+# The tests open the page, build the site, export models, run notebooks, track runs,
+# import sets.
+for _name in (
+    'app',
+    'docs',
+    'export',
+    'import',
+    'mlflow',
+    'notebooks',
+    'parquet',
+    'wandb',
+):
     EXTRAS['dev'] += EXTRAS[_name]
 
 setup(

@@ -215,7 +215,7 @@ def _check_files(
             f'{ignored} masks with {IGNORE}',
             f'no mask has gas ({GAS}), and {IGNORE} is unlabelled',
             f'if {IGNORE} is meant as gas, bring the masks in with '
-            '`python tools/dataset_converters/import_folders.py`',
+            '`python tools/dataset_converters/import_dataset.py`',
         )
     return digests
 

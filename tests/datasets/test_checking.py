@@ -198,7 +198,7 @@ def test_255_where_no_mask_has_gas_is_a_defect(tmp_path):
     (defect,) = check_campaign(root).defects
     assert defect.shown == f'{len(masks)} masks with 255'
     assert defect.problem == 'no mask has gas (2), and 255 is unlabelled'
-    assert 'import_folders.py' in defect.way_out
+    assert 'import_dataset.py' in defect.way_out
 
 
 def test_damaged_metadata_are_a_defect(tmp_path):

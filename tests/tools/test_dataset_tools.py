@@ -4,6 +4,7 @@ import csv
 import re
 import runpy
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / 'docs/datasets.md').read_text(encoding='utf-8')
 CHECK = 'tools/misc/check_dataset.py'
 SPLIT = 'tools/dataset_converters/split_by_group.py'
-IMPORT = 'tools/dataset_converters/import_folders.py'
+IMPORT = 'tools/dataset_converters/import_dataset.py'
 Tool = Callable[..., tuple[int, str, str]]
 pytestmark = pytest.mark.slow
 
@@ -199,43 +200,103 @@ def test_a_wrong_split_command_is_one_line_and_writes_nothing(
 
 def test_imported_folders_pass_the_check(tool: Tool, tmp_path: Path) -> None:
     root = folders(tmp_path)
-    options = ('--gas', 'ch4', '--group-pattern', '^(clip[0-9]+)')
-    status, output, _ = tool(IMPORT, root, *options)
+    options = ('folders', root, root, '--gas', 'ch4')
+    status, output, _ = tool(IMPORT, *options)
     assert status == 0
-    assert 'mask values: 0 is background, 255 is gas' in output
+    assert 'mask values: 0 is background, 255 is gas (inferred)' in output
+    assert '6 recordings, by the names without the number of the frame' in output
     assert '12 frames have no pH: they serve segmentation only' in output
     assert tool('tools/dataset_converters/pair_gases.py', root)[0] == 0
     assert tool(CHECK, root)[0] == 0
     groups = {
-        s: {r['vessel_id'] for r in read_rows(annotations(root, s))} for s in SPLITS
+        s: {r['recording'] for r in read_rows(annotations(root, s))} for s in SPLITS
     }
     assert sorted(set.union(*groups.values())) == [f'clip{i:02}' for i in range(6)]
-    assert tool(IMPORT, root, *options)[0] == 2  # would replace the CSVs
+    assert sum(map(len, groups.values())) == 6
+    assert tool(IMPORT, *options)[0] == 2  # would replace the CSVs
 
 
 def test_an_import_may_fill_one_split(tool: Tool, tmp_path: Path) -> None:
-    root = folders(tmp_path, clips=1)
-    status, output, _ = tool(IMPORT, root, '--gas=co2', '--split=test', '--ph=6.5')
+    root = folders(tmp_path / 'in', clips=1)
+    out = tmp_path / 'out'
+    status, output, _ = tool(
+        IMPORT, 'folders', root, out, '--gas=co2', '--split=test', '--ph=6.5', '--link'
+    )
     assert status == 0
-    assert 'every name is a group of its own' in output
-    assert [row['class_name'] for row in read_rows(annotations(root, 'test'))] == [
-        'Healthy',
-        'Healthy',
-    ]
-    assert not annotations(root, 'train').exists()
+    assert 'split: all in test, as asked for' in output
+    rows = read_rows(annotations(out, 'test'))
+    assert [row['class_name'] for row in rows] == ['Healthy', 'Healthy']
+    assert all((out / row['frame_path']).is_symlink() for row in rows)
+    assert not annotations(out, 'train').exists()
 
 
+def test_a_zip_is_imported_as_its_folder(tool: Tool, tmp_path: Path) -> None:
+    root = folders(tmp_path / 'in')
+    (root / 'masks').rename(root / 'SegmentationClass')
+    for mask in (root / 'SegmentationClass').iterdir():
+        gas = cv2.imread(str(mask), -1)
+        cv2.imwrite(str(mask), np.dstack([gas, gas // 2, gas // 3]))
+    legend = 'background:0,0,0::\ngas:85,127,255::\n'
+    (root / 'labelmap.txt').write_text(legend)
+    archive = shutil.make_archive(str(tmp_path / 'export'), 'zip', root)
+    status, output, _ = tool(IMPORT, 'cvat', archive, tmp_path / 'out', '--gas=ch4')
+    assert status == 0
+    assert '85,127,255 is gas (by the legend)' in output
+    assert tool(CHECK, tmp_path / 'out')[0] == 0
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        (['folders', '.', 'out'], 'say which gas the cameras saw'),
+        (['folders', 'no', 'out', '--gas=ch4'], 'no does not exist'),
+        (['folders', '.', 'out', '--gas=ch4'], 'out lies in .'),
+        (['folders', '.', '.', '--gas=ch4', '--seed=-1'], '--seed -1 is negative'),
+        (['folders', '.', '.', '--gas=ch4', '--mask-map', '1=x'], 'VALUE=CLASS'),
+        (['folders', '.', '.', '--gas=ch4', '--mask-pattern=x'], 'has no group'),
+        (['folders', '.', '.', '--gas=ch4', '--mask-pattern=('], 'no regular'),
+        (['folders', '.', '.', '--gas=ch4', '--mask-suffix=_m'], 'no mask whose name'),
+        (['coco', '.', '.', '--gas=ch4'], 'holds no COCO file'),
+        (['labelme', '.', '.', '--gas=ch4'], 'holds no JSON of labelme'),
+        (['label_studio', '.', '.', '--gas=ch4'], 'holds no JSON or JSON-MIN'),
+        (['gasformer', '.', '.', '--gas=ch4'], 'holds no Parquet file'),
+        (['gas_ground', '.', '.', '--gas=ch4'], 'holds no tar'),
+        (['owners', '.', '.'], 'annotations.csv does not exist'),
+        (['trace', '.', '.', '--gas=ch4'], 'no folder of a scene'),
+        (['gas_twin_former', '.', '.', '--gas=ch4'], 'has no combined_*.csv'),
+    ],
+)
+def test_a_wrong_import_is_one_line_and_writes_nothing(
+    tool: Tool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    said: str,
+) -> None:
+    folders(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob('*'))
+    status, output, errors = tool(IMPORT, *options)
+    assert (status, output) == (2, '')
+    assert said in errors
+    assert len(errors.splitlines()) == 1
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+@pytest.mark.parametrize('page', ['datasets.md', 'import.md'])
 def test_the_commands_of_the_docs_run(
-    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folders(tmp_path / 'data/release')
     commands = [
         shlex.split(line)
-        for block in re.findall(r'```bash\n(.*?)```', DOCS, re.DOTALL)
+        for block in re.findall(
+            r'```bash\n(.*?)```', (ROOT / 'docs' / page).read_text('utf-8'), re.DOTALL
+        )
         for line in block.splitlines()
     ]
-    assert len(commands) >= 7
+    assert len(commands) >= 4
     for python, path, *options in commands:
         assert python == 'python'
         if path == 'tools/dataset_converters/simulate_ogi.py':  # slow; tested elsewhere
@@ -253,7 +314,7 @@ def test_the_config_of_the_docs_trains_on_imported_masks(
     from fume_mm.registry import DATA_SAMPLERS, DATASETS, MODELS, register_all_modules
 
     root = folders(tmp_path)
-    tool(IMPORT, root, '--gas', 'ch4', '--group-pattern', '^(clip[0-9]+)')
+    tool(IMPORT, 'folders', root, root, '--gas', 'ch4')
     tool('tools/dataset_converters/pair_gases.py', root)
     register_all_modules()
     (text,) = re.findall(r'```python\n(.*?)```', DOCS, re.DOTALL)
