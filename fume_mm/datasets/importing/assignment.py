@@ -52,7 +52,8 @@ def add_labels(
             | frame['stem'].duplicated(keep=False),
             'stem',
             'stem is of no frame or in more than one row',
-            "write a frame's path below its folder, without the ending, once",
+            "write a frame's name without the ending once, as in "
+            f'{items[0].name if items else "frame_0001"}',
         )
         said = {row['stem']: row for row in frame.to_dict('records')}
         fields = {

@@ -180,8 +180,8 @@ def _without_masks(
             '--missing-mask background (no gas) or --missing-mask skip (not judged)',
         )
     elif missing:
-        means = 'are left out' if rule == 'skip' else 'are background alone'
-        remarks.append(f'{counted(len(missing), "frame")} without a mask {means}')
+        means = 'left out' if rule == 'skip' else 'background alone'
+        remarks.append(f'{counted(len(missing), "frame")} without a mask: {means}')
     return [i for i in items if i.mask is not None or rule == 'background']
 
 
@@ -272,11 +272,16 @@ def _targets(item: Item, seen: _Seen, out: Path, same: bool) -> tuple[Path, Path
     """Where the frame and the mask of an item will be."""
     frame = out / 'frames' / item.gas / f'{item.name}{item.suffix}'
     folder = 'masks'
-    if isinstance(item.frame, Path) and out.resolve() in item.frame.resolve().parents:
+    if isinstance(item.frame, Path) and out.resolve() in _absolute(item.frame).parents:
         frame, folder = item.frame, 'imported_masks'
         if seen.as_it_is and same and isinstance(item.mask, Path):
             return frame, item.mask
     return frame, out / folder / item.gas / f'{item.name}.png'
+
+
+def _absolute(path: Path) -> Path:
+    """The path with its folder resolved: a link itself stays one."""
+    return path.parent.resolve() / path.name
 
 
 def _write(
@@ -319,8 +324,7 @@ def _rows(
     base = out.resolve()
 
     def below(path: Path) -> str:
-        # a link stays a link: only its folder is resolved
-        return (path.parent.resolve() / path.name).relative_to(base).as_posix()
+        return _absolute(path).relative_to(base).as_posix()
 
     known = any(item.recording for item in items)
     table = pd.DataFrame(

@@ -64,7 +64,10 @@ def read(source: Path, options: Options) -> Source:
         raise UserError(
             f'{source} holds no COCO file (JSON with {", ".join(sorted(_KEYS))}).'
         )
-    refuse(missing, f'images of the COCO files are not in {folder}; put them there')
+    refuse(
+        missing,
+        f'images of the COCO files are not in {folder} (or not once); put them there',
+    )
     return Source(items, remarks=[f'{counted(found, "COCO file")} read'])
 
 

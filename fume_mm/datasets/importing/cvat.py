@@ -58,7 +58,10 @@ def read(source: Path, options: Options) -> Source:
                     split=split_of(subset),
                 )
             )
-    refuse(missing, f"images of CVAT's XML are not in {folder}; put them there")
+    refuse(
+        missing,
+        f"images of CVAT's XML are not in {folder} (or not once); put them there",
+    )
     if not items:
         raise UserError(f'{source}: the XML lists no image; export it with images.')
     left_out = f'{counted(lines, "shape")} without an area (points, lines) left out'

@@ -64,8 +64,8 @@ def read(source: Path, options: Options) -> Source:
         items.append(Item(name=stem, frame=frame, mask=mask, suffix=frame.suffix))
     refuse(
         missing,
-        f"frames of Label Studio's tasks are not in {pictures.folder}; put them there, "
-        'or name their folder with --frames',
+        f"frames of Label Studio's tasks are not in {pictures.folder} (or not once); "
+        'put them there, or name their folder with --frames',
     )
     return Source(items)
 

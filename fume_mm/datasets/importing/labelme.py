@@ -57,7 +57,10 @@ def read(source: Path, options: Options) -> Source:
         )
     if not items and not missing:
         raise UserError(f'{source} holds no JSON of labelme, which has shapes.')
-    refuse(missing, f'pictures of labelme files are not in {folder}; put them there')
+    refuse(
+        missing,
+        f'pictures of labelme files are not in {folder} (or not once); put them there',
+    )
     items += [
         Item(
             name=nfc(path.relative_to(folder).with_suffix('').as_posix()),

@@ -510,3 +510,15 @@ def test_jpeg_masks_of_more_classes_are_refused(tmp_path, paint, said):
     source = tree(tmp_path / 'in', paint, suffix='.jpg')
     with pytest.raises(UserError, match=rf'6 files do not fit.*{said}'):
         convert('folders', source, tmp_path / 'out')
+
+
+def test_links_of_an_import_are_imported_in_place(tmp_path):
+    source = tree(tmp_path / 'in')
+    convert('folders', source, tmp_path / 'out', link=True)
+    options = {'frames': 'frames/ch4', 'masks': 'masks/ch4', 'force': True}
+    convert('folders', tmp_path / 'out', tmp_path / 'out', **options)
+    assert_campaign(tmp_path / 'out', EXPECTED)
+    assert all(
+        (tmp_path / 'out' / r['frame_path']).is_symlink()
+        for r in rows(tmp_path / 'out')
+    )

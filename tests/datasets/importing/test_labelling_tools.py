@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import sys
 
 import cv2
 import numpy as np
@@ -448,3 +449,13 @@ def test_label_gas(tmp_path, suffix, folder):
     for name, mask in found.items():
         right = np.where(EXPECTED[name] == 2, 2, 0)
         assert (mask == right).mean() > (0.995 if suffix == '.jpg' else 0.9999)
+
+
+def test_compressed_runs_without_pycocotools_name_the_extra(tmp_path, monkeypatch):
+    frames(tmp_path / 'in')
+    segment = {'size': [HEIGHT, WIDTH], 'counts': 'abc'}
+    content = coco_file(lambda box, mask: segment)
+    (tmp_path / 'in/a.json').write_text(json.dumps(content))
+    monkeypatch.setitem(sys.modules, 'pycocotools.mask', None)
+    with pytest.raises(UserError, match=r"6 files .*pip install -e '\.\[import\]'"):
+        convert('coco', tmp_path / 'in', tmp_path / 'out')

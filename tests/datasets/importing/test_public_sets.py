@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import tarfile
 
 import numpy as np
@@ -266,3 +267,9 @@ def test_owners_originals(tmp_path):
             row['recording'] == f'{"MOV" if number % 2 == 0 else "FLIR"}00{10 + number}'
         )
         assert (row['ph_value'], row['class_name']) == ('5.0', 'Acidotic')
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pyarrow.parquet', None)
+    with pytest.raises(UserError, match=r"pip install -e '\.\[import\]'"):
+        convert('gasformer', tmp_path, tmp_path / 'out')
