@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.tables import CsvTable, read_text
@@ -174,7 +175,7 @@ def mask_values(mask: np.ndarray) -> set[Value]:
     """
     if mask.ndim == 2:
         return set(np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist())
-    codes = np.unique(_codes(mask))
+    codes = pd.unique(_codes(mask).ravel())
     if len(codes) > _MOST:
         raise UserError(f'has {len(codes)} colours, so it is a picture and no mask')
     return {

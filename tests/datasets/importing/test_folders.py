@@ -355,10 +355,10 @@ def test_a_frame_without_a_mask_means_what_the_user_says(tmp_path):
     lines = convert('folders', source, tmp_path / 'a', missing_mask='background')
     nothing = {name: np.zeros(SIZE[::-1], np.uint8) for name in (NAMES[0], NAMES[3])}
     assert_campaign(tmp_path / 'a', EXPECTED | nothing)
-    assert '2 frames without a mask are background alone' in lines
+    assert '2 frames without a mask: background alone' in lines
     lines = convert('folders', source, tmp_path / 'b', missing_mask='skip')
     assert_campaign(tmp_path / 'b', {n: EXPECTED[n] for n in NAMES if n not in nothing})
-    assert '2 frames without a mask are left out' in lines
+    assert '2 frames without a mask: left out' in lines
 
 
 def test_names_of_masks_may_have_a_suffix_or_a_pattern(tmp_path):

@@ -442,7 +442,7 @@ def test_label_gas(tmp_path, suffix, folder):
         if number != 3:  # skipped
             save(source / f'masks/{name}{suffix}', 255 * np.uint8(mask == 2))
     lines = convert('label_gas', source, tmp_path / 'out')
-    assert '1 frame without a mask are left out' in lines
+    assert '1 frame without a mask: left out' in lines
     assert any('5 masks in JPEG' in line for line in lines) == (suffix == '.jpg')
     found = masks(tmp_path / 'out')
     assert set(found) == set(NAMES) - {NAMES[3]}
