@@ -155,8 +155,9 @@ def read_gas_ground(source: Path, options: Options) -> Source:
     """GasGround: tars of ``NAME.png``, a mask and a JSON per sample.
 
     What a file's name has after its first full stop says what it is (WebDataset): one
-    with ``mask`` or ``seg`` is the mask, another image the frame. Names may also end in
-    ``_mask``. Of the JSON, ``split``, ``video`` and the frame's number are kept.
+    with ``mask`` or ``seg`` is the mask, another image the frame. A mask's name may
+    also end in ``_mask``, or be in a folder ``masks``. Of the JSON, ``split``,
+    ``video`` and the frame's number are kept.
 
     Raises:
         UserError: If there is no tar, one is cut short, or a sample has no frame.
@@ -220,11 +221,8 @@ def _member(name: PurePosixPath) -> tuple[str, str]:
     words = endings.lower().split('.')
     if words[-1] == 'json':
         return plain, 'json'
-    if (
-        plain != stem
-        or {'mask', 'seg', 'label'} & set(words)
-        or 'mask' in name.parts[:-1]
-    ):
+    said = {*words, *map(str.lower, name.parts[:-1])}
+    if plain != stem or said & {'mask', 'masks', 'seg', 'label', 'labels'}:
         return plain, 'mask'
     suffix = f'.{words[-1]}'
     return plain, suffix if suffix in IMAGES else ''

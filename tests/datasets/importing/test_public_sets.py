@@ -152,14 +152,16 @@ def tar(path, members):
             file.addfile(info, io.BytesIO(data))
 
 
-@pytest.mark.parametrize('mask_ending', ['.mask.png', '_mask.png', '.seg.png'])
-def test_gas_ground(tmp_path, mask_ending):
+@pytest.mark.parametrize(
+    'mask_name', ['{}.mask.png', '{}_mask.png', '{}.seg.png', 'masks/{}.png']
+)
+def test_gas_ground(tmp_path, mask_name):
     for shard in range(3):
         members = {}
         for number in (2 * shard, 2 * shard + 1):
             name = NAMES[number]
             members[f'{name}.png'] = encoded(picture(number))
-            members[f'{name}{mask_ending}'] = encoded(binary(number))
+            members[mask_name.format(name)] = encoded(binary(number))
             told = {'video': name[:8], 'split': SPLITS[number], 'frame_index': number}
             members[f'{name}.json'] = json.dumps(told).encode()
         tar(tmp_path / f'in/data/{shard:05d}.tar', members)
