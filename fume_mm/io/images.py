@@ -214,13 +214,15 @@ def check_mask_values(mask: np.ndarray, name: str | Path) -> None:
         )
 
 
-def read_labelled(frame: str | Path, mask: str | Path) -> tuple[np.ndarray, np.ndarray]:
+def read_labelled(
+    frame: str | Path, mask: str | Path, *, limits: Limits | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """A frame and its mask, (H, W) uint8 each.
 
     Raises:
         UserError: As :func:`read_frame` and :func:`read_mask`, or if the sizes differ.
     """
-    pixels, classes = read_gray(frame), read_mask(mask)
+    pixels, classes = read_gray(frame, limits=limits), read_mask(mask)
     check_same_size(classes, mask, pixels.shape)
     return pixels, classes
 
