@@ -132,7 +132,7 @@ def _refuse_names(
         there = path.stem in set(known['recording']) or folder.exists()
         if there and not force:
             raise UserError(
-                f'{folder}: {path.stem!r} was cut before; give --force to cut it again, '
+                f'{folder}: {path.stem} was cut before; give --force to cut it again, '
                 'or another --out.'
             )
         if path.resolve() == folder.resolve():

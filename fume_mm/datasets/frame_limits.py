@@ -87,7 +87,7 @@ def add_limits(
 
 def limits_of_rows(paired: pd.DataFrame) -> dict[str, Limits]:
     """By frame what :func:`add_limits` wrote into a paired CSV."""
-    known = {}
+    known: dict[str, Limits] = {}
     for gas in GASES:
         if f'{gas}_limits' in paired:
             rows = zip(paired[f'{gas}_frame'], paired[f'{gas}_limits'], strict=True)

@@ -62,7 +62,8 @@ def frame_spans(data: Bytes) -> tuple[list[tuple[int, int]], bool]:
 
     The directory tells where a frame ends: the magic bytes may occur among the counts.
     """
-    spans, at = [], data.find(MAGIC, 0)
+    spans: list[tuple[int, int]] = []
+    at = data.find(MAGIC, 0)
     while at >= 0:
         end = max((start + size for _, start, size in _records(data, at)), default=0)
         if end > len(data):

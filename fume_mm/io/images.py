@@ -120,8 +120,8 @@ def read_values(
     else:
         name = str(frame)
         data = _read(Path(frame), what)
-        pixels = _flir_counts(data, name)
-        pixels = _decode(data, frame) if pixels is None else pixels
+        counts = _flir_counts(data, name)
+        pixels = _decode(data, frame) if counts is None else counts
     done = []
     if pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4):
         if not _equal_channels(pixels):

@@ -260,7 +260,8 @@ class TiffStack(Recording):
         super().__init__(path)
         self._data = path.read_bytes()
         self.count = _tiff_pages(self._data)
-        self._first, self._pages = -1, ()
+        self._first = -1
+        self._pages: Sequence[Any] = ()
 
     def read(self, index: int) -> np.ndarray:
         """One page; those after it are decoded with it."""
@@ -345,7 +346,8 @@ def _tiff_pages(data: bytes) -> int:
     order = '<' if data.startswith(b'II') else '>'
     big = struct.unpack_from(f'{order}H', data, 2)[0] == 43
     number, entry, offset = ('Q', 20, 'Q') if big else ('H', 12, 'I')
-    at, seen = 8 if big else 4, set()
+    at = 8 if big else 4
+    seen: set[int] = set()
     try:
         while (page := struct.unpack_from(order + offset, data, at)[0]) not in (
             0,

@@ -54,7 +54,7 @@ def fill_dead(pixels: np.ndarray, name: str) -> tuple[np.ndarray, int]:
         )
     if number:
         values[dead] = 0
-        live = (~dead).astype(np.float32)
+        live: np.ndarray = (~dead).astype(np.float32)
         reach = 1
         while (live[dead] == 0).any():  # until each has a live one in reach
             reach += 2

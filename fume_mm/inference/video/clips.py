@@ -169,7 +169,7 @@ class Clip:
 
     def describe(self) -> dict[str, Any]:
         """What only a file has."""
-        about = {'frame_rate': self.rate, 'starts_at': self.start}
+        about: dict[str, Any] = {'frame_rate': self.rate, 'starts_at': self.start}
         if self._recording.limits:
             about['limits'] = list(self._recording.limits)
         return about
