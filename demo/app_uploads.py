@@ -13,8 +13,9 @@ from pathlib import Path
 import cv2
 
 from fume_mm.errors import UserError
-from fume_mm.inference.video.clips import FASTEST, TOLERANCE
+from fume_mm.inference.video.clips import TOLERANCE
 from fume_mm.io.images import image_size
+from fume_mm.io.recordings import FASTEST
 
 #: First bytes of containers, and how far into the file they begin.
 CONTAINERS = (

@@ -39,11 +39,13 @@ def pair_campaign(
     """Write the paired CSVs of a campaign, as pair_gases.py does; returns its root."""
     # the campaign itself needs no pandas
     from fume_mm.datasets.annotations import read_annotations
+    from fume_mm.datasets.frame_limits import add_limits
     from fume_mm.datasets.pairing import pair_gases
     from fume_mm.io.tables import write_table
 
     for split in splits:
-        paired = pair_gases(read_annotations(annotations(root, split)))
+        rows = read_annotations(annotations(root, split))
+        paired = add_limits({split: pair_gases(rows)}, rows, root)[split]
         write_table(paired, root / f'paired_{split}_annotations.csv')
     return root
 

@@ -1,4 +1,4 @@
-"""Pictures and masks are decoded in ``fume_mm.io.images`` only: the same for all."""
+"""Pictures, masks and recordings are decoded in ``fume_mm.io``: the same for all."""
 
 import ast
 from pathlib import Path
@@ -47,7 +47,8 @@ def test_images_are_decoded_in_io_only():
         for call in image_calls(path.read_text(encoding='utf-8'))
     }
     where = {path for path, _ in found - ALLOWED}
-    assert where == {'fume_mm/io/images.py'}
+    # pictures, the PNG inside FLIR's frames, the pages of a TIFF
+    assert where == {f'fume_mm/io/{x}.py' for x in ('images', 'fff', 'recordings')}
 
 
 @pytest.mark.parametrize(

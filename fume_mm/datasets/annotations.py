@@ -22,6 +22,7 @@ from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import CsvTable, repeated
 from fume_mm.structures import ANNOTATION_COLUMNS, GASES, SPLITS
 
+from .frame_limits import check_limits
 from .grouping import add_groups
 
 _SIMULATE = 'python tools/dataset_converters/simulate_ogi.py {root} --seed 42'
@@ -108,6 +109,7 @@ def parse_annotations(table: CsvTable, *, group_pattern: str | None = None) -> N
         'original_sample_id is empty',
         'without it the splits cannot be kept apart, so fill it in',
     )
+    check_limits(table, ('limits',))
     add_groups(table, pattern=group_pattern)
 
 

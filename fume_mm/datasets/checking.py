@@ -8,6 +8,7 @@ those of the readers.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pandas as pd
 from fume_mm.errors import UserError
 from fume_mm.io.images import check_mask_values, read_gray, read_mask_values
 from fume_mm.io.progress import ordered_map
+from fume_mm.io.stretch import Limits
 from fume_mm.io.tables import NO_CLASS, CsvTable, Defect
 from fume_mm.structures import GAS, GASES, IGNORE, SPLITS
 
@@ -27,6 +29,7 @@ from .annotations import (
     is_simulated,
     parse_annotations,
 )
+from .frame_limits import frame_limits, limits_of_rows
 from .pairing import PAIRED_COLUMNS, parse_paired
 from .splitting import find_leaks
 
@@ -112,7 +115,8 @@ def check_campaign(
     if len(tables) == len(splits) == len(SPLITS):
         _check_against_annotations(paired, report, resplit)
     files = pd.concat([report.frames[list(of_pairs)], of_pairs], ignore_index=True)
-    digests = _check_files(files, report, workers)
+    limits = _limits(paired, report, workers)
+    digests = _check_files(files, report, workers, limits)
     if 'group' in report.frames:
         _check_splits(of_pairs, digests, report, resplit)
     _note(of_pairs, report, resplit)
@@ -187,7 +191,10 @@ def _check_against_annotations(
 
 
 def _check_files(
-    files: pd.DataFrame, report: CampaignReport, workers: int | None
+    files: pd.DataFrame,
+    report: CampaignReport,
+    workers: int | None,
+    limits: dict[str, Limits],
 ) -> dict[str, bytes]:
     """Note what is wrong with the files; the digest of each readable frame's pixels."""
     names = ['frame_path', 'mask_path']
@@ -196,7 +203,12 @@ def _check_files(
     ignored, gas_seen = 0, False
     rows = jobs.to_dict('records')
     found = ordered_map(
-        lambda row: _inspect(report.root, row['frame_path'], row['mask_path']),
+        lambda row: _inspect(
+            report.root,
+            row['frame_path'],
+            row['mask_path'],
+            limits.get(row['frame_path']),
+        ),
         rows,
         workers,
         frames=len(rows),
@@ -220,16 +232,43 @@ def _check_files(
     return digests
 
 
+def _limits(
+    paired: dict[str, CsvTable], report: CampaignReport, workers: int | None
+) -> dict[str, Limits]:
+    """By frame the limits that training uses: the paired CSVs', where there are."""
+    if 'group' not in report.frames:
+        return {}
+    try:
+        limits = frame_limits(report.frames, report.root, workers=workers)
+    except UserError as error:
+        report.add(report.root, None, '', *_problem(report.root, error))
+        return {}
+    for table in paired.values():
+        of_pairs = limits_of_rows(table.frame)
+        frames = {x for gas in GASES for x in table.frame[f'{gas}_frame']}
+        without = sorted(frames & limits.keys() - of_pairs.keys())
+        if without:
+            again = _PAIR.format(root=report.root)
+            report.notes.append(
+                f'{len(without)} frames of more than 8 bits (as {without[0]}) have no '
+                f'limits in {table.path.name}, so each is stretched by itself, not '
+                f'by its recording; {again}.'
+            )
+        limits = {k: x for k, x in limits.items() if k not in without} | of_pairs
+    return limits
+
+
 Fault = tuple[str, str, str]
 
 
 def _inspect(
-    root: Path, frame: str, mask: str
+    root: Path, frame: str, mask: str, limits: Limits | None
 ) -> tuple[list[Fault], bytes | None, set[int]]:
     """Faults of a frame and its mask, the frame's digest, GAS and IGNORE if there."""
     faults: list[Fault] = []
     values: set[int] = set()
-    pixels = _read(read_gray, root, 'frame', frame, faults)
+    as_trained = partial(read_gray, limits=limits)
+    pixels = _read(as_trained, root, 'frame', frame, faults)
     classes = _read(read_mask_values, root, 'mask', mask, faults)
     if classes is not None:
         values = {value for value in (GAS, IGNORE) if (classes == value).any()}

@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from fume_mm.errors import UserError
+from fume_mm.io.stretch import parse_limits
 from fume_mm.registry import DATASETS
 from fume_mm.structures import GASES, HEALTH_CLASSES, SEG_CLASSES, SEG_PALETTE, SPLITS
 
@@ -21,7 +22,7 @@ from .splitting import check_leaks, find_leaks
 from .transforms.loading import checked_scale
 
 #: Columns of a gas that make a sample.
-_PARTS = ('frame', 'mask', 'group')
+_PARTS = ('frame', 'mask', 'group', 'limits')
 
 
 @DATASETS.register_module()
@@ -139,6 +140,9 @@ class DualGasDataset(BaseDataset):
             self._metainfo['pairing'] = counts.to_dict()
         columns = ['sample_id', 'ph_value', 'class_id']
         columns += [f'{gas}_{part}' for gas in self.gases for part in _PARTS]
+        # of frames of 8 bits there are none
+        none = {x: '' for x in columns if x.endswith('_limits') and x not in paired}
+        paired = paired.assign(**none)
         rows = [paired[column].tolist() for column in columns]
         found: list[bytes] = []
         used = 0
@@ -174,6 +178,7 @@ class DualGasDataset(BaseDataset):
         parts = [{gas: by_gas[gas]} for gas in by_gas] if self.per_frame else [by_gas]
         for part in filter(None, parts):
             groups = dict.fromkeys([texts[2] for texts in part.values() if texts[2]])
+            limits = {gas: parse_limits(part[gas][3]) for gas in part if part[gas][3]}
             yield {
                 'sample_id': f'{name}_{next(iter(part))}' if self.per_frame else name,
                 'groups': tuple(groups),
@@ -181,6 +186,7 @@ class DualGasDataset(BaseDataset):
                 'class_id': class_id,
                 'frame_paths': {gas: part[gas][0] for gas in part},
                 'mask_paths': {gas: part[gas][1] for gas in part},
+                **({'limits': limits} if limits else {}),
             }
 
     def _check_splits(self, paired: pd.DataFrame) -> None:

@@ -7,17 +7,16 @@ root ``annotations.csv`` whose file is still named after its recording (``MOV001
 
 import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
 from fume_mm.errors import UserError
+from fume_mm.io.naming import RECORDING_PATTERN, recording_in
 from fume_mm.io.tables import CsvTable
 
 #: Columns that name the group; the first that a CSV has counts.
 GROUP_COLUMNS = ('vessel_id', 'run_id', 'recording')
-#: How cameras name recordings: FLIR's, the owners' CO2 camera's, and sequences.
-RECORDING_PATTERN = r'(?<![A-Za-z])(?:FLIR|MOV|SEQ)_?\d{4}(?!\d)'
 #: ``grouped_by`` of a frame of which no recording is known: its group is its original.
 BY_FRAME = 'frame'
 
@@ -94,17 +93,12 @@ def recordings(paths: Iterable[str], pattern: str = RECORDING_PATTERN) -> pd.Ser
         UserError: If the pattern is no regular expression.
     """
     try:
-        search = re.compile(pattern).search
+        re.compile(pattern)
     except re.error as error:
         raise UserError(
             f'group pattern {pattern!r} is no regular expression ({error}); correct it.'
         ) from None
-
-    def of(path: str) -> str:
-        match = search(PurePosixPath(path).name) or search(path)
-        return '_'.join(filter(None, match.groups())) or match[0] if match else ''
-
-    return pd.Series([of(path) for path in paths], dtype=object)
+    return pd.Series([recording_in(path, pattern) for path in paths], dtype=object)
 
 
 def _originals(table: CsvTable, pattern: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from fume_mm.io.tables import NO_CLASS, CsvTable, repeated
 from fume_mm.structures import AVAILABILITY, GASES, HEALTH_CLASSES
 
 from .annotations import existing_root, one_row_per_frame, read_annotations
+from .frame_limits import check_limits
 from .grouping import BY_FRAME
 
 #: What a pair's two frames have in common, by strategy: in rounds, each for the frames
@@ -49,6 +50,8 @@ PAIRED_COLUMNS = (
 #: What :func:`pair_gases` adds to them.
 EXTRA_COLUMNS = ('sample_id', 'co2_group', 'ch4_group', 'grouped_by', 'pairing')
 
+#: What :func:`.frame_limits.add_limits` adds.
+LIMITS = ('co2_limits', 'ch4_limits')
 _PAIR = 'python tools/dataset_converters/pair_gases.py'
 _TRUTH = {
     **dict.fromkeys(('true', '1', '1.0', 'yes'), True),
@@ -376,7 +379,9 @@ def _read_frames(path: Path, root: Path, check_files: bool) -> pd.DataFrame:
     if not path.is_file():
         raise UserError(f'{path}: there is no such CSV; give the path of one.')
     columns = [f'{gas}_frame' for gas in GASES]
-    table = CsvTable(path, known=[*columns, *GASES, 'sample_id', 'name'], root=root)
+    table = CsvTable(
+        path, known=[*columns, *GASES, *LIMITS, 'sample_id', 'name'], root=root
+    )
     frame = table.frame
     if not any(column in frame for column in columns):
         frame = frame.rename(columns=dict(zip(GASES, columns, strict=True)))
@@ -387,7 +392,11 @@ def _read_frames(path: Path, root: Path, check_files: bool) -> pd.DataFrame:
         )
     if 'sample_id' not in frame:
         frame = frame.rename(columns={'name': 'sample_id'})
-    table.frame = frame = frame.reindex(columns=['sample_id', *columns], fill_value='')
+    known = [name for name in LIMITS if name in frame]
+    table.frame = frame = frame.reindex(
+        columns=['sample_id', *columns, *known], fill_value=''
+    )
+    check_limits(table, LIMITS)
     for column in columns:
         frame[column] = table.paths(column, optional=True, anywhere=True)
     _refuse_without_frame(table)
@@ -427,6 +436,7 @@ def parse_paired(table: CsvTable) -> None:
             f'the same {image} is in more than one row',
             f'pair again with `{_PAIR} {table.root}`',
         )
+    check_limits(table, LIMITS)
     _refuse_without_frame(table)
     frame['missing_modality'] = frame['missing_modality'].str.lower()
     expected = _missing_gas(frame)

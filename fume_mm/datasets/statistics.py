@@ -25,6 +25,7 @@ from fume_mm.structures import (
 )
 
 from .annotations import annotation_csvs, existing_root, read_annotations
+from .frame_limits import frame_limits
 from .pairing import availability_of, read_paired
 
 #: ``health`` of a row that has masks only.
@@ -177,9 +178,11 @@ def measure_campaign(
         UserError: Naming the file that does not decode, the mask that is no mask or
             that has not its frame's size.
     """
+    limits = frame_limits(frames, root, workers=workers)
 
     def look(pair: tuple[str, str]) -> tuple[dict[str, float], np.ndarray]:
-        return measure(*read_labelled(*(Path(root) / name for name in pair)))
+        files = (Path(root) / name for name in pair)
+        return measure(*read_labelled(*files, limits=limits.get(pair[0])))
 
     none = np.zeros((len(SEG_CLASSES), LEVELS), np.int64)
     histograms: dict[str, np.ndarray] = {gas: none.copy() for gas in GASES}

@@ -18,7 +18,7 @@ from fume_mm.errors import UserError
 from fume_mm.io.progress import progress_bar, remark
 
 from .predictor import Predictor
-from .samples import describe, gather
+from .samples import describe, gather, with_limits
 from .writer import Prediction, ResultWriter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,13 +197,16 @@ class DualGasInferencer:
             about = {'model': self.model_name, 'weights': self.weights_name}
             about['training_data'] = self.training_data
             writer = ResultWriter(out_dir, samples=samples, about=about, panels=panels)
+        samples = with_limits(samples)
         bar = progress_bar(total=len(samples), unit='sample', show=pbar)
 
         def run() -> Iterator[Prediction]:
             try:
                 for start in range(0, len(samples), self.batch_size):
                     batch = samples[start : start + self.batch_size]
-                    frames = [{'name': x.name, **x.frames} for x in batch]
+                    frames = [
+                        {'name': x.name, 'limits': x.limits, **x.frames} for x in batch
+                    ]
                     results = self.predictor.predict(frames, probabilities)
                     for sample, result in zip(batch, results, strict=True):
                         prediction = Prediction(sample, result)

@@ -27,7 +27,7 @@ class Predictor(Protocol):
             samples: Each with ``name`` and, by gas, a frame as
                 :func:`~fume_mm.io.images.read_frame` takes it (a path or an array), or
                 None or no such key where it was not recorded. Frames may differ in
-                size.
+                size. ``limits``, if there, are by gas those of its recording.
             probabilities: Also give the probability of each class at each pixel.
 
         Raises:
@@ -76,7 +76,8 @@ def read_frames(
     frames, read_as = {}, {}
     for gas, frame in frames_of(sample, gases).items():
         what = f'the {gas} frame of {sample.get("name")}'
-        frames[gas], done = read_frame(frame, what=what)
+        limits = sample.get('limits', {}).get(gas)
+        frames[gas], done = read_frame(frame, what=what, limits=limits)
         if done:
             read_as[gas] = done
     return frames, read_as

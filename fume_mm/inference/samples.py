@@ -7,7 +7,7 @@ sample of one gas.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ import numpy as np
 
 from fume_mm.errors import UserError
 from fume_mm.io.images import IMAGES, Frame, image_size
-from fume_mm.io.naming import sample_names, split_gas, unique_names
+from fume_mm.io.limits import recording_limits
+from fume_mm.io.naming import recording_in, sample_names, split_gas, unique_names
+from fume_mm.io.stretch import Limits
 from fume_mm.structures import GAS_LABELS, GASES
 
 from .predictor import frames_of
@@ -34,10 +36,13 @@ class SampleFrames:
         name: Unique among the samples it was gathered with.
         frames: By gas, in the order of GASES, a path or an array as
             :func:`~fume_mm.io.images.read_gray` takes it.
+        limits: By gas what becomes black and white in a frame of more than 8 bits, if
+            its recording says so.
     """
 
     name: str
     frames: dict[str, Frame]
+    limits: dict[str, Limits] = field(default_factory=dict)
 
     def paths(self) -> dict[str, str | None]:
         """By gas the path, None for an array and for a gas that is not there."""
@@ -87,7 +92,38 @@ def gather(
     of_paths = iter(sample_names([x for x in paths if x]))
     for i, known in zip(unnamed, paths, strict=True):
         names[i] = next(of_paths) if known else f'sample_{i + 1:04d}'
-    return [SampleFrames(*x) for x in zip(unique_names(names), frames, strict=True)]
+    limits = [item.get('limits') or {} for item in items]
+    return [
+        SampleFrames(*x) for x in zip(unique_names(names), frames, limits, strict=True)
+    ]
+
+
+def with_limits(samples: Sequence[SampleFrames]) -> list[SampleFrames]:
+    """Samples whose frames of more than 8 bits have the limits of their recording.
+
+    A paired CSV's are kept. Else frames of one gas are of one recording if their names
+    hold the same (``FLIR0034``), or, where they hold none, if they are in one folder. A
+    frame alone has its own percentiles.
+
+    Raises:
+        UserError: As :func:`~fume_mm.io.limits.recording_limits`.
+    """
+    if len(samples) < 2:
+        return list(samples)
+    frames: dict[tuple[str, str], list[str]] = {}
+    keys: dict[tuple[int, str], tuple[str, str]] = {}
+    for number, sample in enumerate(samples):
+        for gas, path in sample.paths().items():
+            if path is not None and gas not in sample.limits:
+                key = gas, recording_in(path) or str(Path(path).parent)
+                keys[number, gas] = key
+                frames.setdefault(key, []).append(path)
+    found = recording_limits(frames)
+    added: list[dict[str, Limits]] = [dict(sample.limits) for sample in samples]
+    for (number, gas), key in keys.items():
+        if key in found:
+            added[number][gas] = found[key]
+    return [replace(x, limits=y) for x, y in zip(samples, added, strict=True)]
 
 
 def describe(samples: Sequence[SampleFrames]) -> str:
@@ -152,7 +188,7 @@ def _of_one(inputs: Any, split: str | None) -> list[Item]:
 
 def _frames(item: Item, number: int) -> dict[str, Frame]:
     """The frames of an item, in the order of GASES, their files looked at."""
-    if not isinstance(item, Mapping) or not set(item) <= {'name', *GASES}:
+    if not isinstance(item, Mapping) or not set(item) <= {'name', 'limits', *GASES}:
         raise UserError(
             f'sample {number}: give a dict with the keys co2, ch4 (either may be left '
             'out) and, if need be, name.'
@@ -231,15 +267,19 @@ def _paired(by_gas: Mapping[str, list[Path]]) -> list[Item]:
 
 
 def _of_csv(path: Path) -> list[Item]:
-    from fume_mm.datasets.pairing import read_paired  # needs pandas
+    from fume_mm.datasets.frame_limits import limits_of_rows  # needs pandas
+    from fume_mm.datasets.pairing import read_paired
 
     table = read_paired(path, labelled=False)
     columns = [table['sample_id'], *(table[f'{gas}_frame'] for gas in GASES)]
+    known = limits_of_rows(table)
     items: list[Item] = []
     for name, *frames in zip(*columns, strict=True):
-        item = {'name': name}
+        item: dict[str, Any] = {'name': name, 'limits': {}}
         for gas, frame in zip(GASES, frames, strict=True):
             if frame:  # an absolute path stays what it is
                 item[gas] = path.parent / frame
+                if frame in known:
+                    item['limits'][gas] = known[frame]
         items.append(item)
     return items

@@ -14,6 +14,7 @@ from fume_mm.datasets.transforms import LoadDualGasMasks
 from fume_mm.engine.config import config_errors, first_line, load_config
 from fume_mm.errors import UserError
 from fume_mm.io.images import Frame
+from fume_mm.io.stretch import Limits
 from fume_mm.io.weights import require_match, weights_of
 from fume_mm.models.dual_gas_model import DualGasModel
 from fume_mm.registry import MODELS, TRANSFORMS, register_all_modules
@@ -107,7 +108,10 @@ class TorchPredictor:
     ) -> list[DualGasResult]:
         """See :meth:`.predictor.Predictor.predict`."""
         start = time.perf_counter()
-        loaded = [self.load(frames_of(x, self.gases), name=x['name']) for x in samples]
+        loaded = [
+            self.load(frames_of(x, self.gases), name=x['name'], limits=x.get('limits'))
+            for x in samples
+        ]
         read = time.perf_counter()
         predicted = self.run([item for item, _ in loaded])
         number = max(len(samples), 1)
@@ -121,7 +125,11 @@ class TorchPredictor:
         ]
 
     def load(
-        self, frames: Mapping[str, Frame], *, name: str | None = None
+        self,
+        frames: Mapping[str, Frame],
+        *,
+        name: str | None = None,
+        limits: Mapping[str, Limits] | None = None,
     ) -> tuple[Any, dict[str, Any]]:
         """Put a sample's frames through the pipeline; ``name`` is for messages.
 
@@ -131,6 +139,8 @@ class TorchPredictor:
         """
         paths = {g: str(x) if isinstance(x, Path) else x for g, x in frames.items()}
         results: Any = {'frame_paths': paths, 'scale': self.scale}
+        if limits:
+            results['limits'] = dict(limits)
         if name is not None:
             results['sample_id'] = name
         source: dict[str, Any] = {}

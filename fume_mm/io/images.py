@@ -5,25 +5,40 @@ them see the same array. What is done to a file:
 
 - 8-bit gray is taken as it is.
 - Colour (also of a palette) is taken for a colour-mapped or tripled gray image and
-  reduced to its luma (ITU-R BT.601); alpha is left out. A colour map that is not
-  monotonic in luma (rainbow) cannot be undone this way.
-- 16-bit and floating-point (radiometric) frames are stretched linearly from their 0.5
-  to their 99.5 percentile to 0 to 255, which is what a camera's automatic gain does.
+  reduced to its luma (ITU-R BT.601); alpha is left out. A palette that this cannot undo
+  (rainbow) is refused, see :mod:`.palettes`.
+- Of a radiometric JPEG, and of FLIR's ``.fff``, the raw counts are taken.
+- 16-bit and floating-point (radiometric) frames are stretched linearly to 0 to 255:
+  between the limits of their recording where they are given (:mod:`.stretch`), else
+  between their own percentiles.
+- Dead pixels (NaN) of floating-point frames are filled from their neighbours.
 - The orientation in EXIF is applied, to frames and to masks.
 - Of a mask the values count, be they of 1, 2, 4 or 8 bits: a palette's indices (as
   Pillow and mmsegmentation read them), one channel, or three equal ones.
-- Files with several pages, cut short, or with values that are no numbers are errors.
+- Files with several pages, cut short, or with infinite values are errors. A file of
+  several frames is a recording: see :mod:`.recordings`.
 """
 
 import io
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
+from fume_mm.io.fff import (
+    MAGIC,
+    decode_frame,
+    frame_in_jpeg,
+    frame_spans,
+    parse_frame,
+    upright,
+)
 from fume_mm.io.files import write_whole
+from fume_mm.io.palettes import describe_colours
+from fume_mm.io.stretch import Limits, fill_dead, limits_of, stretch
 from fume_mm.structures import IGNORE, IGNORE_COLOUR, SEG_CLASSES, SEG_PALETTE
 
 from .palette_png import SIGNATURE, as_gray, with_palette
@@ -32,26 +47,28 @@ from .palette_png import SIGNATURE, as_gray, with_palette
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 Frame = str | Path | np.ndarray
-#: Percentiles of a 16-bit frame that become black and white.
-STRETCH = (0.5, 99.5)
-#: What files are taken for images, and for what belongs to the video demo.
-IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.pgm', '.webp')
+#: What files are taken for images, and for recordings.
+IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.pgm', '.webp', '.fff')
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.m4v', '.mpg', '.mpeg', '.ts', '.webm')
+SEQUENCES = ('.seq', '.csq')
 _SMALLEST = 16
 #: Keeps 16 bits and floats, drops alpha, applies EXIF; IMREAD_UNCHANGED does not.
 _FLAGS = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 _TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 _PNG_HEAD = 41  # signature, IHDR, and the name of the next chunk
 _RESTORE = 'restore the file, save it again as PNG, or delete its row'
+_SPLIT = 'cut it into frames with `python tools/dataset_converters/clip_to_frames.py`'
 
 
-def read_gray(frame: Frame, *, what: str = 'the frame') -> np.ndarray:
+def read_gray(
+    frame: Frame, *, what: str = 'the frame', limits: Limits | None = None
+) -> np.ndarray:
     """:func:`read_frame` without what was done to the frame."""
-    return read_frame(frame, what=what)[0]
+    return read_frame(frame, what=what, limits=limits)[0]
 
 
 def read_frame(
-    frame: Frame, *, what: str = 'the frame'
+    frame: Frame, *, what: str = 'the frame', limits: Limits | None = None
 ) -> tuple[np.ndarray, str | None]:
     """The gray levels of a frame, and what was done to the frame for it.
 
@@ -59,6 +76,9 @@ def read_frame(
         frame: A file, or (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of 8 or 16
             bits or floating point.
         what: How errors name an array, or a file that is missing.
+        limits: Of a frame deeper than 8 bits, the values that become 0 and 255, those
+            of its recording (:func:`.stretch.pooled_limits`); None takes the frame's
+            own percentiles. Frames of 8 bits are as they are.
 
     Returns:
         (H, W) uint8, contiguous; and None for a frame that held just these (also in
@@ -66,16 +86,48 @@ def read_frame(
 
     Raises:
         UserError: If the file is missing, cut short or no single image, the array has
-            another shape or type, holds NaN, or is smaller than 16x16.
+            another shape or type, is infinite somewhere, mostly NaN, in a palette that
+            cannot be undone, or smaller than 16x16.
+    """
+    name = what if isinstance(frame, np.ndarray) else str(frame)
+    pixels, done = read_values(frame, what=what)
+    if pixels.dtype != np.uint8:
+        by = ' by its recording' if limits else ''
+        done.append(f'{pixels.dtype} stretched to 8 bits{by}')
+        filled, dead = fill_dead(pixels, name)
+        done += [f'{dead} dead pixels (NaN) filled'] * bool(dead)
+        pixels = stretch(filled, limits or limits_of(pixels))
+    return np.ascontiguousarray(pixels), ', '.join(done) or None
+
+
+def read_values(
+    frame: Frame, *, what: str = 'the frame', colours: bool = True
+) -> tuple[np.ndarray, list[str]]:
+    """The values of a frame as it holds them, in one channel.
+
+    Args:
+        frame: As :func:`read_frame` takes it.
+        what: Likewise.
+        colours: Whether to look at a colour frame's palette.
+
+    Returns:
+        (H, W), 8 or 16 bits or floating point, and what was done so far.
+
+    Raises:
+        UserError: As :func:`read_frame`.
     """
     if isinstance(frame, np.ndarray):
         name, pixels = what, frame
     else:
-        name, pixels = str(frame), _decode(_read(Path(frame), what), frame)
+        name = str(frame)
+        data = _read(Path(frame), what)
+        counts = _flir_counts(data, name)
+        pixels = _decode(data, frame) if counts is None else counts
     done = []
     if pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4):
         if not _equal_channels(pixels):
-            done.append('luma of colour')
+            looked_at = colours and pixels.dtype == np.uint8
+            done = [describe_colours(pixels, name) if looked_at else 'luma of colour']
         # grayscale conversions know only float32 beside the integers
         pixels = pixels.astype(np.float32) if pixels.dtype.kind == 'f' else pixels
         codes = {3: cv2.COLOR_BGR2GRAY, 4: cv2.COLOR_BGRA2GRAY}
@@ -92,10 +144,7 @@ def read_frame(
             f'{name}: is {pixels.shape[1]}x{pixels.shape[0]} pixels; a frame has at '
             f'least {_SMALLEST}x{_SMALLEST}.'
         )
-    if pixels.dtype != np.uint8:
-        done.append(f'{pixels.dtype} stretched to 8 bits')
-        pixels = _stretch(pixels, name)
-    return np.ascontiguousarray(pixels), ', '.join(done) or None
+    return pixels, done
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -233,13 +282,15 @@ def check_mask_values(mask: np.ndarray, name: str | Path) -> None:
         )
 
 
-def read_labelled(frame: str | Path, mask: str | Path) -> tuple[np.ndarray, np.ndarray]:
+def read_labelled(
+    frame: str | Path, mask: str | Path, *, limits: Limits | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """A frame and its mask, (H, W) uint8 each.
 
     Raises:
         UserError: As :func:`read_frame` and :func:`read_mask`, or if the sizes differ.
     """
-    pixels, classes = read_gray(frame), read_mask(mask)
+    pixels, classes = read_gray(frame, limits=limits), read_mask(mask)
     check_same_size(classes, mask, pixels.shape)
     return pixels, classes
 
@@ -272,6 +323,8 @@ def image_size(path: str | Path, *, what: str = 'the image') -> tuple[int, int]:
         if width and height:
             return width, height
 
+    if head.startswith((MAGIC, b'\xff\xd8')) and (size := _flir_size(path)):
+        return size
     try:
         from PIL import Image  # a box that only runs models may lack it
 
@@ -329,8 +382,10 @@ def write_mask(path: str | Path, mask: np.ndarray) -> None:
 
 
 def _read(path: Path, what: str) -> bytes:
-    if path.suffix.lower() in VIDEOS:
-        raise UserError(f'{path}: is a video; give it to demo/video_demo.py.')
+    if path.suffix.lower() in (*VIDEOS, *SEQUENCES):
+        raise UserError(
+            f'{path}: is a video; give it to demo/video_demo.py, or {_SPLIT}.'
+        )
     try:
         return path.read_bytes()
     except OSError as error:
@@ -359,8 +414,8 @@ def _decode(data: bytes, path: str | Path) -> np.ndarray:
         )
     if pages > 1:
         raise UserError(
-            f'{path}: holds several pages, and a frame is one; save each page as a '
-            'file of its own.'
+            f'{path}: holds several pages, and a frame is one; {_SPLIT}, which saves '
+            'each page as a file of its own.'
         )
     return pixels
 
@@ -390,10 +445,43 @@ def _equal_channels(pixels: np.ndarray) -> bool:
     return not any((pixels[..., 0] != other).any() for other in others)
 
 
-def _stretch(pixels: np.ndarray, name: str) -> np.ndarray:
-    values = pixels.astype(np.float32)
-    if not np.isfinite(values).all():
-        raise UserError(f'{name}: holds values that are no numbers (NaN or infinite).')
-    low, high = np.percentile(values, STRETCH)
-    scaled = (values - low) * (255.0 / max(high - low, 1e-6))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+def _flir_counts(data: bytes, name: str | Path) -> np.ndarray | None:
+    """The raw counts of an FFF frame or a radiometric JPEG; None of another file."""
+    if data.startswith(MAGIC):
+        spans, whole = frame_spans(data)
+        if len(spans) > 1:
+            raise UserError(
+                f'{name}: holds {len(spans)} frames, and a frame is one; {_SPLIT}.'
+            )
+        if whole and spans:
+            return decode_frame(data, name)
+        raise UserError(f'{name}: its FLIR frame is cut short; {_RESTORE}.')
+    embedded = frame_in_jpeg(io.BytesIO(data))
+    if embedded is None or parse_frame(embedded) is None:
+        return None
+    return upright(decode_frame(embedded, name), _orientation(io.BytesIO(data)))
+
+
+def _orientation(file: BinaryIO) -> int:
+    from PIL import Image  # a box that only runs models may lack it
+
+    file.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        with Image.open(file) as image:
+            return image.getexif().get(0x0112, 1)
+
+
+def _flir_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) of an FFF frame or of that in a JPEG; None of another file."""
+    with path.open('rb') as file:
+        if file.read(len(MAGIC)) == MAGIC:
+            frame, turn = parse_frame(path.read_bytes()), 1
+        else:
+            file.seek(0)
+            frame = parse_frame(frame_in_jpeg(file) or b'')
+            turn = 1 if frame is None else _orientation(file)
+    if frame is None:
+        return None
+    size = frame.width, frame.height
+    return size[::-1] if turn > 4 else size

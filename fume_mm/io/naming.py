@@ -7,6 +7,8 @@ from pathlib import PurePath
 
 from fume_mm.structures import GASES
 
+#: How cameras name recordings: FLIR's, the owners' CO2 camera's, and sequences.
+RECORDING_PATTERN = r'(?<![A-Za-z])(?:FLIR|MOV|SEQ)_?\d{4}(?!\d)'
 #: The key of ``co2.png`` and ``ch4.png``.
 _BARE = 'frame'
 _AFFIX = re.compile(
@@ -15,6 +17,16 @@ _AFFIX = re.compile(
     ),
     re.IGNORECASE,
 )
+
+
+def recording_in(path: str | PurePath, pattern: str = RECORDING_PATTERN) -> str:
+    """The recording that a path names, in its file or else its folders; '' if none.
+
+    With groups in the pattern, they joined by ``_``.
+    """
+    text = str(path).replace('\\', '/')
+    match = re.search(pattern, text.rpartition('/')[2]) or re.search(pattern, text)
+    return '_'.join(filter(None, match.groups())) or match[0] if match else ''
 
 
 def split_gas(stem: str) -> tuple[str, str | None]:

@@ -213,7 +213,9 @@ class RunFolder:
                     f'{path}: there is no such file; give the campaign that was tested '
                     'with --data-root.'
                 )
-        pictures = (read_gray(paths[0]), *(read_mask(path) for path in paths[1:]))
+        limits = sample.get('limits', {}).get(gas)
+        frame = read_gray(paths[0], limits=limits)
+        pictures = (frame, *(read_mask(path) for path in paths[1:]))
         if len({picture.shape for picture in pictures}) > 1:
             shapes = ', '.join(str(picture.shape) for picture in pictures)
             raise UserError(

@@ -137,11 +137,15 @@ def test_an_array_goes_through_the_loader_as_its_file_does(campaign):
     )
     info = dataset.get_data_info(0)
     from_files = dataset.pipeline(dict(info))
-    arrays = {gas: read_frame(path)[0] for gas, path in info['frame_paths'].items()}
+    arrays = {
+        gas: read_frame(path, limits=info.get('limits', {}).get(gas))[0]
+        for gas, path in info['frame_paths'].items()
+    }
     from_arrays = dataset.pipeline(info | {'frame_paths': arrays})
     for gas, frame in from_files['inputs'].items():
         assert (frame == from_arrays['inputs'][gas]).all()
         assert from_arrays['data_samples'].frame_paths[gas] is None
-        handling = read_frame(info['frame_paths'][gas])[1]
+        limits = info.get('limits', {}).get(gas)
+        handling = read_frame(info['frame_paths'][gas], limits=limits)[1]
         assert from_files['data_samples'].read_as[gas] == handling
         assert from_arrays['data_samples'].read_as[gas] is None

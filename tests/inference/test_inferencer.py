@@ -128,7 +128,7 @@ def test_frames_of_16_bits_and_in_colour(model, tmp_path):
     (prediction,) = DualGasInferencer(model).stream(
         co2=colour, ch4=frame().astype(np.uint16) * 200, out_dir=tmp_path, pbar=False
     )
-    done = {'co2': 'luma of colour', 'ch4': 'uint16 stretched to 8 bits'}
+    done = {'co2': 'colour palette, luma', 'ch4': 'uint16 stretched to 8 bits'}
     assert prediction.result.read_as == done
     told = json.loads((tmp_path / 'results.json').read_text())
     assert told['samples'][0]['read_as'] == done

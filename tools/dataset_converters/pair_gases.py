@@ -16,6 +16,7 @@ from fume_mm.datasets.annotations import (
     is_simulated,
     read_annotations,
 )
+from fume_mm.datasets.frame_limits import add_limits
 from fume_mm.datasets.grouping import by_frame_note
 from fume_mm.datasets.pairing import (
     STRATEGIES,
@@ -208,6 +209,7 @@ def pair(
     if not args.allow_unpaired:
         refuse_unpaired(paired, strategy)
     statistics = pairing_statistics(paired, annotations)
+    paired = add_limits(paired, pool, root)
     report: dict[str, Any] = {
         'simulated': is_simulated(root),
         'strategy': strategy,

@@ -9,6 +9,8 @@ ph_value   float                                                   dataset
 class_id   int                                                     dataset
 frame_paths, mask_paths  dict by gas of str; absent gases are not keys  dataset
            (a frame may be an array in place of its path)
+limits     dict by gas of (low, high), the values that become 0 and 255,
+           of frames of more than 8 bits; may be missing           dataset
 scale      (width, height) that frames are brought to, or None     dataset
 frames     dict by gas of (H, W) uint8                             LoadDualGasFrames
 masks      dict by gas of (H, W) uint8, values 0, 1, 2, 255 ignored  LoadDualGasMasks

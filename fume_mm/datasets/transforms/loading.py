@@ -44,7 +44,8 @@ class ModalityDropout(BaseTransform):
 class LoadDualGasFrames(BaseTransform):
     """Read every frame the sample has, as :func:`fume_mm.io.images.read_frame` does.
 
-    An entry of ``frame_paths`` may also be the frame itself, an array.
+    An entry of ``frame_paths`` may also be the frame itself, an array. Frames of more
+    than 8 bits are stretched between their ``limits``, where the dataset has them.
 
     Raises:
         UserError: For what is no frame. It is never replaced by zeros.
@@ -53,8 +54,11 @@ class LoadDualGasFrames(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add ``frames``, ``ori_shape`` and ``read_as``."""
         frames, handling = {}, {}
+        limits = results.get('limits', {})
         for gas, frame in results['frame_paths'].items():
-            frames[gas], handling[gas] = read_frame(frame, what=f'the {gas} frame')
+            frames[gas], handling[gas] = read_frame(
+                frame, what=f'the {gas} frame', limits=limits.get(gas)
+            )
         results['frames'] = frames
         results['ori_shape'] = {gas: frame.shape for gas, frame in frames.items()}
         results['read_as'] = handling

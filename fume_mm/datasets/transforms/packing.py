@@ -20,7 +20,7 @@ class PackDualGasInputs(BaseTransform):
     A gas the sample lacks is in neither, a health class it lacks not in the sample.
     """
 
-    META = ('sample_id', 'groups', 'ph_value', 'mask_paths', 'read_as')
+    META = ('sample_id', 'groups', 'ph_value', 'mask_paths', 'read_as', 'limits')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack ``frames``, ``masks`` and the health class."""

@@ -171,7 +171,7 @@ def read_frames(sample: DualGasDataSample) -> dict[str, np.ndarray]:
         UserError: If the sample names no file, or the file cannot be read.
     """
     name = f"sample '{sample.get('sample_id')}'"
-    paths = sample.get('frame_paths', {})
+    paths, limits = sample.get('frame_paths', {}), sample.get('limits', {})
     frames: dict[str, np.ndarray] = {}
     for gas in (gas for gas, here in sample.present.items() if here):
         if not paths.get(gas):
@@ -180,7 +180,9 @@ def read_frames(sample: DualGasDataSample) -> dict[str, np.ndarray]:
                 'among the meta keys that the pipeline packs, or take PanelHook out.'
             )
         try:
-            frames[gas] = read_gray(paths[gas], what=f'the {gas} frame')
+            frames[gas] = read_gray(
+                paths[gas], what=f'the {gas} frame', limits=limits.get(gas)
+            )
         except UserError as error:
             raise UserError(f'{name}: {error}') from None
     return frames

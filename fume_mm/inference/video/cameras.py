@@ -18,9 +18,10 @@ import cv2
 
 from fume_mm.errors import UserError
 from fume_mm.io.images import read_gray
+from fume_mm.io.recordings import FASTEST
 from fume_mm.structures import GAS_LABELS
 
-from .clips import FASTEST, ClipPairs, Instant, Pairs, Shot
+from .clips import ClipPairs, Instant, Pairs, Shot
 
 Source = int | str | Path
 #: Of a live recording where the camera does not tell its rate.

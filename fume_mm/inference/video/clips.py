@@ -1,4 +1,4 @@
-"""Two video files on one clock; :mod:`.cameras` is the same for cameras.
+"""Two recordings on one clock; :mod:`.cameras` is the same for cameras.
 
 Each output instant takes of each gas the latest frame that is not later than it;
 nothing is interpolated. Before a gas's first frame, and once its last frame has had its
@@ -11,28 +11,20 @@ so that frame rates may differ, or vary.
 
 import itertools
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import read_gray
 from fume_mm.io.progress import ordered_map
-
-# This module's errors say what is wrong with a video; FFmpeg's own remarks beside them
-# would bury the message.
-os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
-os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')
+from fume_mm.io.recordings import open_recording
 
 #: Containers round times to milliseconds: so much later is still not later.
 TOLERANCE = 0.001
-FASTEST = 1000.0
 
 
 @dataclass(frozen=True)
@@ -116,15 +108,16 @@ class Pairs:
 
 
 class Clip:
-    """A video file, decoded by a thread of its own, a few frames ahead.
+    """A recorded file, decoded by a thread of its own, a few frames ahead.
 
     Args:
-        path: The file.
+        path: The file; see :func:`~fume_mm.io.recordings.open_recording`.
         start: When its first frame is, on the common clock, in seconds.
         rate: Frames per second, if the file does not tell.
 
     Raises:
-        UserError: If it cannot be opened, holds no frame, or has no rate.
+        UserError: If it cannot be opened, holds no frame, has no rate, or is in a
+            palette that cannot be undone.
     """
 
     def __init__(
@@ -134,18 +127,15 @@ class Clip:
         self.start = start
         self.frames = 0
         self.seconds = 0.0
-        self.problem: str | None = None
-        self._capture = _opened(Path(path))
-        given = self._capture.get(cv2.CAP_PROP_FPS)
-        known = 0 < given <= FASTEST  # also refuses NaN
-        if not known and rate is None:
+        self._recording = open_recording(path)
+        known = self._recording.rate or rate
+        if known is None:
             raise UserError(
                 f'{path}: does not tell its frame rate; give one (--fps), or convert '
                 'the file.'
             )
-        self.rate = float(given if known else rate)  # type: ignore[arg-type]
-        self._zero: float | None = None
-        self._time = -math.inf
+        self.rate = float(known)
+        self._frames = iter(self._recording)
         self._reads: Any = ordered_map(lambda _: self._read(), itertools.count(), 1)
         first = next(self._reads)
         if first is None:
@@ -153,61 +143,41 @@ class Clip:
             raise UserError(f'{path}: no frame of it can be decoded; record it again.')
         self._shots = itertools.chain([first], self._reads)
         self.size = first.frame.shape[1], first.frame.shape[0]
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         #: How many frames the file says it has; None if it does not.
-        self.count = int(count) if 0 < count < 2**40 else None
+        self.count = self._recording.count
+
+    @property
+    def problem(self) -> str | None:
+        """Why it ended early; None if it did not."""
+        return self._recording.problem
 
     def next(self) -> Shot | None:
         """The next frame; None at the end."""
-        shot = next(self._shots)
-        missing = 0 if self.count is None else self.count - self.frames
-        # some containers only estimate the number
-        if shot is None and missing > max(2, 0.02 * self.frames):
-            self.problem = (
-                f'{self.source}: broke off after {self.frames} of {self.count} '
-                'frames; copy or record it again'
-            )
-        return shot
+        return next(self._shots)
 
     def _read(self) -> Shot | None:
         begin = time.perf_counter()
-        good, pixels = self._capture.read()
-        if not good or pixels is None:
+        frame = next(self._frames, None)
+        if frame is None:
             return None
-        given = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        self._zero = given if self._zero is None else self._zero
-        when = self.start + given - self._zero
-        if not math.isfinite(when) or when <= self._time:
-            when = self._time + 1 / self.rate if self.frames else self.start
-        self._time = when
-        frame = read_gray(pixels, what=f'{self.source}, frame {self.frames}')
-        shot = Shot(self.frames, when, frame)
+        given = frame.index / self.rate if frame.time is None else frame.time
+        gray = self._recording.gray(frame)
+        shot = Shot(frame.index, self.start + given, gray)
         self.frames += 1
         self.seconds += time.perf_counter() - begin
         return shot
 
     def describe(self) -> dict[str, Any]:
         """What only a file has."""
-        return {'frame_rate': self.rate, 'starts_at': self.start}
+        about: dict[str, Any] = {'frame_rate': self.rate, 'starts_at': self.start}
+        if self._recording.limits:
+            about['limits'] = list(self._recording.limits)
+        return about
 
     def close(self) -> None:
         """Stop decoding."""
         self._reads.close()
-        self._capture.release()
-
-
-def _opened(path: Path) -> Any:
-    if not path.is_file():
-        raise UserError(f'{path}: there is no such video; give the path of one.')
-    if path.stat().st_size == 0:
-        raise UserError(f'{path}: is empty; copy or record it again.')
-    capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        raise UserError(
-            f'{path}: cannot be opened as a video; it may be incomplete (copy it '
-            'again) or of a kind that OpenCV cannot read (convert it to MP4).'
-        )
-    return capture
+        self._recording.close()
 
 
 class ClipPairs(Pairs):
