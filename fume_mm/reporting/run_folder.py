@@ -6,8 +6,9 @@ resolved config, ``<time>/vis_data/scalars.json`` of each training, checkpoints,
 the command that makes it.
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,8 @@ class RunFolder:
                 f'{self.config_path}: its test dataset is a {kind}; frames can be '
                 'shown of a DualGasDataset.'
             )
-        dataset |= {'pipeline': [], 'data_root': str(self.data_root)}
+        dataset |= {'pipeline': [], 'ann_root': self._ann_root(dataset)}
+        dataset |= {'data_root': str(self.data_root)}
         dataset |= {'test_mode': True, 'check_files': False}
         with config_errors(self.config):
             built = DualGasDataset(**dataset)
@@ -187,6 +189,16 @@ class RunFolder:
                 '--data-root.'
             )
         return found
+
+    def _ann_root(self, dataset: Mapping[str, Any]) -> str | None:
+        """Where the CSVs lie; with the campaign, where it was moved to."""
+        ann_root = dataset.get('ann_root')
+        if ann_root is None:
+            return None
+        with contextlib.suppress(ValueError):  # lies elsewhere
+            below = Path(ann_root).relative_to(dataset['data_root'])
+            return str(self.data_root / below)
+        return str(ann_root)
 
     @property
     def has_masks(self) -> bool:
