@@ -8,6 +8,7 @@ the command that makes it.
 
 import contextlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,7 @@ from fume_mm.structures.marks import MARKS
 from .test_results import read_results
 
 RESULTS, PREDICTIONS, MASKS = 'test_results.json', 'predictions.csv', 'masks'
+_BELOW = re.compile(r'seed_\d+|cv_fold\d+|fold_.+')
 #: Why a run's figures must be marked, by its mark.
 UNKNOWN = 'origin of the data unknown'
 
@@ -277,8 +279,14 @@ def name_runs(runs: Sequence[RunFolder]) -> None:
 
 
 def _least(parts: Sequence[str]) -> int:
-    """How many parts of a path name a run; a suite's folders are <config>/seed_<n>."""
-    return 2 if parts[-1].startswith('seed_') else 1
+    """How many parts of a path name a run: up to the config's, whatever lies below.
+
+    A suite's folders are <config>/seed_<n>, over folds <config>/<fold>/seed_<n>.
+    """
+    least = 1
+    while least < len(parts) and _BELOW.fullmatch(parts[-least]):
+        least += 1
+    return least
 
 
 def note_of(runs: Sequence[RunFolder]) -> str | None:

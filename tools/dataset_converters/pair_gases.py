@@ -98,7 +98,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--annotations',
         type=Path,
-        help='folder of the annotation CSVs, or of the folds, if it is not the data root',
+        help='folder of the annotation CSVs, or of the folds, if not the data root',
     )
     parser.add_argument(
         '--folds',
@@ -245,9 +245,9 @@ def main() -> None:
         )
         if not folders:
             raise UserError(
-                f'{where} has no fold ({", ".join(FOLD_FOLDERS)}); make some with `python '
-                f'tools/dataset_converters/split_by_group.py {root} --out {root} '
-                '--folds 5`.'
+                f'{where} has no fold ({", ".join(FOLD_FOLDERS)}); make some with '
+                f'`python tools/dataset_converters/split_by_group.py {root} --out '
+                f'{root} --folds 5`.'
             )
     for number, folder in enumerate(folders):
         out = args.out or folder
