@@ -225,6 +225,7 @@ class _Strata:
         count: Frames, (groups, strata): of each class, of each class and gas, of each
             gas at each pH, of all.
         classes: How many classes, the first columns.
+        coarse: How many columns do not look at pH.
         pairs: Columns of the two gases at each pH that has both, (pairs, 2).
     """
 
@@ -232,6 +233,7 @@ class _Strata:
     groups: pd.Index
     count: np.ndarray
     classes: int
+    coarse: int
     pairs: np.ndarray
 
     @classmethod
@@ -256,7 +258,8 @@ class _Strata:
         pairs = np.array(both, int).reshape(-1, len(GASES))
         parts.append(parts[0].sum(axis=1, keepdims=True))
         classes = parts[0].shape[1]
-        return cls(codes, groups, np.hstack(parts), classes, pairs)
+        coarse = classes + parts[1].shape[1]
+        return cls(codes, groups, np.hstack(parts), classes, coarse, pairs)
 
 
 def _deal(strata: _Strata, folds: int, generator: np.random.Generator) -> np.ndarray:
@@ -332,7 +335,8 @@ def _folds(
     share = np.asarray(shares[:2], dtype=float)
     if not (share > 0).all():
         raise UserError('shares: training and validation need one each, above 0.')
-    count = strata.count
+    # one group of each gas and pH would leave too few to train with
+    count = strata.count[:, : strata.coarse]
     found = {}
     for name, test in tested:
         rest = np.flatnonzero(~test)

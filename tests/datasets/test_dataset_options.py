@@ -247,6 +247,12 @@ def test_leaks_are_looked_for_where_the_csvs_lie(tmp_path: Path) -> None:
         load(root, ann_root=str(fold))
 
 
+def test_a_fold_without_pairs_names_the_command(root: Path, tmp_path: Path) -> None:
+    said = rf'pair_gases\.py {root} --annotations {tmp_path}`'
+    with pytest.raises(UserError, match=said):
+        load(root, ann_root=str(tmp_path))
+
+
 def test_a_folder_of_csvs_that_is_none_is_refused(root: Path) -> None:
     with pytest.raises(UserError, match=r'ann_root /nowhere does not exist; name the'):
         load(root, ann_root='/nowhere')

@@ -177,7 +177,10 @@ def test_folds_are_written_beside_a_campaign_that_stays_as_it_is(
 
     status, _, errors = tool(SPLIT, root, *options, '--folds', 3)
     assert status == 2 and 'cv_fold0 and its siblings would be replaced' in errors
+    pairs = out / 'cv_fold2/paired_val_annotations.csv'
+    pairs.touch()  # of the fold as it was
     assert tool(SPLIT, root, *options, '--folds', 3, '--seed', 1, '--force')[0] == 0
+    assert not pairs.exists()
     status, _, errors = tool(SPLIT, root, *options, '--folds', 2, '--force')
     assert status == 2 and 'cv_fold2 and 0 more folders are folds of another' in errors
     status, _, errors = tool(SPLIT, root, *options, '--folds', 19)

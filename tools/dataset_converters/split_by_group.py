@@ -97,7 +97,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--force',
         action='store_true',
-        help='replace annotation CSVs and folds in --out',
+        help='replace annotation CSVs in --out, or its folds with their paired CSVs',
     )
     return parser.parse_args()
 
@@ -190,6 +190,8 @@ def write_folds(folds: Folds, out: Path, *, force: bool) -> None:
         make_folder(out / name)
         for split, rows in splits.items():
             path = out / name / f'{split}_annotations.csv'
+            # pairs of the frames that the split had before
+            path.with_name(f'paired_{path.name}').unlink(missing_ok=True)
             write_table(without_groups(rows), path)
 
 
