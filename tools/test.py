@@ -94,7 +94,16 @@ def dataset_identity(dataset: Any, details: dict[str, Any]) -> dict[str, Any]:
         'gases': list(meta.get('gases', ())),
         'left_out': meta.get('left_out', 0),
         'pairing': meta.get('pairing', {}),
+        'fold': fold_name(dataset),
     }
+
+
+def fold_name(dataset: Any) -> str | None:
+    """The folder of the fold; None where the CSVs lie in the data root."""
+    place = getattr(dataset, 'ann_root', None)
+    if place is None or place.resolve() == Path(dataset.data_root).resolve():
+        return None
+    return place.resolve().name
 
 
 def main() -> None:
@@ -150,6 +159,7 @@ def main() -> None:
     content = {
         'config': args.config,
         'config_sha256': config_hash,
+        'seed': (cfg.get('randomness') or {}).get('seed'),
         'checkpoint': args.checkpoint,
         'checkpoint_sha256': provenance.file_sha256(args.checkpoint),
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),

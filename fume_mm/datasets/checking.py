@@ -70,6 +70,7 @@ class CampaignReport:
 def check_campaign(
     root: str | Path,
     *,
+    ann_root: str | Path | None = None,
     splits: Sequence[str] = SPLITS,
     workers: int | None = None,
 ) -> CampaignReport:
@@ -81,6 +82,7 @@ def check_campaign(
 
     Args:
         root: The campaign's folder.
+        ann_root: Where its CSVs lie, if not there.
         splits: Those that must be there. ``paired_{split}_annotations.csv`` is checked
             where it exists.
         workers: Threads that read and decode; None is a few more than processors.
@@ -89,15 +91,16 @@ def check_campaign(
         UserError: If there is no such folder, or no annotation CSV of these splits.
     """
     root = existing_root(root)
-    annotation_csvs(root, splits)  # refuses a folder without any
+    csvs = root if ann_root is None else Path(ann_root)
+    annotation_csvs(csvs, splits)  # refuses a folder without any
     report = CampaignReport(root)
     tables, paired = {}, {}
     for split in splits:
-        path = root / f'{split}_annotations.csv'
+        path = csvs / f'{split}_annotations.csv'
         if table := _parsed(path, ANNOTATION_COLUMNS, parse_annotations, report):
             tables[split] = table
     for split in splits:
-        path = root / f'paired_{split}_annotations.csv'
+        path = csvs / f'paired_{split}_annotations.csv'
         if path.exists() and (
             table := _parsed(path, PAIRED_COLUMNS, parse_paired, report)
         ):
@@ -111,7 +114,7 @@ def check_campaign(
         ignore_index=True,
     )
     of_pairs = _frames_of(paired)
-    resplit = _is_resplit(root)
+    resplit = _is_resplit(csvs)
     if len(tables) == len(splits) == len(SPLITS):
         _check_against_annotations(paired, report, resplit)
     files = pd.concat([report.frames[list(of_pairs)], of_pairs], ignore_index=True)

@@ -39,12 +39,14 @@ class DualGasDataset(BaseDataset):
           {train,val,test}_annotations.csv
           campaign.json                             only where the data are simulated
 
-    On loading, the split is held against the other splits in ``data_root``: a vessel
-    (or run, or original frame) on two sides is an error.
+    On loading, the split is held against the other splits beside it: a vessel (or run,
+    or original frame) on two sides is an error.
 
     Args:
-        ann_file: Paired CSV, relative to ``data_root``.
-        data_root: The campaign's folder.
+        ann_file: Paired CSV, relative to ``ann_root``.
+        data_root: The campaign's folder, which paths in the CSVs are relative to.
+        ann_root: Where the CSVs lie if not in ``data_root``, such as the folder of a
+            fold.
         pipeline: Transforms; see :mod:`fume_mm.datasets.transforms` for the keys.
         scale: (width, height) that frames are brought to by ``ResizeDualGas`` without a
             scale of its own; every item holds it. None for frames as they are.
@@ -81,6 +83,7 @@ class DualGasDataset(BaseDataset):
         ann_file: str,
         *,
         data_root: str,
+        ann_root: str | None = None,
         pipeline: Sequence[Any] = (),
         scale: Sequence[int] | None = None,
         gases: Sequence[str] = GASES,
@@ -98,6 +101,12 @@ class DualGasDataset(BaseDataset):
         self.check_files = check_files
         self._at = f'{data_root}/'
         self.root = existing_root(data_root)
+        self.ann_root = self.root if ann_root is None else Path(ann_root)
+        if not self.ann_root.is_dir():
+            raise UserError(
+                f'ann_root {ann_root} does not exist; name the folder that holds '
+                f'{ann_file}, or leave it out if that is {data_root}.'
+            )
         super().__init__(
             ann_file=ann_file,
             data_root=str(self.root),
@@ -114,6 +123,9 @@ class DualGasDataset(BaseDataset):
                 'left_out': 0,
             },
         )
+
+    def _join_prefix(self) -> None:
+        self.ann_file: str = str(self.ann_root / self.ann_file)
 
     def read_table(self) -> pd.DataFrame:
         """A row per sample, as :func:`.pairing.read_paired` gives them.
@@ -192,7 +204,7 @@ class DualGasDataset(BaseDataset):
     def _check_splits(self, paired: pd.DataFrame) -> None:
         splits = {}
         for split in SPLITS:
-            path = self.root / f'paired_{split}_annotations.csv'
+            path = self.ann_root / f'paired_{split}_annotations.csv'
             if path.name == Path(self.ann_file).name:
                 splits[split] = paired
             elif path.exists():

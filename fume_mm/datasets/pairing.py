@@ -343,9 +343,10 @@ def read_paired(
         return _read_frames(path, root, check_files)
     existing_root(root)
     if not path.is_file():
+        elsewhere = '' if path.parent == root else f' --annotations {path.parent}'
         raise UserError(
             f'{path} does not exist; pair the frames of the campaign with '
-            f'`{_PAIR} {root}`.'
+            f'`{_PAIR} {root}{elsewhere}`.'
         )
     table = CsvTable(path, PAIRED_COLUMNS, root=root)
     parse_paired(table)

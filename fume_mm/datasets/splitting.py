@@ -88,7 +88,7 @@ def split_by_group(
     generator = np.random.default_rng(seed)
     missing = np.zeros(len(classes), dtype=bool)
     for _ in range(_ATTEMPTS):
-        split_of = _assign(count, share, generator, required=len(classes))
+        split_of = assign_groups(count, share, generator, required=len(classes))
         of_split = [count[split_of == i, : len(classes)] for i in range(len(SPLITS))]
         lacking = ~np.all([part.any(axis=0) for part in of_split], axis=0)
         if not lacking.any():
@@ -105,7 +105,7 @@ def split_by_group(
     )
 
 
-def _assign(
+def assign_groups(
     count: np.ndarray,
     share: np.ndarray,
     generator: np.random.Generator,
@@ -115,6 +115,12 @@ def _assign(
     """The split of each group, from its frames per class, (groups, classes).
 
     The first ``required`` classes choose their groups before the others.
+
+    Args:
+        count: Frames, no class without any.
+        share: Of the splits, adding up to 1.
+        generator: Decides between groups that serve equally well.
+        required: How many classes every split needs.
     """
     total = count.sum(axis=0)
     want = share[:, None] * total  # frames still wanted, (splits, classes)
@@ -130,9 +136,12 @@ def _assign(
     groups_with = (count > 0).sum(axis=0)
     optional = np.arange(count.shape[1]) >= required
     for label in np.lexsort((groups_with, optional)):
-        # Small splits choose first: an ill-fitting group hurts them most.
+        # Small splits choose first: an ill-fitting group hurts them most. But what is
+        # too rare for all of them is trained on before it is tested.
+        rare = not optional[label] and groups_with[label] < len(share)
+        first = -1 if rare else 1
         splits = generator.permutation(len(share))
-        for split in splits[np.argsort(share[splits], kind='stable')]:
+        for split in splits[np.argsort(first * share[splits], kind='stable')]:
             free = order[(split_of[order] < 0) & (count[order, label] > 0)]
             if has[split, label] or not len(free):
                 continue

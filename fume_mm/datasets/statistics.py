@@ -101,12 +101,18 @@ def histogram_median(counts: np.ndarray) -> float:
     return float(middle.mean())
 
 
-def read_frames(root: str | Path, splits: Sequence[str] | None = None) -> pd.DataFrame:
+def read_frames(
+    root: str | Path,
+    splits: Sequence[str] | None = None,
+    *,
+    ann_root: str | Path | None = None,
+) -> pd.DataFrame:
     """The rows of a campaign's annotation CSVs.
 
     Args:
         root: The campaign's folder.
         splits: Those that must be there; None takes whichever are.
+        ann_root: Where the CSVs lie, if not in the root.
 
     Returns:
         What :func:`~fume_mm.datasets.annotations.read_annotations` gives, one split
@@ -116,20 +122,27 @@ def read_frames(root: str | Path, splits: Sequence[str] | None = None) -> pd.Dat
         UserError: If there is no such folder or CSV, or on any invalid row.
     """
     root = existing_root(root)
+    csvs = root if ann_root is None else Path(ann_root)
     if splits is None:
-        splits = list(annotation_csvs(root))
-    paths = {split: root / f'{split}_annotations.csv' for split in splits}
-    return _joined({s: read_annotations(paths[s], check_files=False) for s in splits})
+        splits = list(annotation_csvs(csvs))
+    paths = {split: csvs / f'{split}_annotations.csv' for split in splits}
+    return _joined(
+        {s: read_annotations(paths[s], root=root, check_files=False) for s in splits}
+    )
 
 
 def read_samples(
-    root: str | Path, splits: Sequence[str] = SPLITS
+    root: str | Path,
+    splits: Sequence[str] = SPLITS,
+    *,
+    ann_root: str | Path | None = None,
 ) -> pd.DataFrame | None:
     """The rows of the paired CSVs that a campaign has; None if it has none.
 
     Args:
         root: The campaign's folder.
         splits: Whose.
+        ann_root: Where the CSVs lie, if not in the root.
 
     Returns:
         What :func:`~fume_mm.datasets.pairing.read_paired` gives, ``split``, ``health``
@@ -138,9 +151,10 @@ def read_samples(
     Raises:
         UserError: On any invalid row.
     """
-    paths = {split: Path(root) / f'paired_{split}_annotations.csv' for split in splits}
+    csvs = Path(root if ann_root is None else ann_root)
+    paths = {split: csvs / f'paired_{split}_annotations.csv' for split in splits}
     rows = {
-        split: read_paired(path, check_files=False, require_groups=False)
+        split: read_paired(path, root=root, check_files=False, require_groups=False)
         for split, path in paths.items()
         if path.exists()
     }

@@ -28,8 +28,9 @@ def table_of_masks(folder: Path, ann: str, root: Path) -> pd.DataFrame:
 
     Args:
         folder: Of the masks, see :func:`mask_name`.
-        ann: Paired annotations of the samples, relative to the root.
-        root: The campaign's folder.
+        ann: Paired annotations of the samples, relative to the root; the other splits'
+            lie beside them.
+        root: The campaign's folder, which the paths in them are relative to.
 
     Raises:
         UserError: If the annotations, a mask of a frame or its size are not right.
@@ -44,18 +45,20 @@ def table_of_masks(folder: Path, ann: str, root: Path) -> pd.DataFrame:
     assert evaluator.scores.table is not None
     return evaluator.scores.table.assign(
         simulated=is_simulated(root),
-        leakage=_shares_groups(root, ann),
+        leakage=_shares_groups(root, root / ann),
         by_frame=bool((samples['grouped_by'] == BY_FRAME).any()),
     )
 
 
-def _shares_groups(root: Path, ann: str) -> bool:
+def _shares_groups(root: Path, ann: Path) -> bool:
     """Whether the split has a vessel (or run, or frame) of another split."""
-    paths = {split: root / f'paired_{split}_annotations.csv' for split in SPLITS}
+    paths = {
+        split: ann.with_name(f'paired_{split}_annotations.csv') for split in SPLITS
+    }
     found = {
         split: read_paired(path, root=root, check_files=False)[['groups']]
         for split, path in paths.items()
-        if path.exists() or path.name == Path(ann).name
+        if path.exists() or path == ann
     }
     return bool(find_leaks(found))
 

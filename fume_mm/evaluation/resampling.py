@@ -56,13 +56,15 @@ class ResampledTotals(Totals):
         self.times = times.reshape(resamples, count).astype(np.float64)
         self._vessels = vessels
         self._order = np.argsort(vessels, kind='stable')
-        self._starts = np.searchsorted(vessels[self._order], np.arange(count))
+        #: Those that have rows here; others may have some in another test.
+        self._present = np.unique(vessels)
+        self._starts = np.searchsorted(vessels[self._order], self._present)
 
     def sum(self, values: np.ndarray) -> np.ndarray:
         """See :meth:`Totals.sum`."""
         flat = values.reshape(len(values), -1).astype(np.float64)
         by_vessel = np.add.reduceat(flat[self._order], self._starts, axis=0)
-        return (self.times @ by_vessel).reshape(-1, *values.shape[1:])
+        return (self.times[:, self._present] @ by_vessel).reshape(-1, *values.shape[1:])
 
     def weighted(
         self, score: Callable[[np.ndarray], np.ndarray], rows: int

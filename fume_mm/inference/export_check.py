@@ -95,10 +95,11 @@ def frames_of_test_set(cfg: Config, gases: Sequence[str]) -> dict[str, Frame]:
         UserError: If the set's list is broken, or a file it names.
     """
     dataset = cfg.test_dataloader.dataset
-    path = Path(dataset.get('data_root', ''), dataset.get('ann_file', ''))
+    root = dataset.get('data_root', '')
+    path = Path(dataset.get('ann_root') or root, dataset.get('ann_file', ''))
     if not path.is_file():
         return {}
-    samples = gather(str(path))
+    samples = gather(str(path), root=root)
     return max(samples, key=lambda sample: len({*sample.frames} & {*gases})).frames
 
 

@@ -54,7 +54,12 @@ class SampleFrames:
 
 
 def gather(
-    inputs: Any = None, *, co2: Any = None, ch4: Any = None, split: str | None = None
+    inputs: Any = None,
+    *,
+    co2: Any = None,
+    ch4: Any = None,
+    split: str | None = None,
+    root: str | Path | None = None,
 ) -> list[SampleFrames]:
     """The samples that a user names, each file of them known to be there.
 
@@ -68,6 +73,7 @@ def gather(
             None stands for one that was not recorded.
         ch4: Likewise.
         split: Of a campaign; by default all of its splits.
+        root: What paths in a CSV are relative to, if not to its folder.
 
     Raises:
         UserError: If nothing is given, naming what is not there or no image, or what
@@ -79,7 +85,7 @@ def gather(
         raise UserError('give either one input for both gases or co2 and ch4, not all.')
     if inputs is None and not given:
         raise UserError('no frame was given; give a CO2 frame, a CH4 frame or both.')
-    items = _of_gases(given) if inputs is None else _of_one(inputs, split)
+    items = _of_gases(given) if inputs is None else _of_one(inputs, split, root)
     if not items:
         raise UserError('the list of samples is empty; give at least one.')
     frames = [_frames(item, number) for number, item in enumerate(items, 1)]
@@ -165,7 +171,7 @@ def _of_gases(given: dict[str, Any]) -> list[Item]:
     return [dict(zip(lists, x, strict=True)) for x in zip(*lists.values(), strict=True)]
 
 
-def _of_one(inputs: Any, split: str | None) -> list[Item]:
+def _of_one(inputs: Any, split: str | None, root: str | Path | None) -> list[Item]:
     if isinstance(inputs, Mapping):
         return [inputs]
     if isinstance(inputs, (list, tuple)):
@@ -179,7 +185,7 @@ def _of_one(inputs: Any, split: str | None) -> list[Item]:
     if path.is_dir():
         return _of_folder(path, split)
     if path.suffix.lower() == '.csv':
-        return _of_csv(path)
+        return _of_csv(path, root)
     image_size(path, what='the frame')
     raise UserError(
         f'{path}: is one frame; say of which gas, by giving it as co2 or as ch4.'
@@ -266,11 +272,12 @@ def _paired(by_gas: Mapping[str, list[Path]]) -> list[Item]:
     return [by_key[key] for key in sorted(by_key)]
 
 
-def _of_csv(path: Path) -> list[Item]:
+def _of_csv(path: Path, root: str | Path | None = None) -> list[Item]:
     from fume_mm.datasets.frame_limits import limits_of_rows  # needs pandas
     from fume_mm.datasets.pairing import read_paired
 
-    table = read_paired(path, labelled=False)
+    root = path.parent if root is None else Path(root)
+    table = read_paired(path, root=root, labelled=False)
     columns = [table['sample_id'], *(table[f'{gas}_frame'] for gas in GASES)]
     known = limits_of_rows(table)
     items: list[Item] = []
@@ -278,7 +285,7 @@ def _of_csv(path: Path) -> list[Item]:
         item: dict[str, Any] = {'name': name, 'limits': {}}
         for gas, frame in zip(GASES, frames, strict=True):
             if frame:  # an absolute path stays what it is
-                item[gas] = path.parent / frame
+                item[gas] = root / frame
                 if frame in known:
                     item['limits'][gas] = known[frame]
         items.append(item)

@@ -13,10 +13,23 @@ from fume_mm.errors import UserError
 from fume_mm.evaluation.estimate import MISSING, Estimate
 from fume_mm.io.files import read_json
 
+from .cross_validation import (
+    FIGURES,
+    by_seed,
+    fold_of,
+    mean_of_folds,
+    pooled_runs,
+    split_effect,
+)
 from .paper_tables import PUBLISHED, TABLES, TITLES, Column
 from .rendering import Table
+from .run_folder import RunFolder
 from .score_tables import declared_rows
 from .test_results import read_results
+
+#: What the rows of a model with runs over folds are: all test predictions put
+#: together, or the mean of the folds' figures.
+OVER_FOLDS = POOLED, MEAN = 'pooled', 'mean of folds'
 
 
 @dataclass
@@ -28,12 +41,19 @@ class Model:
         config: Its path.
         results: Content of each run's ``test_results.json``.
         diverged: Why runs of it are left out.
+        over: What the figures are over where there are folds: one of OVER_FOLDS.
     """
 
     name: str
     config: str
     results: list[dict[str, Any]] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
+    over: str = ''
+
+    @property
+    def folds(self) -> list[str]:
+        """The folds that were tested; none if the split was no fold."""
+        return sorted({fold_of(result) for result in self.results} - {''})
 
     def estimate(self, column: Column, costs: Mapping[str, float]) -> Estimate:
         """The figure in a column: of several runs their mean, and all their intervals.
@@ -86,22 +106,89 @@ def read_runs(paths: Sequence[str | Path]) -> list[Model]:
             if note['state'] in ('diverged', 'failed'):
                 name = Path(note['config']).stem
                 model = models.setdefault(name, Model(name, note['config']))
-                model.diverged.append(f'seed {note["seed"]} {note["state"]}')
+                fold = Path(note.get('fold') or '').name
+                what = f'{fold + ", " if fold else ""}seed {note["seed"]}'
+                model.diverged.append(f'{what} {note["state"]}')
     _check_same_data(models)
     return list(models.values())
 
 
 def _check_same_data(models: dict[str, Model]) -> None:
-    seen: dict[str, str] = {}
+    """Refuse runs of two splits, of two versions of a fold, or of a split and folds."""
+    seen: dict[str, tuple[str, str]] = {}
     for result in (result for model in models.values() for result in model.results):
-        data = result.get('dataset', {})
-        seen.setdefault(str(data.get('ann_file_sha256')), result['folder'])
-    if len(seen) > 1:
-        raise UserError(
-            f'the runs in {" and ".join(list(seen.values())[:2])} were tested on '
-            'different data, so their figures do not compare; give runs of one test '
-            'split.'
+        fold, folder = fold_of(result), result['folder']
+        identity = str(result.get('dataset', {}).get('ann_file_sha256'))
+        # a split that is no fold goes with no fold, and a fold with no such split
+        others = [x for name, x in seen.items() if not (name and fold)]
+        for other, place in [seen.setdefault(fold, (identity, folder)), *others]:
+            if other != identity:
+                raise UserError(
+                    f'the runs in {place} and {folder} were tested on different data, '
+                    'so their figures do not compare; give runs of one test split or '
+                    'of one division into folds (--apart sets one beside the other).'
+                )
+
+
+def over_folds(model: Model) -> list[Model]:
+    """The rows of a model: itself, or over folds :data:`POOLED` and :data:`MEAN`."""
+    if not model.folds:
+        return [model]
+    seeds = by_seed(RunFolder(result['folder']) for result in model.results)
+    pooled = [one.results for one in pooled_runs(seeds)]
+    mean = []
+    for fold in model.folds:
+        values = [
+            runs[fold].results['metrics'] for runs in seeds.values() if fold in runs
+        ]
+        keys = dict.fromkeys(key for metrics in values for key in metrics)
+        mean.append(
+            {
+                'metrics': {
+                    key: mean_of_folds(x.get(key, math.nan) for x in values).value
+                    for key in keys
+                }
+            }
         )
+    return [
+        Model(model.name, model.config, pooled, over=POOLED),
+        Model(model.name, model.config, mean, over=MEAN),
+    ]
+
+
+def beside(
+    published: Sequence[Model], apart: Sequence[Model], keys: Sequence[str] = ()
+) -> Table:
+    """The models that were tested both on a published split and recordings apart.
+
+    Args:
+        published: As :func:`read_runs` gives them.
+        apart: Likewise, of splits or folds that share no recording.
+        keys: Figures; those of :func:`.cross_validation.split_effect` unless given.
+
+    Raises:
+        UserError: If no model is in both.
+    """
+    sides = [
+        {m.name: _as_runs(m) for m in side if m.results} for side in (published, apart)
+    ]
+    pairs = {
+        name: (runs, sides[1][name])
+        for name, runs in sides[0].items()
+        if name in sides[1]
+    }
+    if not pairs:
+        raise UserError(
+            f'no model is in both: {", ".join(sides[0])} on the published split, '
+            f'{", ".join(sides[1])} with recordings apart; give runs of one config.'
+        )
+    return split_effect(pairs, keys or FIGURES)
+
+
+def _as_runs(model: Model) -> list[RunFolder]:
+    """A run for each seed, over folds all of them as one."""
+    runs = [RunFolder(result['folder']) for result in model.results]
+    return list(pooled_runs(by_seed(runs))) if model.folds else runs
 
 
 def best_row(cells: Sequence[Estimate], column: Column) -> int | None:
@@ -142,7 +229,14 @@ def figure_texts(
         for text, row in zip(texts, grid, strict=True):
             places = 1 if abs(row[place].value * unit.scale) >= 100 else digits
             text.append(row[place].text(unit, digits=places, undefined=MISSING))
-        best = best_row([row[place] for row in grid], column)
+        nothing = Estimate(math.nan)  # a mean over folds is the pooled model again
+        best = best_row(
+            [
+                nothing if model.over == MEAN else row[place]
+                for model, row in zip(models, grid, strict=True)
+            ],
+            column,
+        )
         if best is not None:
             texts[best][place] = f'**{texts[best][place]}**'
     return texts
@@ -182,14 +276,15 @@ def comparison(
     """
     columns = TABLES[table] if isinstance(table, int) else table
     published = PUBLISHED[table] if paper and isinstance(table, int) else {}
-    tested = [model for model in models if model.results]
+    tested = [row for model in models if model.results for row in over_folds(model)]
     head = ['model', 'runs', *(column.title for column in columns)]
     if published:
         head += [f'paper: {column.title}' for column in columns]
     rows = []
     texts = figure_texts(tested, columns, costs=costs)
     for model, cells in zip(tested, texts, strict=True):
-        row = [model.name, str(len(model.results)), *cells]
+        name = f'{model.name}, {model.over}' if model.over else model.name
+        row = [name, str(len(model.results)), *cells]
         if published:
             _, figures = published.get(model.name, ('', (None,) * len(columns)))
             row += [MISSING if x is None else f'{x:g}' for x in figures]
@@ -212,6 +307,18 @@ def _notes(models: Sequence[Model], published: Mapping[str, Any]) -> list[str]:
         'deviation over seeds. Bold: the best, where its interval overlaps no other. '
         f'{MISSING}: not measured.'
     )
+    most = max((len(model.folds) for model in models), default=0)
+    if most:
+        notes.append(
+            'Pooled: the test predictions of all folds put together, intervals over '
+            'all their vessels. Mean of folds: ± standard deviation over the folds.'
+        )
+    notes += [
+        f'{model.name}: {len(model.folds)} of {most} folds are there, so its figures '
+        'are of other data.'
+        for model in models
+        if model.results and len(model.folds) < most
+    ]
     notes += [
         f'{model.name}: left out {", ".join(model.diverged)}.'
         for model in models

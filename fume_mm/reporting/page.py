@@ -12,6 +12,7 @@ from fume_mm.drawing.sheet import figure_bytes
 from fume_mm.errors import UserError
 from fume_mm.version import __version__
 
+from .cross_validation import CrossValidation, folds_table, split_effect
 from .plots import FIGURES
 from .rendering import Table, templates
 from .run_folder import RunFolder, note_of
@@ -37,11 +38,15 @@ class Picture(NamedTuple):
     reason: str = ''
 
 
-def report_html(run: RunFolder) -> str:
+def report_html(run: RunFolder, *, published: RunFolder | None = None) -> str:
     """The page of a tested run.
 
     Everything that comes from a file is escaped. Figures that a run has no files for
     are named with the reason.
+
+    Args:
+        run: The run.
+        published: A run of the same config on a published split, to be set beside it.
 
     Raises:
         UserError: If the run is not tested, or one of its files is broken.
@@ -54,7 +59,11 @@ def report_html(run: RunFolder) -> str:
         note=note_of([run]) or '',
         warnings=run_warnings(run),
         headlines=headlines(scores),
-        tables=[*score_tables(scores), *_cost_table(run)],
+        tables=[
+            *_fold_tables(run, published),
+            *score_tables(scores),
+            *_cost_table(run),
+        ],
         vessels=vessel_table(run.predictions),
         pictures=pictures(run),
         wide_pictures=WIDE_PICTURES,
@@ -141,6 +150,14 @@ def provenance(run: RunFolder) -> Table:
     }
     texts = {n: 'not recorded' if x in (None, '') else str(x) for n, x in rows.items()}
     return Table('Test', [], [[name, text] for name, text in texts.items()])
+
+
+def _fold_tables(run: RunFolder, published: RunFolder | None) -> list[Table]:
+    """Over folds, and beside a published split; where there are any."""
+    tables = [folds_table(run)] if isinstance(run, CrossValidation) else []
+    if published is not None:
+        tables.append(split_effect({run.name: ([published], [run])}))
+    return tables
 
 
 def _cost_table(run: RunFolder) -> list[Table]:

@@ -6,8 +6,10 @@ resolved config, ``<time>/vis_data/scalars.json`` of each training, checkpoints,
 the command that makes it.
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from fume_mm.structures.marks import MARKS
 from .test_results import read_results
 
 RESULTS, PREDICTIONS, MASKS = 'test_results.json', 'predictions.csv', 'masks'
+_BELOW = re.compile(r'seed_\d+|cv_fold\d+|fold_.+')
 #: Why a run's figures must be marked, by its mark.
 UNKNOWN = 'origin of the data unknown'
 
@@ -173,7 +176,8 @@ class RunFolder:
                 f'{self.config_path}: its test dataset is a {kind}; frames can be '
                 'shown of a DualGasDataset.'
             )
-        dataset |= {'pipeline': [], 'data_root': str(self.data_root)}
+        dataset |= {'pipeline': [], 'ann_root': self._ann_root(dataset)}
+        dataset |= {'data_root': str(self.data_root)}
         dataset |= {'test_mode': True, 'check_files': False}
         with config_errors(self.config):
             built = DualGasDataset(**dataset)
@@ -187,6 +191,16 @@ class RunFolder:
                 '--data-root.'
             )
         return found
+
+    def _ann_root(self, dataset: Mapping[str, Any]) -> str | None:
+        """Where the CSVs lie; with the campaign, where it was moved to."""
+        ann_root = dataset.get('ann_root')
+        if ann_root is None:
+            return None
+        with contextlib.suppress(ValueError):  # lies elsewhere
+            below = Path(ann_root).relative_to(dataset['data_root'])
+            return str(self.data_root / below)
+        return str(ann_root)
 
     @property
     def has_masks(self) -> bool:
@@ -267,8 +281,14 @@ def name_runs(runs: Sequence[RunFolder]) -> None:
 
 
 def _least(parts: Sequence[str]) -> int:
-    """How many parts of a path name a run; a suite's folders are <config>/seed_<n>."""
-    return 2 if parts[-1].startswith('seed_') else 1
+    """How many parts of a path name a run: up to the config's, whatever lies below.
+
+    A suite's folders are <config>/seed_<n>, over folds <config>/<fold>/seed_<n>.
+    """
+    least = 1
+    while least < len(parts) and _BELOW.fullmatch(parts[-least]):
+        least += 1
+    return least
 
 
 def note_of(runs: Sequence[RunFolder]) -> str | None:

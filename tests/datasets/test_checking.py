@@ -221,3 +221,16 @@ def test_one_thread_and_many_find_the_same_in_the_same_order(tmp_path):
 def test_a_folder_without_annotations_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r'has none of train_annotations\.csv'):
         check_campaign(tmp_path)
+
+
+def test_csvs_may_lie_in_a_folder_of_their_own(tmp_path):
+    root = pair_campaign(make_campaign(tmp_path / 'data'))
+    fold = tmp_path / 'fold'
+    fold.mkdir()
+    for path in root.glob('*.csv'):
+        path.rename(fold / path.name)
+    assert not problems(root, ann_root=fold)
+    edit(fold, 1, gas_type='n2o')
+    assert problems(root, ann_root=fold)[0] == 'gas_type must be one of co2, ch4'
+    with pytest.raises(UserError, match=r'has none of train_annotations\.csv'):
+        check_campaign(root)

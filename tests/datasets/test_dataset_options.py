@@ -15,7 +15,13 @@ from fume_mm.errors import UserError
 from fume_mm.io.tables import write_table
 from fume_mm.registry import register_all_modules
 from fume_mm.structures import GASES
-from tests.campaigns import BREAKS, annotations, make_campaign
+from tests.campaigns import (
+    BREAKS,
+    annotations,
+    make_campaign,
+    read_rows,
+    write_rows,
+)
 
 CSV = 'paired_train_annotations.csv'
 # 6 vessels of 2 frames: 8 samples have both gases, 2 CO2 only (vessel 3), 2 CH4 only
@@ -197,3 +203,56 @@ def test_leaks_are_looked_for_in_all_frames(
     with pytest.raises(UserError, match='train_v0_f0'):
         load(tmp_path, **options)
     assert load(tmp_path, allow_leakage=True, **options).metainfo['leakage']
+
+
+def fold_of(root: Path, folder: Path, *, leak: bool = False) -> Path:
+    """CSVs of another split of the campaign's frames, beside none of them."""
+    folder.mkdir(parents=True)
+    rows = read_rows(annotations(root, 'train'))
+    groups = sorted({row['original_sample_id'] for row in rows})
+    test = set(groups[:4])
+    parts = {
+        'train': [x for x in rows if leak or x['original_sample_id'] not in test],
+        'test': [x for x in rows if x['original_sample_id'] in test],
+    }
+    for split, part in parts.items():
+        write_rows(annotations(folder, split), part)
+        table = read_annotations(
+            annotations(folder, split), root=root, check_files=False
+        )
+        write_table(pair_gases(table), folder / f'paired_{split}_annotations.csv')
+    return folder
+
+
+def test_csvs_may_lie_elsewhere_than_the_frames(tmp_path: Path) -> None:
+    root = make_campaign(tmp_path / 'data', splits=['train'], size=(16, 12))
+    fold = fold_of(root, tmp_path / 'lists/cv_fold0')
+    before = sorted(root.rglob('*'))
+    of_train = items(load(root, ann_root=str(fold)))
+    test_csv = 'paired_test_annotations.csv'
+    of_test = items(DualGasDataset(test_csv, data_root=str(root), ann_root=str(fold)))
+    assert (len(of_train), len(of_test)) == (8, 4)
+    paths = [p for x in (*of_train, *of_test) for p in x['frame_paths'].values()]
+    assert len(set(paths)) == 20
+    assert all(Path(p).parent == root / 'images/train' for p in paths)
+    assert sorted(root.rglob('*')) == before
+
+
+def test_leaks_are_looked_for_where_the_csvs_lie(tmp_path: Path) -> None:
+    root = make_campaign(tmp_path / 'data', splits=['train', 'val'], size=(16, 12))
+    pair(root, 'train', 'val')
+    load(root)
+    fold = fold_of(root, tmp_path / 'fold', leak=True)
+    with pytest.raises(UserError, match=r'4 group\(s\) are in more than one split'):
+        load(root, ann_root=str(fold))
+
+
+def test_a_fold_without_pairs_names_the_command(root: Path, tmp_path: Path) -> None:
+    said = rf'pair_gases\.py {root} --annotations {tmp_path}`'
+    with pytest.raises(UserError, match=said):
+        load(root, ann_root=str(tmp_path))
+
+
+def test_a_folder_of_csvs_that_is_none_is_refused(root: Path) -> None:
+    with pytest.raises(UserError, match=r'ann_root /nowhere does not exist; name the'):
+        load(root, ann_root='/nowhere')

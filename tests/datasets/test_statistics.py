@@ -255,3 +255,17 @@ def test_summary_by_gas_and_class():
     assert table.columns.tolist()[3:] == list(expected)
     for name, numbers in expected.items():
         np.testing.assert_allclose(table[name], numbers, err_msg=name)
+
+
+def test_a_fold_is_read_where_its_csvs_lie(tmp_path):
+    root = make_campaign(tmp_path / 'data', splits=('train',), size=(16, 12))
+    rows = read_annotations(annotations(root, 'train'))
+    write_table(pair_gases(rows), root / 'paired_train_annotations.csv')
+    frames, samples = read_frames(root), read_samples(root)
+    fold = tmp_path / 'fold'
+    fold.mkdir()
+    for path in root.glob('*.csv'):
+        path.rename(fold / path.name)
+    pd.testing.assert_frame_equal(read_frames(root, ann_root=fold), frames)
+    pd.testing.assert_frame_equal(read_samples(root, ann_root=fold), samples)
+    assert read_samples(root) is None

@@ -26,6 +26,17 @@ def test_data_root_reaches_every_dataset() -> None:
     assert [cfg[name].dataset.data_root for name in LOADERS] == ['data/fume'] * 3
 
 
+@pytest.mark.parametrize(
+    'path', sorted(CONFIGS.glob('[!_]*/*.py')), ids=lambda p: p.stem
+)
+def test_a_fold_is_two_options_of_every_config(path: Path) -> None:
+    assert [load_config(str(path))[x].dataset.ann_root for x in LOADERS] == [None] * 3
+    cfg = load_config(str(path), {'data_root': 'data/d', 'ann_root': 'data/d/cv_fold0'})
+    for name in LOADERS:
+        assert cfg[name].dataset.data_root == 'data/d'
+        assert cfg[name].dataset.ann_root == 'data/d/cv_fold0'
+
+
 @pytest.mark.parametrize('path', [FUME, DEMO, BENCHMARK])
 def test_scale_reaches_every_dataset_and_nothing_else(path: str) -> None:
     before, cfg = load_config(path), load_config(path, {'scale': [320, 240]})
@@ -79,7 +90,15 @@ def test_an_option_that_names_a_place_goes_first() -> None:
 
 SCRATCH = {'modality_dropout', 'load', 'load_resized', 'augment', 'pack', 'collate'}
 SCRATCH |= {'tta_views', 'hooks', 'early_stopping', 'vis_backends', 'channels', 'head'}
-SCRATCH |= {'data_root', 'scale', 'max_epochs', 'norm_cfg', 'boosters', 'loss'}
+SCRATCH |= {
+    'data_root',
+    'ann_root',
+    'scale',
+    'max_epochs',
+    'norm_cfg',
+    'boosters',
+    'loss',
+}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +121,8 @@ def test_names_that_nothing_reads_are_not_in_the_saved_config(
 
 def test_a_saved_config_takes_the_variables_still(tmp_path: Path) -> None:
     load_config(FUME).dump(tmp_path / 'saved.py')
-    options = {'data_root': 'data/fume', 'scale': (320, 240), 'max_epochs': 7}
+    options = {'data_root': 'data/fume', 'ann_root': 'data/fume/cv_fold1'}
+    options |= {'scale': (320, 240), 'max_epochs': 7}
     saved = load_config(str(tmp_path / 'saved.py'), options)
     assert saved.to_dict() == load_config(FUME, options).to_dict()
 

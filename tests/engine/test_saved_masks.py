@@ -1,5 +1,6 @@
 """Masks that the inferencer wrote of a CSV are scored against the same CSV."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -64,3 +65,16 @@ def test_a_mask_that_is_not_there_is_named(campaign: Path, tmp_path: Path) -> No
     with pytest.raises(UserError, match='there is no such mask') as caught:
         table_of_masks(tmp_path / 'out/masks', ANN, campaign)
     assert str(mask) in str(caught.value)
+
+
+def test_the_other_splits_lie_beside_the_samples(
+    campaign: Path, tmp_path: Path
+) -> None:
+    write_true_masks(campaign, tmp_path / 'out')
+    fold = campaign / 'cv_fold0'
+    fold.mkdir()
+    for split in ('train', 'test'):  # the fold leaks, the campaign does not
+        shutil.copy(campaign / ANN, fold / f'paired_{split}_annotations.csv')
+    for ann, leaks in ((ANN, False), (f'cv_fold0/{ANN}', True)):
+        table = table_of_masks(tmp_path / 'out/masks', ann, campaign)
+        assert table['leakage'].tolist() == [leaks] * 3

@@ -211,6 +211,12 @@ def test_frames_of_the_test_set_are_found(tmp_path: Path) -> None:
         'co2': tmp_path / rows[1],
         'ch4': tmp_path / rows[0],
     }
+    fold = tmp_path / 'cv_fold0'
+    fold.mkdir()
+    cfg.test_dataloader.dataset.ann_root = str(fold)
+    assert frames_of_test_set(cfg, GASES) == {}
+    (fold / 'paired_test_annotations.csv').write_text(f'co2_frame\n{rows[1]}\n')
+    assert frames_of_test_set(cfg, GASES) == {'co2': tmp_path / rows[1]}
 
 
 def test_the_graphs_mask_is_argmax() -> None:

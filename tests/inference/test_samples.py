@@ -177,3 +177,14 @@ def test_mistakes_name_the_way_out(tmp_path):
     for given, message in cases:
         with pytest.raises(UserError, match=message):
             gather(**given)
+
+
+def test_a_csv_of_a_fold_names_frames_below_the_data_root(tmp_path):
+    root = campaign(tmp_path)
+    inside = gather(root / 'paired_test_annotations.csv')
+    fold = tmp_path / 'cv_fold0'
+    fold.mkdir()
+    csv = (root / 'paired_test_annotations.csv').rename(fold / 'paired.csv')
+    assert gather(csv, root=root) == inside
+    with pytest.raises(UserError, match='names no file under'):
+        gather(csv)

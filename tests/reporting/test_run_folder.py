@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.reporting import run_plots
 from fume_mm.reporting.run_folder import RunFolder, name_runs, note_of
@@ -72,6 +73,26 @@ def test_another_campaign_is_refused(run, tmp_path):
     table.assign(sample_id='x' + table['sample_id']).to_csv(csv, index=False)
     with pytest.raises(UserError, match='--data-root'):
         _ = RunFolder(run, data_root=str(other)).samples
+
+
+def test_a_fold_moves_with_its_campaign(run, tmp_path):
+    copy = copied(run, tmp_path)
+    names = list(RunFolder(run).samples)
+    campaign = RunFolder(run).data_root
+    (config,) = copy.glob('*.py')
+    options = {'ann_root': f'{campaign}/cv_fold0'}
+    load_config(str(config), options).dump(config)
+    with pytest.raises(UserError, match='cv_fold0 does not exist'):
+        _ = RunFolder(copy).samples
+    moved = tmp_path / 'moved'
+    shutil.copytree(campaign, moved)
+    (moved / 'cv_fold0').mkdir()
+    for path in moved.glob('*.csv'):
+        path.rename(moved / 'cv_fold0' / path.name)
+    found = RunFolder(copy, data_root=moved).samples
+    assert list(found) == names
+    paths = [path for x in found.values() for path in x['frame_paths'].values()]
+    assert all(Path(path).is_relative_to(moved) for path in paths)
 
 
 def test_marks_are_those_of_results_and_predictions(run, tmp_path):

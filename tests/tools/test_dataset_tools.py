@@ -156,6 +156,53 @@ def test_a_split_in_place_asks_for_force(tool: Tool, tmp_path: Path) -> None:
     assert tool(CHECK, root)[0] == 0
 
 
+def test_folds_are_written_beside_a_campaign_that_stays_as_it_is(
+    tool: Tool, tmp_path: Path
+) -> None:
+    root = make_campaign(tmp_path / 'data', size=(16, 12), vessel_id=True)
+    before = {path: path.read_bytes() for path in root.rglob('*') if path.is_file()}
+    out = tmp_path / 'lists'
+    options = ('--out', out, '--data-root', root)
+    status, output, _ = tool(SPLIT, root, *options, '--folds', 3)
+    assert status == 0
+    assert '18 groups' in output and f'wrote 3 folds to {out}' in output
+    tested = []
+    for k in range(3):
+        fold = out / f'cv_fold{k}'
+        splits = {s: read_annotations(annotations(fold, s), root=root) for s in SPLITS}
+        check_leaks(splits, root)
+        tested += splits['test']['frame_path'].tolist()
+    rows = [row for s in SPLITS for row in read_rows(annotations(root, s))]
+    assert sorted(tested) == sorted(row['frame_path'] for row in rows)
+    assert before == {x: x.read_bytes() for x in root.rglob('*') if x.is_file()}
+
+    status, _, errors = tool(SPLIT, root, *options, '--folds', 3)
+    assert status == 2 and 'cv_fold0 and its siblings would be replaced' in errors
+    pairs = out / 'cv_fold2/paired_val_annotations.csv'
+    pairs.touch()  # of the fold as it was
+    assert tool(SPLIT, root, *options, '--folds', 3, '--seed', 1, '--force')[0] == 0
+    assert not pairs.exists()
+    status, _, errors = tool(SPLIT, root, *options, '--folds', 2, '--force')
+    assert status == 2 and 'cv_fold2 and 0 more folders are folds of another' in errors
+    status, _, errors = tool(SPLIT, root, *options, '--folds', 19)
+    assert status == 2 and '19 folds of 18 groups' in errors
+
+
+@pytest.mark.parametrize(
+    ('form', 'names'),
+    [
+        ('--owners-loso', ['fold_AtoB', 'fold_BtoA']),
+        ('--leave-one-out', [f'fold_{s}_v{i}' for s in SPLITS for i in range(6)]),
+    ],
+)
+def test_folds_of_recordings(
+    tool: Tool, tmp_path: Path, form: str, names: list[str]
+) -> None:
+    root = make_campaign(tmp_path, size=(16, 12), vessel_id=True)
+    assert tool(SPLIT, root, '--out', root, form)[0] == 0
+    assert sorted(x.name for x in (root / 'loso').iterdir()) == sorted(names)
+
+
 def test_splits_of_a_seed_are_the_same_bytes(tool: Tool, tmp_path: Path) -> None:
     make_campaign(tmp_path / 'a', vessels=9)
 

@@ -1,6 +1,8 @@
 """A suite of runs is taken up where it was left, and one bad run does not end it."""
 
+import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +87,53 @@ def test_what_cannot_be_one_suite_is_refused(campaign: Path, tmp_path: Path) -> 
     done = suite(campaign, tmp_path, FUME)
     assert done.returncode == 2
     assert 'was run with --cfg-options train_cfg.max_epochs=2; give' in done.stderr
+
+
+@pytest.fixture
+def folds(campaign: Path, tmp_path: Path) -> Path:
+    """Two folds of the campaign's CSVs: train and test changed places in the second."""
+    for fold, swap in (
+        ('cv_fold0', {}),
+        ('cv_fold1', {'train': 'test', 'test': 'train'}),
+    ):
+        place = tmp_path / 'lists' / fold
+        place.mkdir(parents=True)
+        for split in ('train', 'val', 'test'):
+            name = f'paired_{swap.get(split, split)}_annotations.csv'
+            shutil.copy(campaign / name, place / f'paired_{split}_annotations.csv')
+    return tmp_path / 'lists'
+
+
+def test_folds_are_run_as_seeds_are(
+    campaign: Path, folds: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / 'suite'
+    words = (FUME, '--seeds', 3, '--folds', *sorted(folds.iterdir()))
+    done = suite(campaign, out, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '2 of 2 runs to do' in done.stdout
+    vessels = []
+    for k, split in enumerate(('test', 'train')):
+        run = out / f'fume_fastscnn/cv_fold{k}/seed_3'
+        results = json.loads((run / 'test_results.json').read_text())
+        assert results['dataset']['fold'] == f'cv_fold{k}'
+        assert results['seed'] == 3
+        with (run / 'predictions.csv').open() as file:
+            vessels.append({row['vessel'] for row in csv.DictReader(file)})
+        assert all(name.startswith(split) for name in vessels[-1])
+        assert json.loads((run / 'run.json').read_text())['fold'].endswith(f'fold{k}')
+    assert not vessels[0] & vessels[1]
+    rows = [line.split()[:4] for line in done.stdout.splitlines()]
+    assert ['fume_fastscnn', 'cv_fold1', '3', 'done'] in rows
+    again = suite(campaign, out, *words)
+    assert '0 of 2 runs to do' in again.stdout
+
+    done = suite(campaign, out, FUME, '--folds', folds)
+    assert done.returncode == 2
+    assert 'paired_train_annotations.csv: there is no such file; pair' in done.stderr
+    twin = tmp_path / 'other/cv_fold0'
+    shutil.copytree(folds / 'cv_fold0', twin)
+    done = suite(campaign, out, FUME, '--seeds', 3, '--folds', twin)
+    assert done.returncode == 2 and 'was run on the fold' in done.stderr
+    done = suite(campaign, out, FUME, '--folds', twin, folds / 'cv_fold0')
+    assert done.returncode == 2 and 'have one name' in done.stderr

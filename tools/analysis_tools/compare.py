@@ -1,11 +1,16 @@
 r"""Tables 1, 3 and 4 of FUME's paper, from finished runs.
 
 RUN is a folder in which tools/test.py has written, or one that holds several (a suite
-of run_suite.py). Several seeds of a config are one row. Runs that diverged are left out
-and named below the table; what was not measured is marked.
+of run_suite.py). Several seeds of a config are one row. Runs over folds are two: their
+test predictions put together, and the mean of the folds. Runs that diverged are left
+out and named below the table; what was not measured is marked.
+
+With --apart the table is another: each model's figures on a published split (RUN)
+beside those with recordings apart.
 
 Example:
     python tools/analysis_tools/compare.py work_dirs/suite --table 1 --format md
+    python tools/analysis_tools/compare.py work_dirs/published --apart work_dirs/folds
 """
 
 import argparse
@@ -35,6 +40,13 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         metavar='KEY',
         help='instead of a table of the paper: these keys of test_results.json',
+    )
+    parser.add_argument(
+        '--apart',
+        metavar='RUN',
+        nargs='+',
+        help='folders of runs of the same configs with recordings apart, over folds or '
+        'not',
     )
     parser.add_argument(
         '--paper', action='store_true', help='also the published figures, so labelled'
@@ -90,15 +102,18 @@ def main() -> None:
     """Compare."""
     args = parse_args()
     from fume_mm.registry import import_modules
-    from fume_mm.reporting.comparison import columns_of, comparison, read_runs
+    from fume_mm.reporting.comparison import beside, columns_of, comparison, read_runs
     from fume_mm.reporting.rendering import render
 
     import_modules(args.imports)
     timed = latencies(args.latency)
     models = read_runs(args.runs)
     table = columns_of(args.metrics) if args.metrics else args.table
-    known = {model.name: costs(model, timed) for model in models if model.results}
-    compared = comparison(models, table, costs=known, paper=args.paper)
+    if args.apart:
+        compared = beside(models, read_runs(args.apart), args.metrics or ())
+    else:
+        known = {model.name: costs(model, timed) for model in models if model.results}
+        compared = comparison(models, table, costs=known, paper=args.paper)
     text = render(compared, args.format) + '\n'
     print(text, end='')
     if args.out:

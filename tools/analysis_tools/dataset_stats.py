@@ -58,6 +58,12 @@ def parse_args() -> argparse.Namespace:
     parser = make_parser(__doc__, epilog=EXAMPLE)
     parser.add_argument('root', type=Path, help='data root of the campaign')
     parser.add_argument(
+        '--annotations',
+        metavar='DIR',
+        type=Path,
+        help='folder of its CSVs, such as that of a fold (the data root)',
+    )
+    parser.add_argument(
         '--out', type=Path, help='folder for CSVs and figures; made if need be'
     )
     parser.add_argument(
@@ -114,8 +120,9 @@ def main() -> None:
         raise UserError(f'--workers {args.workers} is too few; choose 1 or more.')
     cv2.setNumThreads(1)
     splits = args.splits and [split for split in SPLITS if split in args.splits]
-    frames = read_frames(args.root, splits)
-    samples = read_samples(args.root, frames['split'].unique().tolist())
+    frames = read_frames(args.root, splits, ann_root=args.annotations)
+    found = frames['split'].unique().tolist()
+    samples = read_samples(args.root, found, ann_root=args.annotations)
     simulated = is_simulated(args.root)
     if args.out is not None:
         make_folder(args.out)

@@ -33,7 +33,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--ann',
         metavar='CSV',
-        help='paired annotations of the samples, relative to the data root',
+        help='paired annotations of the samples, relative to the data root; the other '
+        'splits lie beside them',
     )
     parser.add_argument('--seed', type=int, default=0, help='of the resamples')
     parser.add_argument(

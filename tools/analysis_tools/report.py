@@ -5,6 +5,9 @@ plain words what makes the numbers less than they seem. The page holds its figur
 needs no other file, font or script. Examples and errors need the predicted masks
 (tools/test.py --out RUN/masks) and the campaign; without them the page says so.
 
+Where RUN holds the runs of a config over folds, the page is of all of them: of the test
+predictions put together, with the mean and the spread over folds.
+
 Example:
     python tools/analysis_tools/report.py work_dirs/fume_r50 --out fume_r50.html
 """
@@ -23,6 +26,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', type=Path, help='the page (default: report.html in the run)'
     )
+    parser.add_argument(
+        '--published',
+        metavar='RUN',
+        help='also set this run of the same config, on a published split, beside it',
+    )
     return parser.parse_args()
 
 
@@ -30,11 +38,12 @@ def main() -> None:
     """Write."""
     args = parse_args()
     from fume_mm.io.files import written_file
+    from fume_mm.reporting.cross_validation import open_run
     from fume_mm.reporting.page import report_html
-    from fume_mm.reporting.run_folder import RunFolder
 
-    run = RunFolder(args.run, data_root=args.data_root)
-    page = report_html(run)
+    run = open_run(args.run, data_root=args.data_root)
+    published = args.published and open_run(args.published)
+    page = report_html(run, published=published or None)
     out = args.out or run.path / 'report.html'
     with written_file(out) as part:
         part.write_text(page, encoding='utf-8')

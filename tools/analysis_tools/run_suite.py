@@ -1,19 +1,27 @@
 r"""Train and test a list of configs with one or several seeds, one after another.
 
+With --folds each config is trained and tested on every fold that split_by_group.py (or
+somebody else) has written and pair_gases.py has paired, with each seed.
+
 On a machine with GPUs, --gpus runs one on each; without, --jobs runs some side by side,
 which share out the cores and use them better than one run with all of them.
 
-Each run has the folder WORK_DIR/<config>/seed_<seed>. What is finished is not run
-again, what was stopped goes on, a run that fails or diverges is noted and the next one
-begins; so the same command takes a suite up where it was left. A table of all runs is
+Each run has the folder WORK_DIR/<config>/seed_<seed>, or with folds
+WORK_DIR/<config>/<fold>/seed_<seed>. What is finished is not run again, what was
+stopped goes on, a run that fails or diverges is noted and the next one begins; so the
+same command takes a suite up where it was left. A table of all runs is
 printed after each, and written to WORK_DIR/suite.json.
 
 Example:
     python tools/analysis_tools/run_suite.py configs/fume/fume_fastscnn.py \
         configs/baselines/*_fastscnn.py --seeds 0 1 2 --work-dir work_dirs/suite
+    python tools/analysis_tools/run_suite.py configs/fume/fume_fastscnn.py \
+        --folds data/fume/cv_fold* --work-dir work_dirs/folds \
+        --cfg-options data_root=data/fume
 """
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -22,11 +30,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fume_mm.engine.options import CfgOptions, make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.structures import SPLITS
 
 ROOT = Path(__file__).resolve().parents[2]
 #: A run's own note of how it went.
@@ -38,7 +48,7 @@ HEARTBEAT = 60.0
 
 @dataclass
 class Run:
-    """One config with one seed.
+    """One config with one seed, on one fold if there are any.
 
     Attributes:
         config: Path of the config.
@@ -48,6 +58,7 @@ class Run:
         seconds: Wall-clock time of training and testing, over all attempts.
         error: Why it failed or diverged.
         options: What was overridden.
+        fold: Folder of the fold's CSVs; '' where there are no folds.
     """
 
     config: str
@@ -57,6 +68,7 @@ class Run:
     seconds: float = 0.0
     error: str | None = None
     options: list[str] = field(default_factory=list)
+    fold: str = ''
 
     @property
     def folder(self) -> Path:
@@ -76,6 +88,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('configs', metavar='CONFIG', nargs='+', help='config files')
     parser.add_argument(
         '--seeds', type=int, nargs='+', default=[42], help='seeds (default: 42)'
+    )
+    parser.add_argument(
+        '--folds',
+        type=Path,
+        nargs='+',
+        metavar='DIR',
+        help='folders of folds, each with the paired CSVs of train, val and test; the '
+        'frames lie where data_root of the config or of --cfg-options says',
     )
     parser.add_argument(
         '--work-dir',
@@ -111,6 +131,8 @@ def parse_args() -> argparse.Namespace:
         help='override keys of every config, e.g. data_root=data/fume',
     )
     args = parser.parse_args()
+    if args.folds and any(x.startswith('ann_root=') for x in args.cfg_options):
+        parser.error('--folds sets ann_root; leave it out of --cfg-options')
     if args.jobs < 1 or (args.gpus and args.jobs > 1):
         parser.error('--jobs takes 1 or more, and goes without --gpus')
     # only to refuse what is no key=value; the tools get the words as they are
@@ -122,9 +144,10 @@ def plan(args: argparse.Namespace) -> list[Run]:
     """All runs, with the state that an earlier call left.
 
     Raises:
-        UserError: If a config is not there, two have one name, or a folder holds a run
-            of other options.
+        UserError: If a config or a fold is not there, two have one name, or a folder
+            holds a run of other options.
     """
+    folds = named_folds(args.folds or ())
     runs = []
     stems: dict[str, str] = {}
     for config in args.configs:
@@ -136,8 +159,9 @@ def plan(args: argparse.Namespace) -> list[Run]:
                 f'{config} and {stems[stem]} have one name, so their runs would share '
                 'a folder; run them with different --work-dir.'
             )
-        for seed in args.seeds:
-            run = Run(config, seed, str(args.work_dir / stem / f'seed_{seed}'))
+        for (name, fold), seed in itertools.product(folds.items(), args.seeds):
+            folder = args.work_dir / stem / name / f'seed_{seed}'
+            run = Run(config, seed, str(folder), fold=fold)
             run.options = list(args.cfg_options)
             note = run.folder / NOTE
             if note.is_file():
@@ -148,6 +172,11 @@ def plan(args: argparse.Namespace) -> list[Run]:
                         f'{" ".join(before["options"]) or "(none)"}; give the same, or '
                         'another --work-dir.'
                     )
+                if before.get('fold', '') != run.fold:
+                    raise UserError(
+                        f'{run.folder}: was run on the fold {before.get("fold")}; give '
+                        'the same, or another --work-dir.'
+                    )
                 run.seconds = before['seconds']
                 if before['state'] in ('testing', 'done', 'diverged', 'failed'):
                     run.state, run.error = before['state'], before['error']
@@ -157,12 +186,37 @@ def plan(args: argparse.Namespace) -> list[Run]:
     return runs
 
 
+def named_folds(paths: Sequence[Path]) -> dict[str, str]:
+    """The folder of each fold by its name; one without a name if there are none.
+
+    Raises:
+        UserError: If a fold is not there or not paired, or two have one name.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        for split in SPLITS:
+            csv = path / f'paired_{split}_annotations.csv'
+            if not csv.is_file():
+                raise UserError(
+                    f'{csv}: there is no such file; pair the folds with '
+                    'tools/dataset_converters/pair_gases.py ROOT --folds.'
+                )
+        place = str(path.resolve())
+        if found.setdefault(path.resolve().name, place) != place:
+            raise UserError(
+                f'{path} and {found[path.resolve().name]} have one name, so their runs '
+                'would share a folder; run them with different --work-dir.'
+            )
+    return found or {'': ''}
+
+
 def execute(run: Run, environment: dict[str, str]) -> None:
     """Train and test; the note says how it went."""
     from fume_mm.reporting.run_folder import RunFolder  # seconds to import
 
     folder = run.folder
     options = ['--cfg-options', f'randomness.seed={run.seed}', *run.options]
+    options += [f'ann_root={run.fold}'] * bool(run.fold)
     if run.state != 'testing':
         run.state = 'training'
         resume = ['--resume'] if (folder / 'last.pth').is_file() else []
@@ -235,6 +289,7 @@ def table(runs: list[Run]) -> str:
         for key, row in headline_rows(scores).items()
     }
     rows = []
+    folds = any(run.fold for run in runs)
     for run in runs:
         figures = [MISSING] * len(columns)
         if run.work_dir in done:
@@ -245,9 +300,10 @@ def table(runs: list[Run]) -> str:
             ]
         minutes = f'{run.seconds / 60:.1f}'
         name = Path(run.config).stem
-        rows.append([name, str(run.seed), run.state, minutes, *figures])
+        place = [Path(run.fold).name] * folds
+        rows.append([name, *place, str(run.seed), run.state, minutes, *figures])
     errors = [f'{run.folder}: {run.error}' for run in runs if run.error]
-    head = ['config', 'seed', 'state', 'minutes', *columns]
+    head = ['config', *['fold'] * folds, 'seed', 'state', 'minutes', *columns]
     return render(Table('', head, rows, errors))
 
 
@@ -276,7 +332,10 @@ def main() -> int:
             except queue.Empty:
                 return
             where = ''.join(f', {key}={value}' for key, value in environment.items())
-            print(f'{run.config}, seed {run.seed}{where}: {run.folder}', flush=True)
+            fold = f', {Path(run.fold).name}' if run.fold else ''
+            print(
+                f'{run.config}{fold}, seed {run.seed}{where}: {run.folder}', flush=True
+            )
             execute(run, environment)
             report()
 

@@ -17,6 +17,7 @@ from fume_mm.datasets.annotations import (
     read_annotations,
 )
 from fume_mm.datasets.frame_limits import add_limits
+from fume_mm.datasets.folds import FOLD_FOLDERS
 from fume_mm.datasets.grouping import by_frame_note
 from fume_mm.datasets.pairing import (
     STRATEGIES,
@@ -34,8 +35,6 @@ EXAMPLE = """\
 example:
   python tools/dataset_converters/pair_gases.py data/ogi_sim --strategy random
 """
-#: The folders of folds below a data root.
-FOLDS = ('cv_fold*', 'loso/fold_*')
 
 
 class HelpFormatter(
@@ -97,16 +96,15 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='go on where two gases give no pair at all',
     )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
+    parser.add_argument(
         '--annotations',
         type=Path,
-        help='folder of the annotation CSVs, if it is not the data root',
+        help='folder of the annotation CSVs, or of the folds, if not the data root',
     )
-    where.add_argument(
+    parser.add_argument(
         '--folds',
         action='store_true',
-        help=f'pair each fold below the data root ({", ".join(FOLDS)})',
+        help=f'pair each fold that is there ({", ".join(FOLD_FOLDERS)})',
     )
     parser.add_argument(
         '--out',
@@ -241,21 +239,22 @@ def main() -> None:
     root = existing_root(args.root)
     if args.resplit and len(set(args.splits)) < len(SPLITS):
         raise UserError('--resplit needs all three splits; leave out --splits.')
-    folders = [args.annotations or root]
+    where = args.annotations or root
+    folders = [where]
     if args.folds:
         folders = sorted(
-            path for form in FOLDS for path in root.glob(form) if path.is_dir()
+            path for form in FOLD_FOLDERS for path in where.glob(form) if path.is_dir()
         )
         if not folders:
             raise UserError(
-                f'{root} has no fold ({", ".join(FOLDS)}); make some with `python '
-                f'tools/dataset_converters/split_by_group.py {root} --out {root} '
-                '--folds 5`.'
+                f'{where} has no fold ({", ".join(FOLD_FOLDERS)}); make some with '
+                f'`python tools/dataset_converters/split_by_group.py {root} --out '
+                f'{root} --folds 5`.'
             )
     for number, folder in enumerate(folders):
         out = args.out or folder
         if args.folds and args.out:
-            out = args.out / folder.relative_to(root)
+            out = args.out / folder.relative_to(where)
         if args.folds:
             print(f'\n{folder}')
         # The folds are of the same frames.

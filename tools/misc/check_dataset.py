@@ -30,6 +30,12 @@ def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
     parser = make_parser(__doc__, epilog=EXAMPLE)
     parser.add_argument('root', type=Path, help='data root of the campaign')
+    parser.add_argument(
+        '--annotations',
+        metavar='DIR',
+        type=Path,
+        help='folder of its CSVs, such as that of a fold (the data root)',
+    )
     parser.add_argument('--out', type=Path, help='CSV to write, a row per defect')
     parser.add_argument(
         '--splits',
@@ -115,7 +121,9 @@ def main() -> int:
         raise UserError(f'--out: {args.out.parent} is no folder; make it first.')
     cv2.setNumThreads(1)
     splits = [split for split in SPLITS if split in args.splits]
-    report = check_campaign(args.root, splits=splits, workers=args.workers)
+    report = check_campaign(
+        args.root, ann_root=args.annotations, splits=splits, workers=args.workers
+    )
     print_report(report)
     if args.out is not None:
         write_defects(report.defects, args.out)
