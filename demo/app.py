@@ -203,7 +203,8 @@ def build(
         for kind in ('overlays', 'masks'):
             for gas in GASES:
                 image = None if result is None else getattr(result, kind).get(gas)
-                yield gr.update(value=image, visible=image is not None)
+                shown_as = str(image) if isinstance(image, Path) else image
+                yield gr.update(value=shown_as, visible=image is not None)
         for kind in ('video', 'timeline', 'archive'):
             path = None if result is None else getattr(result, kind)
             yield gr.update(value=path and str(path), visible=path is not None)

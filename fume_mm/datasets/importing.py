@@ -16,7 +16,7 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.files import disk_errors
-from fume_mm.io.images import IMAGES, image_size, read_mask_values, write_png
+from fume_mm.io.images import IMAGES, image_size, read_mask_values, write_mask
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import NO_CLASS, CsvTable
 from fume_mm.structures import GAS, HEALTH_CLASSES, IGNORE, SEG_CLASSES, health_class
@@ -285,4 +285,4 @@ def _write(
     table = np.zeros(256, np.uint8)
     table[list(coding)] = list(coding.values())
     with disk_errors(targets[1].parent):
-        write_png(targets[1], table[read_mask_values(files[1])])
+        write_mask(targets[1], table[read_mask_values(files[1])])

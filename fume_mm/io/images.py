@@ -10,8 +10,8 @@ them see the same array. What is done to a file:
 - 16-bit and floating-point (radiometric) frames are stretched linearly from their 0.5
   to their 99.5 percentile to 0 to 255, which is what a camera's automatic gain does.
 - The orientation in EXIF is applied, to frames and to masks.
-- Of a mask the values count: a palette's indices (as Pillow and mmsegmentation read
-  them), one channel, or three equal ones.
+- Of a mask the values count, be they of 1, 2, 4 or 8 bits: a palette's indices (as
+  Pillow and mmsegmentation read them), one channel, or three equal ones.
 - Files with several pages, cut short, or with values that are no numbers are errors.
 """
 
@@ -24,7 +24,9 @@ import numpy as np
 
 from fume_mm.errors import UserError
 from fume_mm.io.files import write_whole
-from fume_mm.structures import IGNORE, SEG_CLASSES
+from fume_mm.structures import IGNORE, IGNORE_COLOUR, SEG_CLASSES, SEG_PALETTE
+
+from .palette_png import SIGNATURE, as_gray, with_palette
 
 # What OpenCV says of broken files is in the errors raised here.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -39,7 +41,6 @@ _SMALLEST = 16
 #: Keeps 16 bits and floats, drops alpha, applies EXIF; IMREAD_UNCHANGED does not.
 _FLAGS = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 _TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
-_PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 _PNG_HEAD = 41  # signature, IHDR, and the name of the next chunk
 _RESTORE = 'restore the file, save it again as PNG, or delete its row'
 
@@ -117,8 +118,10 @@ def read_mask_values(path: str | Path) -> np.ndarray:
     Raises:
         UserError: If the file is missing, cut short, of colours or of more than 8 bits.
     """
-    data = _read(Path(path), 'the mask')
+    data, scale = as_gray(_read(Path(path), 'the mask'))
     mask = _decode(data, path)
+    if scale > 1:
+        mask = mask // scale
     if mask.ndim == 3:
         indices = _palette_indices(data)
         if indices is None and not _equal_channels(mask):
@@ -199,7 +202,7 @@ def image_size(path: str | Path, *, what: str = 'the image') -> tuple[int, int]:
     except OSError:
         head = _read(path, what)  # raises what is wrong
     # Orientation, if any, stands in a chunk before IDAT.
-    if head.startswith(_PNG_SIGNATURE) and head[12:16] + head[37:] == b'IHDRIDAT':
+    if head.startswith(SIGNATURE) and head[12:16] + head[37:] == b'IHDRIDAT':
         width, height = (int.from_bytes(head[a : a + 4], 'big') for a in (16, 20))
         if width and height:
             return width, height
@@ -236,6 +239,23 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
     # imwrite cannot open every path on every system, and only returns False then.
     with write_whole(path) as part:
         part.write_bytes(cv2.imencode('.png', image)[1].tobytes())
+
+
+def write_mask(path: str | Path, mask: np.ndarray) -> None:
+    """Write a mask as a palette PNG, whole or not at all: ids, which viewers colour.
+
+    OpenCV reads the colours, not the ids; Pillow and :func:`read_mask` read the ids.
+
+    Args:
+        path: The file.
+        mask: (H, W) uint8 class ids, :data:`IGNORE` where unlabelled.
+    """
+    colours = list(SEG_PALETTE)
+    if mask.max(initial=0) >= len(colours):  # else the file need not hold 256 colours
+        colours += [IGNORE_COLOUR] * (256 - len(colours))
+    with write_whole(path) as part:
+        png = cv2.imencode('.png', mask)[1].tobytes()
+        part.write_bytes(with_palette(png, colours))
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -277,7 +297,7 @@ def _decode(data: bytes, path: str | Path) -> np.ndarray:
 
 def _is_cut_short(data: bytes) -> bool:
     """Whether the end mark is missing: older releases of OpenCV fill such files up."""
-    if data.startswith(_PNG_SIGNATURE):
+    if data.startswith(SIGNATURE):
         return data.rfind(b'IEND') < 0
     if data.startswith(b'\xff\xd8'):  # a JPEG; the mark after its last scan
         return data.find(b'\xff\xd9', data.rfind(b'\xff\xda')) < 0

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import write_png
+from fume_mm.io.images import write_mask, write_png
 from fume_mm.structures import HEALTH_CLASSES, SPLITS, Gas, health_class
 
 from .copies import augment
@@ -162,7 +162,7 @@ def _write_labelled(
     """Write frame, mask and, where asked for, the column density of an original."""
     out, parameters, _, vessel = job
     write_png(out / paths[0], taken.image)
-    write_png(out / paths[1], taken.mask)
+    write_mask(out / paths[1], taken.mask)
     unit = COLUMN_UNIT[taken.gas]
     if copy or not parameters.truth:
         column = ''

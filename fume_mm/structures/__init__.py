@@ -26,6 +26,8 @@ BACKGROUND, TUBE, GAS = range(3)
 IGNORE = 255
 #: RGB, 0 to 255: blue and orange stay apart for colour-blind readers.
 SEG_PALETTE = ((0, 0, 0), (0, 114, 178), (230, 159, 0))
+#: RGB of unlabelled pixels in the files of masks.
+IGNORE_COLOUR = (204, 121, 167)
 
 #: Names of the health classes by class id.
 HEALTH_CLASSES = ('Healthy', 'Transitional', 'Acidotic')

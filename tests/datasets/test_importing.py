@@ -4,6 +4,7 @@ import pytest
 
 from fume_mm.datasets.importing import import_folders, mask_coding
 from fume_mm.errors import UserError
+from fume_mm.io.images import read_mask
 from fume_mm.io.tables import NO_CLASS
 
 FRAME = np.full((4, 6), 90, np.uint8)
@@ -72,7 +73,7 @@ def test_binary_masks_are_written_anew_and_frames_stay(tmp_path):
         f'frames/{stem}.png' for stem in ('a_0', 'a_1', 'b_0')
     ]
     assert files(root) - before == set(rows['mask_path'])
-    mask = cv2.imread(str(root / rows['mask_path'][0]), cv2.IMREAD_UNCHANGED)
+    mask = read_mask(root / rows['mask_path'][0])
     assert (mask == np.where(MASK, 2, 0)).all()
     assert cv2.imread(str(root / 'masks/a_0.png'), cv2.IMREAD_UNCHANGED).max() == 255
 
@@ -90,7 +91,7 @@ def test_colour_files_of_gray_masks_become_one_channel(tmp_path, suffix):
     root = folders(tmp_path, mask=mask, suffix=suffix)
     path = imported(root)['mask_path'][0]
     assert path == 'imported_masks/ch4/a_0.png'
-    assert cv2.imread(str(root / path), cv2.IMREAD_UNCHANGED).shape == (4, 6)
+    assert read_mask(root / path).shape == (4, 6)
 
 
 def test_unlabelled_pixels_become_255(tmp_path):
@@ -98,7 +99,7 @@ def test_unlabelled_pixels_become_255(tmp_path):
     mask[0] = 128
     root = folders(tmp_path, mask=mask)
     path = imported(root, ignore_value=128)['mask_path'][0]
-    assert cv2.imread(str(root / path), cv2.IMREAD_UNCHANGED)[:, 0].tolist() == [
+    assert read_mask(root / path)[:, 0].tolist() == [
         255,
         0,
         2,

@@ -3,7 +3,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from fume_mm.errors import UserError
 from fume_mm.io.images import (
@@ -13,8 +13,11 @@ from fume_mm.io.images import (
     read_gray,
     read_mask,
     read_mask_values,
+    write_mask,
     write_png,
 )
+from fume_mm.io.palette_png import as_gray
+from fume_mm.structures import IGNORE_COLOUR, SEG_PALETTE
 
 
 @pytest.fixture
@@ -307,3 +310,42 @@ def test_what_is_written_is_read(tmp_path, gray, dtype):
     write_png(path, rgb)
     assert (np.asarray(Image.open(path)) == rgb).all()
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_mask_is_written_as_ids_that_viewers_colour(tmp_path):
+    ids = np.zeros((20, 30), np.uint8)
+    ids[5:, 5:15], ids[5:, 15:] = 1, 2
+    path, colours = tmp_path / 'ä b.png', np.array(SEG_PALETTE)
+    for unlabelled in (False, True):
+        if unlabelled:
+            ids[:2] = 255
+            colours = np.vstack([colours, [IGNORE_COLOUR] * 253])
+        write_mask(path, ids)
+        with Image.open(path) as image:
+            assert image.mode == 'P'
+            assert (np.asarray(image) == ids).all()
+            assert (np.asarray(image.convert('RGB')) == colours[ids]).all()
+        bgr = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+        assert (bgr[..., ::-1] == colours[ids]).all()
+        assert (read_mask(path) == ids).all()
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize('bits', [1, 2, 4, 8])
+def test_ids_of_few_bits_are_not_scaled(tmp_path, bits):
+    ids = np.zeros((20, 30), np.uint8)
+    ids[5:, 5:15], ids[5:, 15:] = 1, min(2, 2**bits - 1)
+    image, path = Image.fromarray(ids), tmp_path / 'a.png'
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    text = PngImagePlugin.PngInfo()
+    text.add_text('Software', 'a program of labels')
+    image.save(path, bits=bits, transparency=b'\0\xff\x80', pnginfo=text)
+    palette = path.read_bytes()
+    assert tuple(palette[24:26]) == (bits, 3)
+    assert (read_mask(path) == ids).all()
+    gray, scale = as_gray(palette)
+    path.write_bytes(gray)  # such a gray PNG Pillow does not write
+    assert tuple(gray[24:26]) == (bits, 0)
+    assert as_gray(gray) == (gray, scale)
+    assert (read_mask(path) == ids).all()
+    assert (read_gray(path) == ids * scale).all()
