@@ -20,27 +20,27 @@ from typing import Any
 import app
 import numpy as np
 
-from fume_mm.datasets.reviewing import STATUSES, Review, legend, paint
+from fume_mm.datasets.reviewing import Review, legend, paint
 from fume_mm.drawing import overlay
 from fume_mm.errors import UserError, run_cli
 from fume_mm.structures import GAS_LABELS
 
 #: Frames are shown enlarged by a whole number, up to this width in pixels.
-SHOWN_WIDTH = 960
+SHOWN_WIDTH, EDITOR_HEIGHT = 960, 780
 #: What else a row may say that a reviewer wants to know.
 KNOWN = ('recording', 'time_s', 'camera', 'ph_value')
-#: Button and key: its name on the page, and what it writes.
+#: What the buttons that decide write.
 DECISIONS = {'accept': 'accepted', 'no-gas': 'no gas', 'reject': 'rejected'}
-KEYS = {
-    'a': 'accept',
-    'g': 'no-gas',
-    'r': 'reject',
-    'n': 'next',
-    'b': 'back',
-    'u': 'undo',
-    'p': 'apply',
-}
+#: By row the buttons: key, id and label.
+BUTTONS = (
+    [('a', 'accept', 'Accept')],
+    [('g', 'no-gas', 'No gas'), ('r', 'reject', 'Reject')],
+    [('b', 'back', 'Back'), ('n', 'next', 'Next')],
+    [('p', 'apply', 'Apply paint'), ('u', 'undo', 'Undo')],
+)
+KEYS = {key: name for row in BUTTONS for key, name, _ in row}
 CSS = """
+.gradio-container {width: 100%; max-width: 1500px !important}
 .where {font-size: 1.15rem; font-weight: 700; overflow-wrap: anywhere}
 .state {display: inline-block; padding: 1px 10px; border-radius: 10px; color: white;
     background: #666; font-weight: 600}
@@ -50,7 +50,6 @@ CSS = """
 .brushes .swatch {border: 1px solid #888; vertical-align: -1px}
 .facts td {padding: 1px 14px 1px 0 !important; border: none !important}
 .facts, .facts tr {border: none !important; margin: 6px 0 !important}
-kbd {border: 1px solid #999; border-radius: 3px; padding: 0 5px}
 """
 
 
@@ -91,7 +90,7 @@ def facts(review: Review, index: int) -> str:
     )
     if not review.mask_file(index).exists():
         table += '<tr><td>mask</td><td>none yet: all background</td></tr>'
-    done = ', '.join(f'{counts[name]} {name}' for name in STATUSES)
+    done = ', '.join(f'{number} {name}' for name, number in counts.items())
     return (
         f'<div class="where">{html.escape(row["frame_path"])}</div>'
         f'<p><span class="state {status.replace(" ", "-")}">{status}</span></p>'
@@ -175,7 +174,9 @@ def build(review: Review) -> Any:
 
     first = review.next_new(-1) or 0
     colours = [f'rgb{colour}' for colour in reversed(legend().values())]
-    with gr.Blocks(title='Review of masks', analytics_enabled=False) as page:
+    with gr.Blocks(
+        title='Review of masks', analytics_enabled=False, fill_width=True
+    ) as page:
         index = gr.State(first)
         with gr.Row():
             with gr.Column(scale=7, min_width=560):
@@ -187,6 +188,7 @@ def build(review: Review) -> Any:
                     layers=False,
                     format='png',
                     buttons=['fullscreen'],
+                    height=EDITOR_HEIGHT,
                     canvas_size=(SHOWN_WIDTH, SHOWN_WIDTH * 3 // 4),
                     brush=gr.Brush(
                         colors=[*colours], default_color=colours[1], color_mode='fixed'
@@ -197,14 +199,16 @@ def build(review: Review) -> Any:
             with gr.Column(scale=3, min_width=280):
                 note = gr.HTML(visible=False, elem_id='note')
                 text = gr.HTML(elem_id='facts')
-                buttons = {
-                    name: gr.Button(
-                        name.replace('-', ' ').capitalize() + f' ({key})',
-                        elem_id=name,
-                        variant='primary' if name == 'accept' else 'secondary',
-                    )
-                    for key, name in KEYS.items()
-                }
+                buttons = {}
+                for row in BUTTONS:
+                    with gr.Row():
+                        for key, name, label in row:
+                            buttons[name] = gr.Button(
+                                f'{label} ({key})',
+                                elem_id=name,
+                                min_width=120,
+                                variant='primary' if name == 'accept' else 'secondary',
+                            )
                 number = gr.Number(
                     first + 1, label='Go to frame', precision=0, elem_id='number'
                 )
@@ -215,7 +219,13 @@ def build(review: Review) -> Any:
         events = [(buttons[name].click, action) for name, action in actions.items()]
         events += [(masked.input, move(0)), (number.submit, jump)]
         for event, action in events:
-            event(reported(action), inputs, outputs, api_visibility='private')
+            event(
+                reported(action),
+                inputs,
+                outputs,
+                api_visibility='private',
+                show_progress_on=text,
+            )
         page.load(
             reported(lambda index, drawn, masked, number: show(index, masked)),
             inputs,

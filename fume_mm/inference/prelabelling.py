@@ -41,7 +41,10 @@ def prelabel(
         return
     gases = review.rows['gas_type']
     stream = inferencer.stream(
-        [{gases[i]: review.frame_file(i), 'name': review.mask_file(i).stem} for i in missing],
+        [
+            {gases[i]: review.frame_file(i), 'name': review.mask_file(i).stem}
+            for i in missing
+        ],
         probabilities=unsure_below > 0,
     )
     for index, prediction in zip(missing, stream, strict=True):
