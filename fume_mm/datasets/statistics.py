@@ -179,7 +179,9 @@ def measure_campaign(
     """
 
     def look(pair: tuple[str, str]) -> tuple[dict[str, float], np.ndarray]:
-        return measure(*read_labelled(*(Path(root) / name for name in pair)))
+        frame, mask = pair
+        mask_file = Path(root) / mask if mask else None
+        return measure(*read_labelled(Path(root) / frame, mask_file))
 
     none = np.zeros((len(SEG_CLASSES), LEVELS), np.int64)
     histograms: dict[str, np.ndarray] = {gas: none.copy() for gas in GASES}

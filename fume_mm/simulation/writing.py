@@ -76,9 +76,15 @@ def _write_owners(job: Job, original: Rendered) -> Iterator[Row]:
     name = f'{vessel.recording}_frame_{original.frame:04d}.png'
     folder = f'original_annotated/ph_{vessel.ph:.1f}/{gas}'
     originals = [f'{folder}_{part}/{name}' for part in ('frame', 'mask')]
-    for path, pixels in zip(originals, (original.image, original.mask), strict=True):
+    parts = zip(
+        originals,
+        (write_png, write_mask),
+        (original.image, original.mask),
+        strict=True,
+    )
+    for path, write, pixels in parts:
         (out / path).parent.mkdir(parents=True, exist_ok=True)
-        write_png(out / path, pixels)
+        write(out / path, pixels)
     sample_id = f'sample_{number:05d}'
     for copy, split in enumerate(vessel.splits[original.frame]):
         stem = f'{sample_id}_aug_{copy - 1:03d}' if copy else f'{sample_id}_orig'
