@@ -1,6 +1,6 @@
-# Masks of CO2 frames alone: fume_fastscnn_masks (FUME on Fast-SCNN, arXiv 2601.08205) for
-# a campaign of one camera, from any import into data/fume; no pH is needed. With pH and
-# health head that is the ablation modality_co2_only.
+# Masks of CO2 frames alone: fume_fastscnn_masks (FUME on Fast-SCNN, arXiv 2601.08205)
+# for a campaign of one camera, from any import into data/fume; no pH is needed. With pH
+# and a health head that is the ablation modality_co2_only.
 _base_ = '../ablations/tasks_seg_only.py'
 data_root = 'data/fume'
 gases = ('co2',)

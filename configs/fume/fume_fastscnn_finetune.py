@@ -1,7 +1,7 @@
 # Fine-tuning of the bundled weights (fume_fastscnn_benchmark_health: FUME on Fast-SCNN,
-# arXiv 2601.08205, trained on simulated frames) on the masks of data/fume: ten epochs at
-# a tenth of their learning rate, with their augmentations. No pH is needed; the bundled
-# health head is left out.
+# arXiv 2601.08205, trained on simulated frames) on the masks of data/fume: ten epochs
+# at a tenth of their learning rate, with their augmentations. No pH is needed; the
+# bundled health head is left out.
 _base_ = [
     '../_base_/datasets/ogi_sim_benchmark.py',
     '../_base_/models/fume_fastscnn.py',
@@ -11,9 +11,7 @@ _base_ = [
 load_from = 'demo/weights/fume_fastscnn_benchmark_health.safetensors'
 data_root = 'data/fume'
 max_epochs = 10
-model = dict(
-    neck=None, health_head=None, decode_head=dict(loss_decode=dict(gamma=1.0))
-)
+model = dict(neck=None, health_head=None, decode_head=dict(loss_decode=dict(gamma=1.0)))
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
 param_scheduler = [
     _base_.param_scheduler[0],

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -522,8 +523,9 @@ def test_mistake_on_the_command_line():
 # --- in a browser --------------------------------------------------------------------
 
 
-@pytest.fixture
-def tab(server):
+@contextmanager
+def browser_tab(url):
+    """A tab that shows the page; in the end, it must have asked no other host."""
     sync_api = pytest.importorskip('playwright.sync_api')
     if CHROMIUM is None:
         pytest.skip('there is no Chromium')
@@ -538,11 +540,17 @@ def tab(server):
         tab.set_default_timeout(60_000)
         asked: list[str] = []
         tab.on('request', lambda request: asked.append(request.url))
-        tab.goto(server)
+        tab.goto(url)
         yield tab
-        own = (server, 'data:', 'blob:')
+        own = (url, 'data:', 'blob:')
         assert [url for url in asked if not url.startswith(own)] == []
         browser.close()
+
+
+@pytest.fixture
+def tab(server):
+    with browser_tab(server) as tab:
+        yield tab
 
 
 @pytest.mark.slow
