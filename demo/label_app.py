@@ -79,7 +79,7 @@ def painted(review: Review, index: int, drawn: dict[str, Any] | None) -> np.ndar
 
 def facts(review: Review, index: int) -> str:
     """What is known of a frame, and how far the review is, as HTML."""
-    row: dict[str, Any] = review.rows.loc[index].astype(object).to_dict()
+    row: dict[Any, Any] = review.rows.loc[index].astype(object).to_dict()
     counts = review.counts()
     status = review.status(index)
     shown = {'gas': GAS_LABELS[row['gas_type']]}
