@@ -203,7 +203,8 @@ def build(
         for kind in ('overlays', 'masks'):
             for gas in GASES:
                 image = None if result is None else getattr(result, kind).get(gas)
-                yield gr.update(value=image, visible=image is not None)
+                shown_as = str(image) if isinstance(image, Path) else image
+                yield gr.update(value=shown_as, visible=image is not None)
         for kind in ('video', 'timeline', 'archive'):
             path = None if result is None else getattr(result, kind)
             yield gr.update(value=path and str(path), visible=path is not None)
@@ -319,7 +320,13 @@ def build(
 
 
 def serve(
-    page: Any, *, host: str, port: int | None, limits: Any, block: bool = True
+    page: Any,
+    *,
+    host: str,
+    port: int | None,
+    limits: Any = None,
+    block: bool = True,
+    css: str = CSS,
 ) -> str:
     """Serve the page until Ctrl-C, or at once return its address if not ``block``.
 
@@ -327,14 +334,16 @@ def serve(
         page: As :func:`build` gives it.
         host: The address to listen on.
         port: None for any that is free.
-        limits: :class:`app_uploads.Limits`.
+        limits: :class:`app_uploads.Limits`; None for the usual ones.
         block: Whether to wait for Ctrl-C.
+        css: The page's styles.
 
     Raises:
         UserError: If the address cannot be listened on.
     """
     import gradio as gr
     from app_analysis import OwnHostOnly
+    from app_uploads import Limits
     from starlette.middleware import Middleware
 
     try:
@@ -344,10 +353,10 @@ def serve(
             share=False,
             ssr_mode=False,
             prevent_thread_lock=True,
-            max_file_size=limits.file_bytes,
+            max_file_size=(limits or Limits()).file_bytes,
             footer_links=[],
             theme=gr.themes.Base(primary_hue='blue', font=FONTS, font_mono=FONTS),
-            css=CSS,
+            css=css,
             app_kwargs={'middleware': [Middleware(OwnHostOnly)]},
             quiet=True,
         )
@@ -362,6 +371,16 @@ def serve(
     return url
 
 
+def require_gradio() -> None:
+    """Raise a UserError if Gradio is not installed."""
+    try:
+        import gradio  # noqa: F401
+    except ModuleNotFoundError:
+        raise UserError(
+            "the page needs Gradio; install it with `pip install 'fume_mm[app]'`."
+        ) from None
+
+
 def main() -> None:
     """Load the model and serve the page until Ctrl-C."""
     args = parse_args()
@@ -374,12 +393,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix='fume_page_') as name:
         folder = Path(name)
         os.environ['GRADIO_TEMP_DIR'] = str(folder / 'uploads')
-        try:
-            import gradio  # noqa: F401
-        except ModuleNotFoundError:
-            raise UserError(
-                "the page needs Gradio; install it with `pip install 'fume_mm[app]'`."
-            ) from None
+        require_gradio()
         from app_uploads import Limits
 
         from fume_mm.apis import DualGasInferencer

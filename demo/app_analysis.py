@@ -20,9 +20,8 @@ from fume_mm.inference.inferencer import DualGasInferencer
 from fume_mm.inference.samples import SampleFrames
 from fume_mm.inference.video import annotate as video
 from fume_mm.inference.writer import Prediction, ResultWriter
-from fume_mm.io.files import make_folder
+from fume_mm.io.files import file_name, make_folder
 from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
-from fume_mm.structures import SEG_PALETTE as PALETTE
 
 NOTICE = (
     'Research software: no diagnosis, and no ground for treating or not treating an '
@@ -51,7 +50,7 @@ class AnalysisResult:
         areas: Gas, class, pixels (None for a clip), share of the frame.
         notes: Further remarks, a line each.
         overlays: Of frames, by gas, (H, W, 3) uint8 RGB.
-        masks: Likewise, in the palette's colours.
+        masks: Likewise, the files: class ids, which a browser shows in colour.
         video: Of clips, what a browser can play; None if OpenCV cannot write it.
         timeline: Of clips, a picture; None without Matplotlib.
         archive: All results as a ZIP.
@@ -64,7 +63,7 @@ class AnalysisResult:
     notes: list[str]
     archive: Path
     overlays: dict[str, np.ndarray] = field(default_factory=dict)
-    masks: dict[str, np.ndarray] = field(default_factory=dict)
+    masks: dict[str, Path] = field(default_factory=dict)
     video: Path | None = None
     timeline: Path | None = None
 
@@ -162,7 +161,8 @@ def _of_frames(
             gas: overlay(result.frames[gas], mask) for gas, mask in result.masks.items()
         },
         masks={
-            gas: np.array(PALETTE, np.uint8)[mask] for gas, mask in result.masks.items()
+            gas: out_dir / 'masks' / f'{file_name(result.name)}_{gas}.png'
+            for gas in result.masks
         },
     )
 

@@ -8,8 +8,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(ROOT.glob('docs/*.md'))]
-# What a user makes, not what the repository holds.
-MADE = ('configs/fume/my_segmentation.py',)
 FOLDERS = 'fume_mm|configs|projects|benchmarks|tools|demo|tests|docs|shared'
 PLACES = rf'(?:{FOLDERS})/[\w./-]+\.(?:py|sh|md|json)'
 
@@ -26,7 +24,7 @@ def commands(text: str) -> list[list[str]]:
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
 def test_every_path_exists(page: Path) -> None:
     text = page.read_text(encoding='utf-8')
-    named = set(re.findall(PLACES, text)) - set(MADE)
+    named = set(re.findall(PLACES, text))
     named -= set(re.findall(r'^```\w+ title="([^"]+)"', text, re.M))  # shown whole
     assert {name for name in named if not (ROOT / name).exists()} == set()
     pictures = re.findall(r'!\[[^\]]*\]\(([^)]+)\)', text)

@@ -56,7 +56,8 @@ def read_annotations(
         One row per frame in the CSV's order, index 0, 1, ...: POSIX paths relative to
         ``root``, ``gas_type`` one of ``GASES``, ``ph_value`` float64, ``class_id``
         int64, identifiers as text, ``group`` and ``grouped_by`` (``vessel_id``,
-        ``run_id``, ``recording`` or ``frame``). A row may have masks only: see
+        ``run_id``, ``recording`` or ``frame``). A row may have masks only, or no
+        mask (``mask_path`` empty): see
         :meth:`CsvTable.parse_health`.
 
     Raises:
@@ -88,7 +89,7 @@ def parse_annotations(table: CsvTable, *, group_pattern: str | None = None) -> N
     """Parse and check the columns of ``table`` but not the files; adds the groups."""
     frame = table.frame
     frame['frame_path'] = table.paths('frame_path')
-    frame['mask_path'] = table.paths('mask_path')
+    frame['mask_path'] = table.paths('mask_path', optional=True)
     table.refuse(
         repeated(frame['frame_path']),
         'frame_path',
@@ -118,7 +119,8 @@ def _check_pixels(table: CsvTable) -> None:
 
     def problem(pair: tuple[str, str]) -> str | None:
         try:
-            read_labelled(*(table.root / name for name in pair))
+            frame, mask = pair
+            read_labelled(table.root / frame, table.root / mask if mask else None)
         except UserError as error:
             return str(error)
         return None

@@ -398,6 +398,8 @@ def _note(of_pairs: pd.DataFrame, report: CampaignReport, resplit: bool) -> None
         report.notes.append(
             f'{unlabelled} frames have no health class: they serve segmentation only.'
         )
+    if bare := int((frames['mask_path'] == '').sum()):
+        report.notes.append(f'{bare} frames have no mask: they serve health only.')
     if len(of_pairs):
         splits = of_pairs['split'].unique()
         rows = frames if resplit else frames[frames['split'].isin(splits)]

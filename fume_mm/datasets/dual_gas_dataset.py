@@ -42,6 +42,9 @@ class DualGasDataset(BaseDataset):
     On loading, the split is held against the other splits beside it: a vessel (or run,
     or original frame) on two sides is an error.
 
+    A frame may lack its mask: it trains and scores health only. ``metainfo`` says which
+    share of the frames does, as ``without_mask``.
+
     Args:
         ann_file: Paired CSV, relative to ``ann_root``.
         data_root: The campaign's folder, which paths in the CSVs are relative to.
@@ -121,6 +124,7 @@ class DualGasDataset(BaseDataset):
                 'pairing': {},
                 'gases': self.gases,
                 'left_out': 0,
+                'without_mask': 0.0,
             },
         )
 
@@ -132,7 +136,7 @@ class DualGasDataset(BaseDataset):
 
         What a dataset of another layout overrides: ``sample_id``, ``ph_value``,
         ``class_id``, ``groups``, and by gas ``<gas>_frame``, ``_mask`` and ``_group``,
-        paths relative to ``data_root``, '' where the gas is missing.
+        paths relative to ``data_root``, '' where the gas (or its mask) is missing.
         """
         return read_paired(
             Path(self.ann_file), root=self.root, check_files=self.check_files
@@ -176,6 +180,17 @@ class DualGasDataset(BaseDataset):
                 'current',
             )
         self._metainfo['left_out'] = left_out
+        frames, masks = (
+            sum(int((paired[f'{gas}_{part}'] != '').sum()) for gas in self.gases)
+            for part in ('frame', 'mask')
+        )
+        if masks < frames:
+            print_log(
+                f'{self.ann_file}: {frames - masks} of {frames} frames have no mask '
+                'and count in no loss or score of masks.',
+                'current',
+            )
+        self._metainfo['without_mask'] = 1 - masks / frames
         return found
 
     def _samples(
@@ -236,7 +251,9 @@ class DualGasDataset(BaseDataset):
             'frame_paths',
             'mask_paths',
         ):  # a million roots are large
-            item[key] = {gas: self._at + path for gas, path in item[key].items()}
+            item[key] = {
+                gas: self._at + path if path else '' for gas, path in item[key].items()
+            }
         return item
 
     def prepare_data(self, idx: int) -> Any:

@@ -423,12 +423,12 @@ def parse_paired(table: CsvTable) -> None:
         frame[image] = table.paths(image, optional=True)
         frame[mask] = table.paths(mask, optional=True)
         table.refuse(
-            (frame[image] == '') != (frame[mask] == ''),
+            (frame[image] == '') & (frame[mask] != ''),
             lambda row, image=image, mask=mask: (  # type: ignore[misc]
                 f'{frame[image].iat[row]!r}, {frame[mask].iat[row]!r}'
             ),
-            f'only one of {image} and {mask} is given',
-            'give both or none',
+            f'{mask} has no {image}',
+            'give the frame, or take the mask away',
         )
         reused = frame.get('pairing', pd.Series('', frame.index)).str.endswith(REUSED)
         table.refuse(

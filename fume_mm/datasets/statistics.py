@@ -195,8 +195,10 @@ def measure_campaign(
     limits = frame_limits(frames, root, workers=workers)
 
     def look(pair: tuple[str, str]) -> tuple[dict[str, float], np.ndarray]:
-        files = (Path(root) / name for name in pair)
-        return measure(*read_labelled(*files, limits=limits.get(pair[0])))
+        frame, mask = pair
+        mask_file = Path(root) / mask if mask else None
+        known = limits.get(frame)
+        return measure(*read_labelled(Path(root) / frame, mask_file, limits=known))
 
     none = np.zeros((len(SEG_CLASSES), LEVELS), np.int64)
     histograms: dict[str, np.ndarray] = {gas: none.copy() for gas in GASES}

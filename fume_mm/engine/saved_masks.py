@@ -66,7 +66,7 @@ def _shares_groups(root: Path, ann: Path) -> bool:
 def _with_masks(row: Mapping[Any, Any], folder: Path, root: Path) -> dict[str, Any]:
     """A row of the paired annotations as the sample that the evaluator takes."""
     sample = {key: row[key] for key in ('sample_id', 'groups', 'ph_value')}
-    for gas in (gas for gas in GASES if row[f'{gas}_frame']):
+    for gas in (gas for gas in GASES if row[f'{gas}_mask']):
         path = folder / mask_name(str(row['sample_id']), gas)
         if not path.is_file():
             raise UserError(

@@ -15,7 +15,7 @@ import numpy as np
 
 from fume_mm.errors import UserError
 from fume_mm.io.files import disk_errors, file_name, make_folder
-from fume_mm.io.images import write_png
+from fume_mm.io.images import write_mask, write_png
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
@@ -123,7 +123,7 @@ class ResultWriter:
         files = self._outputs(result.name, result.masks)
         with disk_errors(self.out_dir):
             for gas, mask in result.masks.items():
-                write_png(self.out_dir / files['masks'][gas], mask)
+                write_mask(self.out_dir / files['masks'][gas], mask)
             if panel is None:
                 del files['panel']
             else:

@@ -283,14 +283,17 @@ def check_mask_values(mask: np.ndarray, name: str | Path) -> None:
 
 
 def read_labelled(
-    frame: str | Path, mask: str | Path, *, limits: Limits | None = None
+    frame: str | Path, mask: str | Path | None, *, limits: Limits | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A frame and its mask, (H, W) uint8 each.
+    """A frame and its mask, (H, W) uint8 each; without a mask, all unlabelled.
 
     Raises:
         UserError: As :func:`read_frame` and :func:`read_mask`, or if the sizes differ.
     """
-    pixels, classes = read_gray(frame, limits=limits), read_mask(mask)
+    pixels = read_gray(frame, limits=limits)
+    if mask is None:
+        return pixels, np.full(pixels.shape, IGNORE, np.uint8)
+    classes = read_mask(mask)
     check_same_size(classes, mask, pixels.shape)
     return pixels, classes
 

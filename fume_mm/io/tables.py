@@ -327,7 +327,7 @@ class CsvTable:
             return
         pairs = list(zip(sizes[frame_column], sizes[mask_column], strict=True))
         self.refuse(
-            np.array([a != b for a, b in pairs]),
+            frame[mask_column].ne('').to_numpy() & [a != b for a, b in pairs],
             lambda row: '{!r} is {}, its mask {}'.format(
                 frame[frame_column].iat[row],
                 *(

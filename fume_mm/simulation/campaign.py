@@ -4,7 +4,7 @@ Layout below the campaign's folder::
 
     {train,val,test}_annotations.csv   one row per frame; groups are vessels
     frames/<gas>/v0001_f00_<gas>.png   8-bit gray (..._a07_<gas>.png: a copy)
-    masks/<gas>/v0001_f00_<gas>.png    0 background, 1 tube, 2 gas
+    masks/<gas>/v0001_f00_<gas>.png    0 background, 1 tube, 2 gas (palette PNG)
     clips/<gas>/v0001_f00_<gas>.avi    video, and a folder with frames/ and masks/
     column/<gas>/v0001_f00_<gas>.png   16 bit, true column density where asked for
     truth.csv                          what only a simulator knows

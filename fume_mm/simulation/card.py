@@ -87,8 +87,9 @@ def data_card(manifest: dict[str, Any]) -> str:
         'Gas leaves the outlet tube of a rumen vessel and passes before two cameras, '
         'one for CO2 (4.2 to 4.4 um) and one for CH4 (3.2 to 3.4 um). A vessel has one '
         'pH and one run: tube, backgrounds, cameras and annotator stay the same. '
-        'Frames are 8-bit gray; masks hold 0 background, 1 tube, 2 gas, outlined '
-        f'where the clean contrast passes a share of its peak. {splits}',
+        'Frames are 8-bit gray; masks hold 0 background, 1 tube, 2 gas (indices of a '
+        'palette, which OpenCV reads as colours), outlined where the clean contrast '
+        f'passes a share of its peak. {splits}',
         '`truth.csv` holds what only a simulator knows: the volume of a vent '
         '(`release_ml`), the release rate (`release_ml_s`, ml/s), the time since the '
         'valve opened, and where asked for the path of the true column density, a '

@@ -10,7 +10,7 @@ design choices, not facts; [measured] ones bracket published OGI frames of rumen
 from dataclasses import dataclass, field
 
 #: Changes whenever the same seed would give other bytes.
-SIMULATOR_VERSION = '1.3'
+SIMULATOR_VERSION = '1.4'
 #: Height and width of the detector, px.
 DETECTOR_SHAPE = (240, 320)
 #: Frame sizes (width, height) and how many times the detector's they are.

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import write_png
+from fume_mm.io.images import write_mask, write_png
 from fume_mm.structures import HEALTH_CLASSES, SPLITS, Gas, health_class
 
 from .copies import augment
@@ -76,9 +76,15 @@ def _write_owners(job: Job, original: Rendered) -> Iterator[Row]:
     name = f'{vessel.recording}_frame_{original.frame:04d}.png'
     folder = f'original_annotated/ph_{vessel.ph:.1f}/{gas}'
     originals = [f'{folder}_{part}/{name}' for part in ('frame', 'mask')]
-    for path, pixels in zip(originals, (original.image, original.mask), strict=True):
+    parts = zip(
+        originals,
+        (write_png, write_mask),
+        (original.image, original.mask),
+        strict=True,
+    )
+    for path, write, pixels in parts:
         (out / path).parent.mkdir(parents=True, exist_ok=True)
-        write_png(out / path, pixels)
+        write(out / path, pixels)
     sample_id = f'sample_{number:05d}'
     for copy, split in enumerate(vessel.splits[original.frame]):
         stem = f'{sample_id}_aug_{copy - 1:03d}' if copy else f'{sample_id}_orig'
@@ -162,7 +168,7 @@ def _write_labelled(
     """Write frame, mask and, where asked for, the column density of an original."""
     out, parameters, _, vessel = job
     write_png(out / paths[0], taken.image)
-    write_png(out / paths[1], taken.mask)
+    write_mask(out / paths[1], taken.mask)
     unit = COLUMN_UNIT[taken.gas]
     if copy or not parameters.truth:
         column = ''

@@ -1,4 +1,4 @@
-"""Campaigns that have masks and no health labels: segmentation only."""
+"""Campaigns with masks and no health labels, and with frames that have no mask."""
 
 import numpy as np
 import pytest
@@ -110,3 +110,28 @@ def test_a_health_head_refuses_them_by_name(dataset):
         )
     assert f"'{sample.sample_id}' has no health class" in str(error.value)
     assert 'health_head=None' in str(error.value)
+
+
+def test_a_frame_without_a_mask_is_all_unlabelled(tmp_path):
+    register_all_modules()
+    root = make_campaign(tmp_path, splits=['train'], co2_only=(), ch4_only=())
+    rows = read_rows(annotations(root))
+    for row in rows[:6]:
+        row['mask_path'] = ''
+    write_rows(annotations(root), rows)
+    frames = read_annotations(annotations(root), check_pixels=True)
+    assert (frames['mask_path'] == '').sum() == 6
+    write_table(pair_gases(frames), root / 'paired_train_annotations.csv')
+    dataset = DualGasDataset(
+        'paired_train_annotations.csv', data_root=str(root), pipeline=LOAD
+    )
+    assert dataset.metainfo['without_mask'] == 6 / len(rows)
+    empty = 0
+    for index in range(len(dataset)):
+        sample = dataset[index]['data_samples']
+        for gas, path in dataset.get_data_info(index)['mask_paths'].items():
+            mask = sample.get(gas).gt_sem_seg.data
+            assert mask.shape == (1, 48, 64)
+            assert bool((mask == 255).all()) == (path == '')
+            empty += path == ''
+    assert empty == 6

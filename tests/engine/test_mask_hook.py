@@ -1,6 +1,5 @@
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,6 +9,7 @@ from mmseg.structures import SegDataSample
 from fume_mm.engine.hooks import sample_hooks
 from fume_mm.engine.hooks.sample_hooks import MaskHook
 from fume_mm.errors import UserError
+from fume_mm.io.images import read_mask
 from fume_mm.structures import DualGasDataSample
 
 MASKS = {
@@ -44,7 +44,7 @@ def test_masks_are_files_named_by_sample_and_gas(tmp_path):
     assert names(tmp_path / 'masks') == ['a%2F0_ch4.png', 'a%2F0_co2.png', 'b_ch4.png']
     for gas, mask in MASKS.items():
         path = tmp_path / 'masks' / f'a%2F0_{gas}.png'
-        read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        read = read_mask(path)
         assert read.dtype == np.uint8
         assert (read == mask[0].numpy()).all()
 

@@ -14,6 +14,7 @@ from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.inference.inferencer import default_model, load_predictor
 from fume_mm.inference.predictor import read_frames
+from fume_mm.io.images import read_mask
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import draw
 from tests.checkpoints import CONFIG, make_checkpoint
@@ -152,7 +153,7 @@ def test_files_of_a_folder(folders, tmp_path, capsys):
     for result, panel in zip(done['predictions'], done['visualization'], strict=True):
         for gas, mask in result.masks.items():
             path = out / f'masks/{result.name}_{gas}.png'
-            assert (cv2.imread(str(path), -1) == mask).all()
+            assert (read_mask(path) == mask).all()
         read = cv2.imread(str(out / f'panels/{result.name}.png'))
         assert (cv2.cvtColor(read, cv2.COLOR_BGR2RGB) == panel).all()
     expected = draw_result(
@@ -179,7 +180,7 @@ def test_tables_of_a_folder(folders, tmp_path):
     assert told['samples'][1]['files']['masks'] == {'co2': 'masks/b_co2.png'}
     with (out / 'results.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
-    mask = cv2.imread(str(out / 'masks/c_ch4.png'), -1)
+    mask = read_mask(out / 'masks/c_ch4.png')
     assert rows[2]['ch4_tube_px'] == str((mask == 1).sum())
     assert rows[2]['co2'] == rows[2]['co2_tube_px'] == ''
     assert float(rows[2]['p_acidotic']) == 0.5

@@ -11,6 +11,7 @@ import pytest
 
 from fume_mm.apis import DualGasInferencer
 from fume_mm.inference.inferencer import default_model
+from fume_mm.io.images import read_mask
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign, pair_campaign
 
@@ -73,10 +74,10 @@ def test_sixteen_bits_score_the_same(
     assert tested.keys() == used.keys() and len(used) == 6
     both, any_ = 0, 0
     for name in used:
-        masks = [cv2.imread(str(paths[name]), -1) for paths in (tested, used)]
+        masks = [read_mask(paths[name]) for paths in (tested, used)]
         assert np.array_equal(*masks), name
         vessel, gas = name.split('_')[1], name.split('_')[-1]
-        truth = cv2.imread(str(campaign / f'masks/test/test_{vessel}_f0_a0_{gas}'), -1)
+        truth = read_mask(campaign / f'masks/test/test_{vessel}_f0_a0_{gas}')
         both += ((masks[1] == GAS) & (truth == GAS)).sum()
         any_ += ((masks[1] == GAS) | (truth == GAS)).sum()
     assert both / any_ > 0.5

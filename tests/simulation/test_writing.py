@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from fume_mm.io.images import read_mask
 from fume_mm.simulation import CampaignParameters, campaign, write_campaign
 from fume_mm.structures import SPLITS
 from tests.campaigns import read_rows
@@ -61,9 +62,7 @@ def test_column_density_is_stored_in_ppm_m(tmp_path: Path) -> None:
         low, high = {'co2': (5, 650), 'ch4': (80, 13_000)}[row['gas_type']]
         assert low < ppm_m < high
         # The column lies where the mask is, so it is mirrored with the frame.
-        mask = cv2.imread(
-            str(tmp_path / row['frame_path'].replace('frames/', 'masks/')), -1
-        )
+        mask = read_mask(tmp_path / row['frame_path'].replace('frames/', 'masks/'))
         gas = mask == 2
         assert counts[gas].mean() > 5 * counts[~gas].mean()
 

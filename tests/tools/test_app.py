@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from demo import app
 from fume_mm.apis import DualGasInferencer
 from fume_mm.errors import UserError
 from fume_mm.inference.predictor import read_frames
+from fume_mm.io.images import read_mask
 from fume_mm.structures import SEG_PALETTE
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import draw
@@ -249,9 +251,11 @@ def test_frames_of_both_gases(inferencer, frames, tmp_path):
     rows = {(gas, name): (count, share) for gas, name, count, share in report.areas}
     assert len(rows) == 4
     for gas, label in (('co2', 'CO2'), ('ch4', 'CH4')):
-        mask = cv2.imdecode(np.frombuffer(files[f'masks/v1_{gas}.png'], np.uint8), -1)
+        assert report.masks[gas].read_bytes() == files[f'masks/v1_{gas}.png']
+        mask = read_mask(report.masks[gas])
         assert mask.shape[::-1] == SIZES[gas]
-        assert (report.masks[gas] == np.array(SEG_PALETTE)[mask]).all()
+        shown = cv2.cvtColor(cv2.imread(str(report.masks[gas])), cv2.COLOR_BGR2RGB)
+        assert (shown == np.array(SEG_PALETTE)[mask]).all()
         assert report.overlays[gas].shape == (*mask.shape, 3)
         assert rows[label, 'gas'] == ((mask == 2).sum(), (mask == 2).mean())
         assert rows[label, 'tube'] == ((mask == 1).sum(), (mask == 1).mean())
@@ -519,8 +523,9 @@ def test_mistake_on_the_command_line():
 # --- in a browser --------------------------------------------------------------------
 
 
-@pytest.fixture
-def tab(server):
+@contextmanager
+def browser_tab(url):
+    """A tab that shows the page; in the end, it must have asked no other host."""
     sync_api = pytest.importorskip('playwright.sync_api')
     if CHROMIUM is None:
         pytest.skip('there is no Chromium')
@@ -535,11 +540,17 @@ def tab(server):
         tab.set_default_timeout(60_000)
         asked: list[str] = []
         tab.on('request', lambda request: asked.append(request.url))
-        tab.goto(server)
+        tab.goto(url)
         yield tab
-        own = (server, 'data:', 'blob:')
+        own = (url, 'data:', 'blob:')
         assert [url for url in asked if not url.startswith(own)] == []
         browser.close()
+
+
+@pytest.fixture
+def tab(server):
+    with browser_tab(server) as tab:
+        yield tab
 
 
 @pytest.mark.slow

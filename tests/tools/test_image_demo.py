@@ -13,6 +13,7 @@ import pytest
 from fume_mm.apis import inference_model, init_model
 from fume_mm.drawing import draw_panel
 from fume_mm.engine.hooks.sample_hooks import read_frames
+from fume_mm.io.images import read_mask
 from fume_mm.structures import DualGasDataSample
 from tests.campaigns import draw, make_campaign, pair_campaign
 from tests.checkpoints import CONFIG, make_checkpoint
@@ -67,16 +68,16 @@ def prediction(folder: Path) -> dict:
     return sample
 
 
-def read_mask(folder: Path, gas: str) -> np.ndarray:
+def written_mask(folder: Path, gas: str) -> np.ndarray:
     path = folder / prediction(folder)['files']['masks'][gas]
-    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return read_mask(path)
 
 
 @pytest.mark.parametrize('gas', SIZES)
 def test_masks_are_the_models(
     folder: Path, sample: DualGasDataSample, gas: str
 ) -> None:
-    mask = read_mask(folder / 'both', gas)
+    mask = written_mask(folder / 'both', gas)
     assert mask.shape[::-1] == SIZES[gas]
     assert len(np.unique(mask)) > 1
     assert (mask == sample.get(gas).pred_sem_seg.data[0].numpy()).all()
@@ -84,7 +85,7 @@ def test_masks_are_the_models(
 
 @pytest.mark.parametrize('gas', SIZES)
 def test_pixels_of_each_class_are_counted(folder: Path, gas: str) -> None:
-    mask = read_mask(folder / 'both', gas)
+    mask = written_mask(folder / 'both', gas)
     found = prediction(folder / 'both')['masks'][gas]
     assert (found['width'], found['height']) == SIZES[gas]
     for value, name in enumerate(('background', 'tube', 'gas')):

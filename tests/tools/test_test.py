@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,6 +17,7 @@ import torch
 from fume_mm.apis import init_model
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.pairing import pair_gases, read_paired
+from fume_mm.io.images import read_mask
 from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
@@ -76,10 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def masks(folder: Path) -> dict[str, np.ndarray]:
-    return {
-        path.name: cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        for path in sorted(folder.iterdir())
-    }
+    return {path.name: read_mask(path) for path in sorted(folder.iterdir())}
 
 
 def results(work_dir: Path) -> dict:
@@ -109,7 +106,7 @@ def test_masks_are_those_that_were_scored(folder: Path) -> None:
     for sample in samples(folder):
         for gas in (gas for gas in GASES if sample[f'{gas}_mask']):
             path = folder / 'campaign' / sample[f'{gas}_mask']
-            truth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            truth = read_mask(path)
             mask = written[f'{sample["sample_id"]}_{gas}.png']
             assert mask.shape == truth.shape == SIZE[::-1]
             np.add.at(confusion, (truth, mask), 1)

@@ -5,11 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import pytest
 
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.pairing import pair_gases
+from fume_mm.io.images import read_mask
 from fume_mm.io.tables import write_table
 from tests.campaigns import make_campaign
 from tests.checkpoints import CONFIG, make_checkpoint
@@ -82,7 +82,7 @@ def test_the_flag_and_the_ablation_do_the_same_and_say_so(folder: Path) -> None:
         names = {path.name for path in (Path(flag) / kind).iterdir()}
         assert names == {path.name for path in (Path(plain) / kind).iterdir()}
     for path in (Path(flag) / 'masks').iterdir():
-        assert cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape == (48, 64)
+        assert read_mask(path).shape == (48, 64)
 
 
 def test_a_config_without_views_is_one_line(folder: Path) -> None:

@@ -16,8 +16,8 @@ from fume_mm.datasets.annotations import (
     is_simulated,
     read_annotations,
 )
-from fume_mm.datasets.frame_limits import add_limits
 from fume_mm.datasets.folds import FOLD_FOLDERS
+from fume_mm.datasets.frame_limits import add_limits
 from fume_mm.datasets.grouping import by_frame_note
 from fume_mm.datasets.pairing import (
     STRATEGIES,

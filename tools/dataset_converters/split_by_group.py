@@ -126,7 +126,8 @@ def read_pool(
             )
         if place != '.':
             for column in ('frame_path', 'mask_path'):
-                frame[column] = Path(place).as_posix() + '/' + frame[column]
+                moved = Path(place).as_posix() + '/' + frame[column]
+                frame[column] = moved.mask(frame[column] == '', '')
         tables.append(frame)
     columns = [sorted(set(table['grouped_by'])) for table in tables]
     if any(column != columns[0] for column in columns):

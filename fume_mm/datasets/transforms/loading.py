@@ -10,6 +10,7 @@ from mmcv.transforms import BaseTransform
 from fume_mm.errors import UserError
 from fume_mm.io.images import check_same_size, read_frame, read_mask
 from fume_mm.registry import TRANSFORMS
+from fume_mm.structures import IGNORE
 
 
 @TRANSFORMS.register_module()
@@ -69,7 +70,8 @@ class LoadDualGasFrames(BaseTransform):
 class LoadDualGasMasks(BaseTransform):
     """Read the mask of every frame the sample has, as ``read_mask`` does.
 
-    Pixels of 255 (a HUD, or unlabelled) keep this value and count in no loss or score.
+    Pixels of 255 (a HUD, or unlabelled) keep this value and count in no loss or score;
+    a frame without a mask (its path is empty) is all such.
     After :class:`ResizeDualGas` the masks stay at the size on disk, as evaluation wants
     them (mmsegmentation's convention).
 
@@ -82,8 +84,9 @@ class LoadDualGasMasks(BaseTransform):
         """Add ``masks``."""
         results['masks'] = {}
         for gas, path in results['mask_paths'].items():
-            mask = read_mask(path)
-            check_same_size(mask, path, results['ori_shape'][gas])
+            shape = results['ori_shape'][gas]
+            mask = read_mask(path) if path else np.full(shape, IGNORE, np.uint8)
+            check_same_size(mask, path, shape)
             results['masks'][gas] = mask
         return results
 

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from fume_mm.drawing import draw_panel
 from fume_mm.errors import UserError
 from fume_mm.io.files import file_name
-from fume_mm.io.images import read_gray, write_png
+from fume_mm.io.images import read_gray, write_mask, write_png
 from fume_mm.registry import HOOKS
 from fume_mm.structures import DualGasDataSample
 from fume_mm.structures.marks import dataset_note
@@ -58,7 +58,7 @@ class SampleFilesHook(Hook):
 class MaskHook(SampleFilesHook):
     """Write each test sample's predicted masks, batch by batch.
 
-    A mask is ``<sample_id>_<gas>.png``, one channel, 0 background, 1 tube, 2 gas, at
+    A mask is ``<sample_id>_<gas>.png``, a palette PNG, 0 background, 1 tube, 2 gas, at
     the size of its frame on disk.
 
     Args:
@@ -82,7 +82,7 @@ class MaskHook(SampleFilesHook):
                     'decode_head, or ask for no masks.'
                 )
             mask = sample.get(gas).pred_sem_seg.data[0].to('cpu').numpy()
-            write_png(self.out_dir / mask_name(name, gas), mask.astype(np.uint8))
+            write_mask(self.out_dir / mask_name(name, gas), mask.astype(np.uint8))
 
 
 @HOOKS.register_module()

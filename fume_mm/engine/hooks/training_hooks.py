@@ -62,8 +62,8 @@ def disagreement(model: nn.Module, metainfo: dict[str, Any]) -> str | None:
     Args:
         model: With ``decode_head`` (by gas) and ``health_head``, each of which it may
             lack.
-        metainfo: ``gases``, ``classes``, ``palette`` and ``health_classes``; what it
-            lacks is not checked.
+        metainfo: ``gases``, ``classes``, ``palette``, ``health_classes`` and
+            ``without_mask``; what it lacks is not checked.
     """
     classes, palette = metainfo.get('classes'), metainfo.get('palette')
     if classes and palette and len(classes) != len(palette):
@@ -79,6 +79,11 @@ def disagreement(model: nn.Module, metainfo: dict[str, Any]) -> str | None:
         return (
             f'the dataset has the gases {", ".join(gases)}, the model a decode_head '
             f'for {", ".join(heads)}; make them the same'
+        )
+    if heads and metainfo.get('without_mask') == 1:
+        return (
+            'no frame of the dataset has a mask, the model has a decode_head; set '
+            'model.decode_head=None (configs/fume/fume_fastscnn_health.py)'
         )
     parts = [('classes', f'{gas} decode_head', head) for gas, head in heads.items()]
     parts.append(('health_classes', 'health_head', getattr(model, 'health_head', None)))
