@@ -116,7 +116,8 @@ def _check_pixels(table: CsvTable) -> None:
 
     def problem(pair: tuple[str, str]) -> str | None:
         try:
-            read_labelled(*(table.root / name for name in pair))
+            frame, mask = (table.root / name for name in pair)
+            read_labelled(frame, mask, table.labels.seg_classes)
         except UserError as error:
             return str(error)
         return None

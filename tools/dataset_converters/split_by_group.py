@@ -19,7 +19,7 @@ from fume_mm.datasets.splitting import split_by_group
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.tables import write_table
-from fume_mm.structures import HEALTH_CLASSES, SPLITS
+from fume_mm.structures import SPLITS
 
 EXAMPLE = """\
 example:
@@ -92,13 +92,11 @@ def read_pool(sources: Sequence[Path], out: Path) -> pd.DataFrame:
 
 def shares_table(splits: dict[str, pd.DataFrame]) -> str:
     """Frames of each split by class, in numbers and percent of the class."""
-    names = dict(enumerate(HEALTH_CLASSES))
     rows = pd.concat(splits, names=['split']).reset_index('split')
-    health = rows['class_id'].map(names).fillna('no class')
+    health = rows['class_name'].replace('', 'no class')
+    known = rows.sort_values('class_id')['class_name'].unique()
     table = pd.crosstab(health, rows['split'])[list(SPLITS)]
-    table = table.reindex(
-        [n for n in (*HEALTH_CLASSES, 'no class') if n in table.index]
-    )
+    table = table.reindex([n for n in (*known, 'no class') if n in table.index])
     table.loc['all'] = table.sum()
     percent = table.div(table.sum(axis=1), axis=0).mul(100).map('({:.1f} %)'.format)
     text = table.astype(str) + ' ' + percent

@@ -10,6 +10,7 @@ from mmcv.transforms import BaseTransform
 from fume_mm.errors import UserError
 from fume_mm.io.images import check_same_size, read_frame, read_mask
 from fume_mm.registry import TRANSFORMS
+from fume_mm.structures import SEG_CLASSES
 
 
 @TRANSFORMS.register_module()
@@ -71,14 +72,14 @@ class LoadDualGasMasks(BaseTransform):
 
     Raises:
         UserError: For a file that is no mask, a size that is not the frame's, or values
-            outside {0, 1, 2, 255}.
+            that are neither 255 nor a class of the dataset.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add ``masks``."""
         results['masks'] = {}
         for gas, path in results['mask_paths'].items():
-            mask = read_mask(path)
+            mask = read_mask(path, results.get('seg_classes', SEG_CLASSES))
             check_same_size(mask, path, results['ori_shape'][gas])
             results['masks'][gas] = mask
         return results
