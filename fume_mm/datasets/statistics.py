@@ -259,7 +259,7 @@ def count_pairing(samples: pd.DataFrame) -> pd.DataFrame:
     """
     pairs = samples[samples['is_paired']].replace({'pairing': {'': 'not said'}})
     table = pairs.groupby(['split', 'pairing']).size().rename('pairs')
-    return _ordered(table.reset_index())
+    return _ordered(table.reset_index(), FUME_LABELS)
 
 
 def _count(

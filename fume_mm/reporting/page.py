@@ -88,8 +88,8 @@ def pictures(run: RunFolder) -> list[Picture]:
 def data_card(run: RunFolder) -> list[tuple[str, str]]:
     """What is known of the campaign, (where it stands, text) each.
 
-    Its data card, campaign.json, pairing_statistics.json and labels.json where they are;
-    what the dataset's class says otherwise.
+    Its data card, campaign.json, pairing_statistics.json and labels.json where they
+    are; what the dataset's class says otherwise.
     """
     found: list[tuple[str, str]] = []
     names = (*CARDS, 'campaign.json', 'pairing_statistics.json', LABELS_FILE)
