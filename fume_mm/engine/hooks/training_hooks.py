@@ -93,12 +93,11 @@ def disagreement(model: nn.Module, metainfo: dict[str, Any]) -> str | None:
                 f'{number}; set {_key(name)}.num_classes={count}'
             )
     for name, part in (('health_head', health_head), ('model', model)):
-        classes, value = metainfo.get('classes'), getattr(part, 'gas_class', None)
-        if classes and value is not None and classes[value : value + 1] != (GAS_NAME,):
+        names, value = metainfo.get('classes'), getattr(part, 'gas_class', None)
+        if names and value is not None and (gas := names.index(GAS_NAME)) != value:
             return (
-                f'the gas is {tuple(classes).index(GAS_NAME)} in the masks of the '
-                f'dataset ({", ".join(classes)}), {value} for the {name}; set '
-                f'{_key(name)}.gas_class={tuple(classes).index(GAS_NAME)}'
+                f'the gas is {gas} in the masks of the dataset ({", ".join(names)}), '
+                f'{value} for the {name}; set {_key(name)}.gas_class={gas}'
             )
     return None
 
