@@ -113,5 +113,5 @@ def test_a_config_of_other_classes_asks_for_the_file(root: Path) -> None:
     pair_campaign(root, splits=['train'])
     with pytest.raises(UserError, match=r'labels\.json is not there, which means cla'):
         load(root, classes=['background', 'gas'])
-    with pytest.raises(UserError, match='dataset.metainfo has class; its keys are'):
+    with pytest.raises(UserError, match=r'dataset\.metainfo has class; its keys are'):
         load(root, **{'class': 3})
