@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fume_mm.errors import UserError, run_cli
-from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES, SEG_PALETTE
+from fume_mm.structures import GAS_LABELS, GASES
 
 EXAMPLES = Path(__file__).parent / 'examples'
 CLASSES = ('healthy', 'transitional', 'acidotic')
@@ -84,7 +84,7 @@ def summary(result: Any) -> str:
     """Verdict, areas and notes of a :class:`app_analysis.AnalysisResult` as HTML."""
     rows = []
     for gas, name, pixels, share in result.areas:
-        colour = SEG_PALETTE[SEG_CLASSES.index(name)]
+        colour = result.colours[name]
         swatch = f'<span class="swatch" style="background: rgb{colour}"></span>'
         count = '' if pixels is None else f'{pixels:,}'
         rows.append(

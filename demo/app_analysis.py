@@ -21,7 +21,7 @@ from fume_mm.inference.samples import SampleFrames
 from fume_mm.inference.video import annotate as video
 from fume_mm.inference.writer import Prediction, ResultWriter
 from fume_mm.io.files import file_name, make_folder
-from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
+from fume_mm.structures import GAS_LABELS, GASES
 
 NOTICE = (
     'Research software: no diagnosis, and no ground for treating or not treating an '
@@ -48,6 +48,7 @@ class AnalysisResult:
         headline: The class and its probability, or what else the model looks for.
         scores: Probability by health class; empty for a model without health.
         areas: Gas, class, pixels (None for a clip), share of the frame.
+        colours: Of the classes of the areas, RGB.
         notes: Further remarks, a line each.
         overlays: Of frames, by gas, (H, W, 3) uint8 RGB.
         masks: Likewise, the files: class ids, which a browser shows in colour.
@@ -61,6 +62,7 @@ class AnalysisResult:
     scores: dict[str, float]
     areas: list[tuple[str, str, int | None, float]]
     notes: list[str]
+    colours: dict[str, tuple[int, int, int]]
     archive: Path
     overlays: dict[str, np.ndarray] = field(default_factory=dict)
     masks: dict[str, Path] = field(default_factory=dict)
@@ -136,14 +138,17 @@ def _of_frames(
     sample = SampleFrames(result.name, names)
     title = ', '.join(names.values())
     about = _about(inferencer)
-    with closing(ResultWriter(out_dir, samples=[sample], about=about)) as writer:
+    labels = inferencer.labels
+    palette = labels.seg_palette
+    options: dict[str, Any] = {'samples': [sample], 'about': about, 'labels': labels}
+    with closing(ResultWriter(out_dir, **options)) as writer:
         panel = inferencer.visualize(prediction, title=title)
         writer.write(Prediction(sample, result, panel))
     pixels, shares = result.areas(), result.shares()
     areas: list[tuple[str, str, int | None, float]] = [
         (GAS_LABELS[gas], name, pixels[gas][name], shares[gas][name])
         for gas in pixels
-        for name in SEG_CLASSES[1:]
+        for name in result.labels.foreground
     ]
     scores = result.health_by_class()
     return AnalysisResult(
@@ -151,6 +156,7 @@ def _of_frames(
         headline=_headline(result.health_class, result.confidence),
         scores=scores,
         areas=areas,
+        colours=_colours(inferencer),
         notes=[
             *_health_notes(inferencer, scores),
             *(f'{GAS_LABELS[gas]}: read as {x}.' for gas, x in result.read_as.items()),
@@ -158,7 +164,8 @@ def _of_frames(
         ],
         archive=_packed(out_dir),
         overlays={
-            gas: overlay(result.frames[gas], mask) for gas, mask in result.masks.items()
+            gas: overlay(result.frames[gas], mask, palette=palette)
+            for gas, mask in result.masks.items()
         },
         masks={
             gas: out_dir / 'masks' / f'{file_name(result.name)}_{gas}.png'
@@ -211,10 +218,16 @@ def _of_clips(
             for name, share in (stream['mean_share'] or {}).items()
         ],
         notes=notes,
+        colours=_colours(inferencer),
         archive=archive,
         video=shown,
         timeline=timeline and out_dir / timeline,
     )
+
+
+def _colours(inferencer: DualGasInferencer) -> dict[str, tuple[int, int, int]]:
+    labels = inferencer.labels
+    return dict(zip(labels.seg_classes, labels.seg_palette, strict=True))
 
 
 def write_preview(source: Path, target: Path) -> Path | None:

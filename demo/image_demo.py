@@ -19,7 +19,7 @@ from typing import Any
 
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
-from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
+from fume_mm.structures import GAS_LABELS, GASES
 
 
 def parse_args() -> argparse.Namespace:
@@ -74,7 +74,8 @@ def lines(result: Any) -> list[str]:
         if gas not in result.frames:
             text.append(f'{GAS_LABELS[gas]}: not given')
         elif gas in shares:
-            parts = [f'{name} {shares[gas][name]:.2%}' for name in SEG_CLASSES[1:]]
+            kinds = result.labels.foreground
+            parts = [f'{name} {shares[gas][name]:.2%}' for name in kinds]
             height, width = result.masks[gas].shape
             text.append(f'{GAS_LABELS[gas]}: {", ".join(parts)} of {width}x{height}')
             text[-1] += ' pixels'

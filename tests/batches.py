@@ -12,8 +12,13 @@ def batch(
     *patterns: str,
     size: tuple[int, int] = (64, 96),
     ori_shape: tuple[int, int] | None = None,
+    classes: int = 3,
+    health: int = 3,
 ) -> dict:
-    """A collated batch of frames of ``size``; a pattern names the gases of a sample."""
+    """A collated batch of frames of ``size``; a pattern names the gases of a sample.
+
+    ``classes`` are those of the masks, ``health`` those of the samples.
+    """
     generator = torch.Generator().manual_seed(0)
     items = []
     for number, pattern in enumerate(patterns):
@@ -24,10 +29,10 @@ def batch(
                 frames[gas] = torch.randint(
                     256, (1, *size), generator=generator, dtype=torch.uint8
                 )
-                mask = torch.randint(3, (1, *size), generator=generator)
+                mask = torch.randint(classes, (1, *size), generator=generator)
                 part = SegDataSample(metainfo={'ori_shape': ori_shape or size})
                 part.gt_sem_seg = PixelData(data=mask)
                 sample.set_gas(gas, part)
-        sample.set_gt_health(number % 3)
+        sample.set_gt_health(number % health)
         items.append({'inputs': frames, 'data_samples': sample})
     return collate_samples(items)

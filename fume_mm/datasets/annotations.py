@@ -120,7 +120,8 @@ def _check_pixels(table: CsvTable) -> None:
     def problem(pair: tuple[str, str]) -> str | None:
         try:
             frame, mask = pair
-            read_labelled(table.root / frame, table.root / mask if mask else None)
+            mask_file = table.root / mask if mask else None
+            read_labelled(table.root / frame, mask_file, table.labels.seg_classes)
         except UserError as error:
             return str(error)
         return None

@@ -17,10 +17,12 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.images import check_mask_values, read_gray, read_mask_values
+from fume_mm.io.label_file import read_labels
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.stretch import Limits
 from fume_mm.io.tables import NO_CLASS, CsvTable, Defect
-from fume_mm.structures import GAS, GASES, IGNORE, SPLITS
+from fume_mm.structures import GASES, IGNORE, SPLITS
+from fume_mm.structures.labels import Labels
 
 from .annotations import (
     ANNOTATION_COLUMNS,
@@ -204,6 +206,7 @@ def _check_files(
     jobs = files[(files[names] != '').any(axis=1)].drop_duplicates(names)
     digests = {}
     ignored, gas_seen = 0, False
+    labels = read_labels(report.root)
     rows = jobs.to_dict('records')
     found = ordered_map(
         lambda row: _inspect(
@@ -211,6 +214,7 @@ def _check_files(
             row['frame_path'],
             row['mask_path'],
             limits.get(row['frame_path']),
+            labels,
         ),
         rows,
         workers,
@@ -218,7 +222,7 @@ def _check_files(
     )
     for row, (faults, digest, values) in zip(rows, found, strict=True):
         ignored += IGNORE in values
-        gas_seen |= GAS in values
+        gas_seen |= labels.gas in values
         if digest is not None:
             digests[row['frame_path']] = digest
         for fault in faults:
@@ -228,7 +232,7 @@ def _check_files(
             report.root,
             None,
             f'{ignored} masks with {IGNORE}',
-            f'no mask has gas ({GAS}), and {IGNORE} is unlabelled',
+            f'no mask has gas ({labels.gas}), and {IGNORE} is unlabelled',
             f'if {IGNORE} is meant as gas, bring the masks in with '
             '`python tools/dataset_converters/import_dataset.py`',
         )
@@ -265,18 +269,18 @@ Fault = tuple[str, str, str]
 
 
 def _inspect(
-    root: Path, frame: str, mask: str, limits: Limits | None
+    root: Path, frame: str, mask: str, limits: Limits | None, labels: Labels
 ) -> tuple[list[Fault], bytes | None, set[int]]:
-    """Faults of a frame and its mask, the frame's digest, GAS and IGNORE if there."""
+    """Faults of a frame and its mask, the frame's digest, gas and IGNORE if there."""
     faults: list[Fault] = []
     values: set[int] = set()
     as_trained = partial(read_gray, limits=limits)
     pixels = _read(as_trained, root, 'frame', frame, faults)
     classes = _read(read_mask_values, root, 'mask', mask, faults)
     if classes is not None:
-        values = {value for value in (GAS, IGNORE) if (classes == value).any()}
+        values = {value for value in (labels.gas, IGNORE) if (classes == value).any()}
         try:
-            check_mask_values(classes, mask)
+            check_mask_values(classes, mask, labels.seg_classes)
         except UserError as error:
             faults.append((f"'{mask}'", *_problem(mask, error)))
     if pixels is None:

@@ -1,7 +1,7 @@
 """The dataset of paired CO2 and CH4 frames."""
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from fume_mm.errors import UserError
+from fume_mm.io.label_file import LABELS_FILE, read_labels
 from fume_mm.io.stretch import parse_limits
 from fume_mm.registry import DATASETS
-from fume_mm.structures import GASES, HEALTH_CLASSES, SEG_CLASSES, SEG_PALETTE, SPLITS
+from fume_mm.structures import GASES, SPLITS
+from fume_mm.structures.labels import FUME_LABELS, KEYS, Labels
 
 from .annotations import existing_root, is_simulated
 from .grouping import BY_FRAME
@@ -31,13 +33,15 @@ class DualGasDataset(BaseDataset):
 
     Sensors: one optical gas imaging camera per gas (CO2 about 4.3 µm, CH4 about 3.3 or
     7.7 µm), 640×480, 8 bits. Masks: 0 background, 1 tube, 2 gas. Classes by pH: Healthy
-    (6.5, 6.2), Transitional (5.9), Acidotic (5.6, 5.3, 5.0). Layout, as FUME's owners
+    (6.5, 6.2), Transitional (5.9), Acidotic (5.6, 5.3, 5.0). A campaign whose classes
+    are others states them in ``labels.json`` (docs/labels.md). Layout, as FUME's owners
     hold it (arXiv 2601.08205; their data are private)::
 
         data_root/
           paired_{train,val,test}_annotations.csv   written by pair_gases.py
           {train,val,test}_annotations.csv
           campaign.json                             only where the data are simulated
+          labels.json                               only where classes are not FUME's
 
     On loading, the split is held against the other splits beside it: a vessel (or run,
     or original frame) on two sides is an error.
@@ -50,6 +54,9 @@ class DualGasDataset(BaseDataset):
         data_root: The campaign's folder, which paths in the CSVs are relative to.
         ann_root: Where the CSVs lie if not in ``data_root``, such as the folder of a
             fold.
+        metainfo: Classes as the config knows them, for the heads' sizes:
+            ``health_classes``, ``ph_limits``, ``classes``, ``palette``,
+            ``health_palette``. They must be those of the campaign.
         pipeline: Transforms; see :mod:`fume_mm.datasets.transforms` for the keys.
         scale: (width, height) that frames are brought to by ``ResizeDualGas`` without a
             scale of its own; every item holds it. None for frames as they are.
@@ -71,15 +78,10 @@ class DualGasDataset(BaseDataset):
     Raises:
         UserError: Naming file, line and column for whatever is wrong with the CSV or
             the files, or the groups that splits share; or ``gases`` that are none, or
-            that no sample has.
+            that no sample has; or classes in the config that are not the campaign's.
     """
 
-    METAINFO = {
-        'classes': SEG_CLASSES,
-        'palette': [list(colour) for colour in SEG_PALETTE],
-        'health_classes': HEALTH_CLASSES,
-        'gases': GASES,
-    }
+    METAINFO = {**FUME_LABELS.to_meta(), 'gases': GASES}
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class DualGasDataset(BaseDataset):
         *,
         data_root: str,
         ann_root: str | None = None,
+        metainfo: Mapping[str, Any] | None = None,
         pipeline: Sequence[Any] = (),
         scale: Sequence[int] | None = None,
         gases: Sequence[str] = GASES,
@@ -110,6 +113,8 @@ class DualGasDataset(BaseDataset):
                 f'ann_root {ann_root} does not exist; name the folder that holds '
                 f'{ann_file}, or leave it out if that is {data_root}.'
             )
+        self.labels = read_labels(self.root)
+        _check_metainfo(metainfo, self.labels, self.root / LABELS_FILE)
         super().__init__(
             ann_file=ann_file,
             data_root=str(self.root),
@@ -118,6 +123,7 @@ class DualGasDataset(BaseDataset):
             lazy_init=lazy_init,
             test_mode=test_mode,
             metainfo={
+                **self.labels.to_meta(),
                 'simulated': is_simulated(self.root),
                 'leakage': False,
                 'by_frame': False,
@@ -258,7 +264,30 @@ class DualGasDataset(BaseDataset):
 
     def prepare_data(self, idx: int) -> Any:
         """The item ``idx``; whatever is wrong with it is raised, never skipped."""
-        return self.pipeline({**self.get_data_info(idx), 'scale': self.scale})
+        of_dataset = {'scale': self.scale, 'seg_classes': self.labels.seg_classes}
+        return self.pipeline({**self.get_data_info(idx), **of_dataset})
+
+
+def _check_metainfo(
+    given: Mapping[str, Any] | None, labels: Labels, path: Path
+) -> None:
+    """Refuse classes of a config that are not those of the campaign."""
+    unknown = [key for key in given or {} if key not in KEYS.values()]
+    if unknown:
+        raise UserError(
+            f'dataset.metainfo has {", ".join(unknown)}; its keys are '
+            f'{", ".join(KEYS.values())}.'
+        )
+    stated = labels.to_meta()
+    wanted = Labels.from_meta(given).to_meta() if given else {}
+    wrong = [key for key in given or {} if wanted[key] != stated[key]]
+    for key in wrong:
+        whose = f'{path} has' if path.is_file() else f'{path} is not there, which means'
+        raise UserError(
+            f'dataset.metainfo has {key}={wanted[key]}, but {whose} '
+            f'{key}={stated[key]}; take the config of these classes, or correct '
+            f'{LABELS_FILE}.'
+        )
 
 
 def _known_gases(gases: Sequence[str]) -> tuple[str, ...]:

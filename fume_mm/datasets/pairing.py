@@ -255,12 +255,14 @@ def _names(paired: pd.DataFrame) -> list[str]:
 def pairing_statistics(
     paired: Mapping[str, pd.DataFrame],
     annotations: Mapping[str, pd.DataFrame] | None = None,
+    classes: Sequence[str] = HEALTH_CLASSES,
 ) -> dict[str, dict[str, Any]]:
     """Count samples and frames, ready for JSON.
 
     Args:
         paired: Samples by split.
         annotations: The frames they were made of, by split; adds ``frames_in``.
+        classes: The campaign's health classes.
 
     Returns:
         By split: ``samples``; ``both``, ``co2_only`` and ``ch4_only``; the same four
@@ -275,7 +277,7 @@ def pairing_statistics(
         counts: dict[str, Any] = _counts(pattern) | {
             'by_class': {
                 name: _counts(pattern[samples['class_id'] == class_id])
-                for class_id, name in enumerate(HEALTH_CLASSES)
+                for class_id, name in enumerate(classes)
             },
             'by_ph': {
                 f'{ph:g}': _counts(pattern[samples['ph_value'] == ph]) for ph in by_ph

@@ -14,7 +14,7 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.tables import NO_CLASS
-from fume_mm.structures import HEALTH_CLASSES, SPLITS
+from fume_mm.structures import SPLITS
 
 from .annotations import one_row_per_frame
 
@@ -76,7 +76,8 @@ def split_by_group(
         if number < len(SPLITS):
             found = sorted(map(str, groups[count[:, label] > 0]))
             raise UserError(
-                f'{_class_text(stratify, classes[label])} is in {number} group(s) only '
+                f'{_class_text(stratify, classes[label], annotations)} is in {number} '
+                'group(s) only '
                 f'({", ".join(found)}), and each of {", ".join(SPLITS)} needs one; '
                 'add vessels or runs of it to the annotations.'
             )
@@ -97,7 +98,9 @@ def split_by_group(
                 for split, name in enumerate(SPLITS)
             }
         missing |= lacking
-    named = ', '.join(_class_text(stratify, value) for value in classes[missing])
+    named = ', '.join(
+        _class_text(stratify, value, annotations) for value in classes[missing]
+    )
     raise UserError(
         f'found no split in which {named} is in each of {", ".join(SPLITS)}: its '
         'groups hold other classes that the splits need as well; add vessels or runs '
@@ -157,11 +160,13 @@ def assign_groups(
     return split_of
 
 
-def _class_text(column: str, value: Any) -> str:
+def _class_text(column: str, value: Any, rows: pd.DataFrame) -> str:
     if column != 'class_id':
         return f'{column} {value}'
-    names = dict(enumerate(HEALTH_CLASSES))
-    return 'no health class' if value == NO_CLASS else f'class {names[value]}'
+    if value == NO_CLASS:
+        return 'no health class'
+    names = rows.get('class_name', rows['class_id'])
+    return f'class {names[rows["class_id"] == value].iat[0]}'
 
 
 def find_leaks(splits: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:

@@ -12,17 +12,15 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.io.images import read_labelled
+from fume_mm.io.label_file import read_labels
 from fume_mm.io.progress import ordered_map
 from fume_mm.structures import (
     AVAILABILITY,
     BACKGROUND,
-    GAS,
     GASES,
-    HEALTH_CLASSES,
-    SEG_CLASSES,
     SPLITS,
-    TUBE,
 )
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .annotations import annotation_csvs, existing_root, read_annotations
 from .frame_limits import frame_limits
@@ -30,8 +28,6 @@ from .pairing import availability_of, read_paired
 
 #: ``health`` of a row that has masks only.
 NO_HEALTH = 'no class'
-#: Rows of the tables and groups of the figures, in this order.
-HEALTH_GROUPS = (*HEALTH_CLASSES, NO_HEALTH)
 #: What :func:`measure` says of a frame.
 MEASURES = ('gas_share', 'tube_share', 'background_gray', 'contrast')
 #: Width of the ring around the gas, as a share of the frame's width.
@@ -39,44 +35,55 @@ RING_SHARE = 0.02
 LEVELS = 256
 
 
+def health_groups(labels: Labels = FUME_LABELS) -> tuple[str, ...]:
+    """Rows of the tables and groups of the figures, in this order."""
+    return (*labels.health_classes, NO_HEALTH)
+
+
 def measure(
-    frame: np.ndarray, mask: np.ndarray, *, ring: int | None = None
+    frame: np.ndarray,
+    mask: np.ndarray,
+    *,
+    ring: int | None = None,
+    labels: Labels = FUME_LABELS,
 ) -> tuple[dict[str, float], np.ndarray]:
     """Measure one frame; pixels of its mask that are unlabelled (255) count nowhere.
 
     Args:
         frame: (H, W) uint8.
-        mask: (H, W) uint8, values 0 background, 1 tube, 2 gas, 255 unlabelled.
+        mask: (H, W) uint8, class ids, 255 unlabelled.
         ring: Pixels around the gas, diagonally too, whose background the gas is held
             against; by default :data:`RING_SHARE` of the frame's width, at least 1.
+        labels: What the values of the mask are.
 
     Returns:
-        The :data:`MEASURES` and a histogram, (3, 256) int64: pixels by class and gray
-        level. ``gas_share`` and ``tube_share`` are of the labelled pixels, 0 to 1, and
-        NaN if there are none. ``background_gray`` is the median gray level of the
-        background. ``contrast`` is the mean gray level of the gas minus the median of
-        the ring's background, in gray levels. Both are NaN where one of their parts
-        has no pixel.
+        The :data:`MEASURES` and a histogram, (classes, 256) int64: pixels by class and
+        gray level. ``gas_share`` and ``tube_share`` are of the labelled pixels, 0 to 1,
+        and NaN if there are none, or no such class. ``background_gray`` is the median
+        gray level of the background. ``contrast`` is the mean gray level of the gas
+        minus the median of the ring's background, in gray levels. Both are NaN where
+        one of their parts has no pixel.
     """
+    classes, gas = len(labels.seg_classes), labels.gas
     counts = cv2.calcHist(
-        [frame, mask], [0, 1], None, [LEVELS, len(SEG_CLASSES)], [0, 256, 0, 3]
+        [frame, mask], [0, 1], None, [LEVELS, classes], [0, 256, 0, classes]
     )
     histogram = counts.reshape(LEVELS, -1).T.astype(np.int64)
     pixels = histogram.sum(axis=1)
     labelled = pixels.sum()
     contrast = np.nan
-    if pixels[GAS]:
+    if pixels[gas]:
         reach = ring or max(1, round(RING_SHARE * frame.shape[1]))
         kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-        near = cv2.dilate((mask == GAS).astype(np.uint8), kernel)
+        near = cv2.dilate((mask == gas).astype(np.uint8), kernel)
         near[mask != BACKGROUND] = 0
         around = cv2.calcHist([frame], [0], near, [LEVELS], [0, 256]).ravel()
-        mean = histogram[GAS] @ np.arange(LEVELS) / pixels[GAS]
+        mean = histogram[gas] @ np.arange(LEVELS) / pixels[gas]
         contrast = float(mean) - histogram_median(around)
     shares = pixels / labelled if labelled else np.full(len(pixels), np.nan)
     measures = {
-        'gas_share': shares[GAS],
-        'tube_share': shares[TUBE],
+        'gas_share': shares[gas],
+        'tube_share': np.nan if labels.tube is None else shares[labels.tube],
         'background_gray': histogram_median(histogram[BACKGROUND]),
         'contrast': contrast,
     }
@@ -116,7 +123,7 @@ def read_frames(
 
     Returns:
         What :func:`~fume_mm.datasets.annotations.read_annotations` gives, one split
-        after the other, ``split``, and ``health``, one of :data:`HEALTH_GROUPS`.
+        after the other, ``split``, and ``health``, one of :func:`health_groups`.
 
     Raises:
         UserError: If there is no such folder or CSV, or on any invalid row.
@@ -126,9 +133,8 @@ def read_frames(
     if splits is None:
         splits = list(annotation_csvs(csvs))
     paths = {split: csvs / f'{split}_annotations.csv' for split in splits}
-    return _joined(
-        {s: read_annotations(paths[s], root=root, check_files=False) for s in splits}
-    )
+    rows = {s: read_annotations(paths[s], root=root, check_files=False) for s in splits}
+    return _joined(rows, read_labels(root))
 
 
 def read_samples(
@@ -160,14 +166,14 @@ def read_samples(
     }
     if not rows:
         return None
-    samples = _joined(rows)
+    samples = _joined(rows, read_labels(root))
     return samples.assign(availability=availability_of(samples))
 
 
-def _joined(rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _joined(rows: dict[str, pd.DataFrame], labels: Labels) -> pd.DataFrame:
     parts = [part.assign(split=split) for split, part in rows.items()]
     joined = pd.concat(parts, ignore_index=True)
-    names = dict(enumerate(HEALTH_CLASSES))
+    names = dict(enumerate(labels.health_classes))
     return joined.assign(health=joined['class_id'].map(names).fillna(NO_HEALTH))
 
 
@@ -186,7 +192,7 @@ def measure_campaign(
 
     Returns:
         ``frames`` with the columns :data:`MEASURES`, and by gas the sum of the
-        histograms of its frames (see :func:`measure`), (3, 256) int64.
+        histograms of its frames (see :func:`measure`), (classes, 256) int64.
 
     Raises:
         UserError: Naming the file that does not decode, the mask that is no mask or
@@ -196,11 +202,16 @@ def measure_campaign(
 
     def look(pair: tuple[str, str]) -> tuple[dict[str, float], np.ndarray]:
         frame, mask = pair
-        mask_file = Path(root) / mask if mask else None
-        known = limits.get(frame)
-        return measure(*read_labelled(Path(root) / frame, mask_file, limits=known))
+        pixels = read_labelled(
+            Path(root) / frame,
+            Path(root) / mask if mask else None,
+            labels.seg_classes,
+            limits=limits.get(frame),
+        )
+        return measure(*pixels, labels=labels)
 
-    none = np.zeros((len(SEG_CLASSES), LEVELS), np.int64)
+    labels = read_labels(root)
+    none = np.zeros((len(labels.seg_classes), LEVELS), np.int64)
     histograms: dict[str, np.ndarray] = {gas: none.copy() for gas in GASES}
     measures = np.empty((len(frames), len(MEASURES)))
     files = zip(frames['frame_path'], frames['mask_path'], strict=True)
@@ -213,14 +224,15 @@ def measure_campaign(
     return pd.concat([frames, columns], axis=1), histograms
 
 
-def count_by_class(frames: pd.DataFrame) -> pd.DataFrame:
-    """Frames of each split and health class, by gas.
+def count_by_class(frames: pd.DataFrame, labels: Labels = FUME_LABELS) -> pd.DataFrame:
+    """Frames of each split and health class, by gas; in the order of ``labels``.
 
     Returns:
         Columns ``split``, ``health``, one for each gas, ``frames``; a row for each
         combination that there is.
     """
-    return _count(frames, ['split', 'health'], 'gas_type', GASES, 'frames')
+    keys = ['split', 'health']
+    return _ordered(_count(frames, keys, 'gas_type', GASES, 'frames'), labels)
 
 
 def count_by_ph(frames: pd.DataFrame) -> pd.DataFrame:
@@ -235,18 +247,23 @@ def count_by_ph(frames: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values('ph', ascending=False, ignore_index=True)
 
 
-def count_availability(samples: pd.DataFrame) -> pd.DataFrame:
+def count_availability(
+    samples: pd.DataFrame, labels: Labels = FUME_LABELS
+) -> pd.DataFrame:
     """Samples of each split and health class, by the gases that they have.
 
     Args:
         samples: As :func:`read_samples` gives them.
+        labels: In whose order.
 
     Returns:
         Columns ``split``, ``health``, ``both``, ``co2_only``, ``ch4_only``,
         ``samples``.
     """
     keys = ['split', 'health']
-    return _count(samples, keys, 'availability', AVAILABILITY, 'samples')
+    return _ordered(
+        _count(samples, keys, 'availability', AVAILABILITY, 'samples'), labels
+    )
 
 
 def count_pairing(samples: pd.DataFrame) -> pd.DataFrame:
@@ -261,7 +278,7 @@ def count_pairing(samples: pd.DataFrame) -> pd.DataFrame:
     """
     pairs = samples[samples['is_paired']].replace({'pairing': {'': 'not said'}})
     table = pairs.groupby(['split', 'pairing']).size().rename('pairs')
-    return _ordered(table.reset_index())
+    return _ordered(table.reset_index(), FUME_LABELS)
 
 
 def _count(
@@ -270,12 +287,13 @@ def _count(
     table = rows.groupby([*keys, by], dropna=False).size().unstack(by, fill_value=0)
     table = table.reindex(columns=list(values), fill_value=0)
     table[total] = table.sum(axis=1)
-    return _ordered(table.rename_axis(columns=None).reset_index())
+    return table.rename_axis(columns=None).reset_index()
 
 
-def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+def _ordered(table: pd.DataFrame, labels: Labels) -> pd.DataFrame:
     """The rows in the order of the splits, the gases and the health classes."""
-    orders = {'split': SPLITS, 'gas_type': GASES, 'health': (*HEALTH_GROUPS, 'all')}
+    groups = (*health_groups(labels), 'all')
+    orders = {'split': SPLITS, 'gas_type': GASES, 'health': groups}
     keys = [column for column in orders if column in table]
     if not keys:
         return table
@@ -286,7 +304,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def summarise(measured: pd.DataFrame) -> pd.DataFrame:
+def summarise(measured: pd.DataFrame, labels: Labels = FUME_LABELS) -> pd.DataFrame:
     """What the measures of the frames come to, by gas and health class.
 
     Percentages are of a frame's labelled pixels. A frame without gas counts as 0 in
@@ -295,6 +313,7 @@ def summarise(measured: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         measured: As :func:`measure_campaign` gives it.
+        labels: In whose order.
 
     Returns:
         A row for each gas and class that there is, and for a gas with several classes
@@ -326,15 +345,17 @@ def summarise(measured: pd.DataFrame) -> pd.DataFrame:
                     'contrast_p90': contrast.quantile(0.9),
                 }
             )
-    return _ordered(pd.DataFrame(rows))
+    return _ordered(pd.DataFrame(rows), labels)
 
 
-def gray_table(histograms: dict[str, np.ndarray]) -> pd.DataFrame:
+def gray_table(
+    histograms: dict[str, np.ndarray], labels: Labels = FUME_LABELS
+) -> pd.DataFrame:
     """Pixels by gas, gray level and class of the mask: columns ``gas_type``, ``gray``,
-    ``background``, ``tube``, ``gas``.
+    ``background``, ``tube``, ``gas`` or whatever the classes are.
     """
     parts = {
-        gas: pd.DataFrame(histogram.T, columns=list(SEG_CLASSES))
+        gas: pd.DataFrame(histogram.T, columns=list(labels.seg_classes))
         for gas, histogram in histograms.items()
     }
     return pd.concat(parts, names=['gas_type', 'gray']).reset_index()

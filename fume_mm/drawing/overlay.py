@@ -1,5 +1,6 @@
 """Masks over frames: OpenCV and NumPy only."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
@@ -12,7 +13,12 @@ STRIPE, STRIPE_PERIOD = 150, 8
 
 
 def overlay(
-    frame: np.ndarray, mask: np.ndarray, *, alpha: float = 0.45, line_width: int = 1
+    frame: np.ndarray,
+    mask: np.ndarray,
+    *,
+    alpha: float = 0.45,
+    line_width: int = 1,
+    palette: Sequence[tuple[int, int, int]] = SEG_PALETTE,
 ) -> np.ndarray:
     """Tint tube and gas in a frame, outline them, and hatch ignored pixels in gray.
 
@@ -25,6 +31,7 @@ def overlay(
             are no class, but for :data:`~fume_mm.structures.IGNORE`.
         alpha: Share of the colour in the tint, 0 to 1.
         line_width: Of the outline, in pixels; 0 draws none.
+        palette: RGB by class id.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -38,7 +45,7 @@ def overlay(
             "mask of the frame's size."
         )
     image = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_GRAY2RGB)
-    for class_id, colour in enumerate(SEG_PALETTE):
+    for class_id, colour in enumerate(palette):
         if class_id == BACKGROUND:
             continue
         inside = (mask == class_id).view(np.uint8)

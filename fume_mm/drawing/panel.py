@@ -11,12 +11,9 @@ from fume_mm.structures import (
     BACKGROUND,
     GAS_LABELS,
     GASES,
-    HEALTH_CLASSES,
-    HEALTH_PALETTE,
     IGNORE,
-    SEG_CLASSES,
-    SEG_PALETTE,
 )
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .canvas import BAR, GREY, INK, RULE, WARNING, WHITE, Canvas, draw_letters
 from .overlay import STRIPE, stripes
@@ -35,7 +32,7 @@ ABSENT_HEIGHT = 34
 LEGEND_HEIGHT = 34
 CLASS_HEIGHT, SCORE_HEIGHT = 32, 25
 HEALTH_MARGIN = 12
-CLASSES_WIDTH, SCORES_WIDTH = 330, 720
+CLASSES_WIDTH, SCORES_WIDTH, NAME_WIDTH = 330, 720, 104
 LARGE = 18
 ABSENT = 'not recorded'
 
@@ -48,6 +45,7 @@ def draw_panel(
     *,
     title: str | None = None,
     note: str | None = None,
+    labels: Labels = FUME_LABELS,
 ) -> np.ndarray:
     """Draw what a sample shows, what is true and what a model says.
 
@@ -60,6 +58,7 @@ def draw_panel(
         sample: Its masks, if any, have the sizes of the frames.
         title: Headline; the sample's id unless given.
         note: Put beside the headline in a box, such as ``'simulated'``.
+        labels: What the classes are.
 
     Returns:
         (h, w, 3) uint8 RGB; tiles are 360 pixels wide whatever the frames' size.
@@ -75,6 +74,7 @@ def draw_panel(
         bars=[] if scores is None else scores.float().tolist(),
         title=title or str(sample.get('sample_id', '')),
         note=note,
+        labels=labels,
     )
 
 
@@ -85,15 +85,17 @@ def draw_result(
     *,
     title: str,
     note: str | None = None,
+    labels: Labels = FUME_LABELS,
 ) -> np.ndarray:
     """:func:`draw_panel` of what a model says, without torch.
 
     Args:
         frames: (H, W) uint8 by gas that was given.
         masks: (H, W) uint8 class ids by gas that was predicted.
-        health_scores: (3,) probabilities; None for a model without health.
+        health_scores: (C,) probabilities; None for a model without health.
         title: Headline.
         note: Put beside the headline in a box.
+        labels: What the classes are.
 
     Returns:
         (h, w, 3) uint8 RGB.
@@ -103,7 +105,9 @@ def draw_result(
     predicted = {
         gas: {'pred_sem_seg': masks[gas]} if gas in masks else {} for gas in frames
     }
-    return _draw(frames, predicted, lines=lines, bars=bars, title=title, note=note)
+    return _draw(
+        frames, predicted, lines=lines, bars=bars, title=title, note=note, labels=labels
+    )
 
 
 def _draw(
@@ -114,6 +118,7 @@ def _draw(
     bars: list[float],
     title: str,
     note: str | None,
+    labels: Labels,
 ) -> np.ndarray:
     columns = [key for key in COLUMNS if any(key in part for part in masks.values())]
     left = MARGIN + LABEL_WIDTH
@@ -133,7 +138,7 @@ def _draw(
         canvas.text(place, heading, colour=GREY, align='middle')
     for gas in GASES:
         if gas in frames:
-            row = _row(frames[gas], masks[gas], columns)
+            row = _row(frames[gas], masks[gas], columns, labels)
         else:
             row = blank_tile((right - left, ABSENT_HEIGHT), BAR, ABSENT)
         canvas = band(row.shape[0] + GAP)
@@ -144,7 +149,9 @@ def _draw(
         truths = [part['gt_sem_seg'] for part in masks.values() if 'gt_sem_seg' in part]
         ignored = any((truth == IGNORE).any() for truth in truths)
         place = left, LEGEND_HEIGHT // 2 - 4
-        draw_legend(band(LEGEND_HEIGHT), place, SEG_CLASSES, ignored=ignored)
+        names, palette = labels.seg_classes, labels.seg_palette
+        legend = band(LEGEND_HEIGHT)
+        draw_legend(legend, place, names, ignored=ignored, palette=palette)
     if lines or bars:
         parts = CLASS_HEIGHT * len(lines), SCORE_HEIGHT * len(bars)
         # A single column is too narrow for classes and bars side by side.
@@ -155,8 +162,8 @@ def _draw(
         if columns:  # each in the middle
             start = max(MARGIN + CLASSES_WIDTH, right - SCORES_WIDTH)
             tops = [(height - part) // 2 for part in parts]
-        _draw_classes(canvas, lines, HEALTH_MARGIN + tops[0])
-        draw_scores(canvas, bars, (start, HEALTH_MARGIN + tops[1]), right)
+        _draw_classes(canvas, lines, HEALTH_MARGIN + tops[0], labels)
+        draw_scores(canvas, bars, (start, HEALTH_MARGIN + tops[1]), right, labels)
     return np.concatenate(bands)
 
 
@@ -187,15 +194,21 @@ def _masks(
 
 
 def _row(
-    frame: np.ndarray, masks: dict[str, np.ndarray], columns: list[str]
+    frame: np.ndarray,
+    masks: dict[str, np.ndarray],
+    columns: list[str],
+    labels: Labels,
 ) -> np.ndarray:
     """The tiles of a gas side by side; gray where a mask is missing."""
     size = tile_size(frame.shape, at_least=TILE_WIDTH, at_most=TILE_WIDTH)
     tiles = [draw_tile(frame, size=size)]
+    colours = labels.seg_palette
     for mask in map(masks.get, columns):
         drawn = mask is not None
         tiles.append(
-            draw_tile(frame, mask, size=size) if drawn else blank_tile(size, BAR)
+            draw_tile(frame, mask, size=size, palette=colours)
+            if drawn
+            else blank_tile(size, BAR)
         )
     return lay_out(tiles, columns=len(tiles), gap=GAP)
 
@@ -221,6 +234,7 @@ def draw_legend(
     names: Sequence[str],
     *,
     ignored: bool = False,
+    palette: Sequence[tuple[int, int, int]] = FUME_LABELS.seg_palette,
 ) -> None:
     """The colours of a mask from ``place``, half-way up, to the right.
 
@@ -229,12 +243,13 @@ def draw_legend(
         place: (x, y).
         names: What is written beside each colour, by class id.
         ignored: Whether pixels are hatched.
+        palette: RGB by class id.
     """
     left, middle = place
     for class_id, name in enumerate(names):
         if class_id != BACKGROUND:
             box = (left, middle - 7, left + 14, middle + 7)
-            canvas.box(box, fill=SEG_PALETTE[class_id])
+            canvas.box(box, fill=palette[class_id])
             left += 42 + canvas.text((left + 20, middle), name)
     if ignored:
         swatch = np.where(stripes((14, 14)), STRIPE, 255).astype(np.uint8)
@@ -257,27 +272,33 @@ def _class_lines(sample: 'DualGasDataSample') -> list[tuple[str, int, str]]:
     return lines
 
 
-def _draw_classes(canvas: Canvas, lines: list[tuple[str, int, str]], top: int) -> None:
+def _draw_classes(
+    canvas: Canvas, lines: list[tuple[str, int, str]], top: int, labels: Labels
+) -> None:
     for index, (whose, class_id, remark) in enumerate(lines):
         x, y = MARGIN + 96, top + CLASS_HEIGHT * index + CLASS_HEIGHT // 2
         canvas.text((MARGIN, y), whose, colour=GREY)
         box = (x, y - 8, x + 16, y + 8)
-        canvas.box(box, fill=HEALTH_PALETTE[class_id], outline=INK)
+        canvas.box(box, fill=labels.health_palette[class_id], outline=INK)
         x += 24
-        x += 8 + canvas.text((x, y), HEALTH_CLASSES[class_id], bold=True)
+        x += 8 + canvas.text((x, y), labels.health_classes[class_id], bold=True)
         canvas.text((x, y), remark)
 
 
 def draw_scores(
-    canvas: Canvas, scores: Sequence[float], place: tuple[int, int], right: int
+    canvas: Canvas,
+    scores: Sequence[float],
+    place: tuple[int, int],
+    right: int,
+    labels: Labels = FUME_LABELS,
 ) -> None:
     """Probabilities of the health classes as bars, from ``place`` to ``right``."""
     x, top = place
     left, length = x + 108, right - 72 - x - 108
     for index, score in enumerate(scores):
         y = top + SCORE_HEIGHT * index + SCORE_HEIGHT // 2
-        canvas.text((x, y), HEALTH_CLASSES[index])
+        canvas.text((x, y), labels.health_classes[index], max_width=NAME_WIDTH)
         canvas.box((left, y - 8, left + length, y + 8), fill=BAR)
         box = (left, y - 8, left + round(length * score), y + 8)
-        canvas.box(box, fill=HEALTH_PALETTE[index], outline=INK)
+        canvas.box(box, fill=labels.health_palette[index], outline=INK)
         canvas.text((right, y), f'{100 * score:.1f} %', align='right')

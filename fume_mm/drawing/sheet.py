@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
-from fume_mm.structures import HEALTH_CLASSES, HEALTH_PALETTE
+from fume_mm.structures.labels import Labels
 
 from .canvas import GREY, INK, WARNING
 
@@ -36,8 +36,13 @@ def rgb(colour: tuple[int, int, int]) -> Shade:
     return red, green, blue
 
 
+def health_shades(labels: Labels) -> dict[str, Shade]:
+    """Colours of the health classes by name, in their order."""
+    shades = map(rgb, labels.health_palette)
+    return dict(zip(labels.health_classes, shades, strict=True))
+
+
 EDGE, QUIET, ALARM = rgb(INK), rgb(GREY), rgb(WARNING)
-HEALTH_SHADES = dict(zip(HEALTH_CLASSES, map(rgb, HEALTH_PALETTE), strict=True))
 #: The gases have no colours of their own.
 GAS_SHADES: dict[str, Shade] = {'co2': (0.25,) * 3, 'ch4': (0.72,) * 3}
 #: Colours and markers of runs or curves. The colours are those of Okabe and Ito (Color

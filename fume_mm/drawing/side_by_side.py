@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fume_mm.structures import GAS_LABELS, GASES, SEG_CLASSES
+from fume_mm.structures import GAS_LABELS, GASES
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from . import panel
 from .canvas import BAR, Canvas
@@ -12,7 +13,6 @@ from .tiles import blank_tile, draw_tile, tile_size
 
 WIDTHS = (panel.TILE_WIDTH, 640)
 TOP = panel.TITLE_HEIGHT + panel.HEADING_HEIGHT
-BARS = 3 * panel.SCORE_HEIGHT + 2 * panel.HEALTH_MARGIN
 
 
 class SideBySide:
@@ -24,22 +24,29 @@ class SideBySide:
         sizes: (width, height) of the frames by gas. Tiles are between 360 and 640
             pixels wide; larger frames are drawn smaller.
         note: Put in a box beside the title, such as ``'training data: simulated'``.
+        labels: The model's.
 
     Attributes:
         size: (width, height) of every picture; even, as video codecs want it.
     """
 
     def __init__(
-        self, sizes: Mapping[str, tuple[int, int]], *, note: str | None = None
+        self,
+        sizes: Mapping[str, tuple[int, int]],
+        *,
+        note: str | None = None,
+        labels: Labels = FUME_LABELS,
     ) -> None:
-        self._note = note
+        self._note, self._labels = note, labels
+        bars = len(labels.health_classes) * panel.SCORE_HEIGHT
+        self._bars = bars + 2 * panel.HEALTH_MARGIN
         self._tiles = {
             gas: tile_size(sizes[gas][::-1], at_least=WIDTHS[0], at_most=WIDTHS[1])
             for gas in GASES
             if gas in sizes
         }
         width = sum(width + panel.GAP for width, _ in self._tiles.values()) - panel.GAP
-        height = TOP + max(height for _, height in self._tiles.values()) + BARS
+        height = TOP + max(height for _, height in self._tiles.values()) + self._bars
         self.size = width + width % 2, height + height % 2
 
     def draw(
@@ -55,7 +62,7 @@ class SideBySide:
         Args:
             frames: (H, W) uint8 by gas that is there.
             masks: (H, W) uint8 class ids by gas that was predicted.
-            health_scores: (3,) probabilities; None where there are none.
+            health_scores: (C,) probabilities; None where there are none.
             title: Headline: the time, or a name.
 
         Returns:
@@ -71,23 +78,26 @@ class SideBySide:
             if gas not in frames:
                 tile = blank_tile(size, BAR, panel.ABSENT)
             else:
-                tile = draw_tile(frames[gas], mask, size=size)
+                palette = self._labels.seg_palette
+                tile = draw_tile(frames[gas], mask, size=size, palette=palette)
                 if mask is not None:
                     place = x + 2 * panel.GAP, middle
-                    panel.draw_legend(canvas, place, _shares(mask))
+                    shares = _shares(mask, self._labels.seg_classes)
+                    panel.draw_legend(canvas, place, shares, palette=palette)
             canvas.paste(tile, (left, TOP))
             left += size[0] + panel.GAP
         if health_scores is not None:
             bars = [float(score) for score in health_scores]
-            place = panel.MARGIN, canvas.array.shape[0] - BARS + panel.HEALTH_MARGIN
-            panel.draw_scores(canvas, bars, place, canvas.width - panel.MARGIN)
+            top = canvas.array.shape[0] - self._bars + panel.HEALTH_MARGIN
+            right = canvas.width - panel.MARGIN
+            panel.draw_scores(canvas, bars, (panel.MARGIN, top), right, self._labels)
         return canvas.array
 
 
-def _shares(mask: np.ndarray) -> list[str]:
+def _shares(mask: np.ndarray, names: Sequence[str]) -> list[str]:
     """Each class with its share of the frame."""
     percent = 100 / mask.size
     return [
         f'{name} {percent * np.count_nonzero(mask == class_id):.1f} %'
-        for class_id, name in enumerate(SEG_CLASSES)
+        for class_id, name in enumerate(names)
     ]

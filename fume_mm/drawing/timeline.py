@@ -8,12 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fume_mm.structures import GAS_LABELS, GASES, HEALTH_CLASSES
+from fume_mm.structures import GAS_LABELS, GASES
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .sheet import (
     HEAD,
-    HEALTH_SHADES,
+    Shade,
     figure_bytes,
+    health_shades,
     legend_beside,
     new_sheet,
     plain_axes,
@@ -34,30 +36,39 @@ def draw_timeline(
     *,
     title: str,
     note: str | None = None,
+    labels: Labels = FUME_LABELS,
 ) -> Figure:
     """Draw a clip's timeline.
 
     Args:
         times: (T,) seconds.
         series: (T,) each, NaN where there is no value: ``<gas>_gas`` and
-            ``<gas>_tube``, shares of the frame, and ``p_<class>``. What a clip does not
-            have is NaN throughout or no key.
+            ``<gas>_tube`` or whatever the classes of the masks are, shares of the
+            frame, and ``p_<class>``. What a clip does not have is NaN throughout or no
+            key.
         title: Headline.
         note: Put in a box beside it, such as ``'training data: simulated'``.
+        labels: The model's.
     """
     known = {name: x for name, x in series.items() if not np.isnan(x).all()}
-    scores = [known.get(f'p_{name.lower()}') for name in HEALTH_CLASSES]
+    scores = [known.get(name) for name in labels.score_columns]
     health = [values for values in scores if values is not None]
-    rows = 2 if len(health) == len(HEALTH_CLASSES) else 1
+    rows = 2 if len(health) == len(scores) else 1
     figure = new_sheet(title, (WIDTH, HEAD + PANEL * rows), note=note)
     panels = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     areas = panels[0]
     for gas in GASES:
-        for kind, thickness in (('gas', 1.6), ('tube', 0.7)):
+        for kind in sorted(labels.foreground, key=lambda name: name != 'gas'):
             if f'{gas}_{kind}' in known:
                 percent = 100 * known[f'{gas}_{kind}']
                 label = f'{GAS_LABELS[gas]}, {kind}'
-                areas.plot(times, percent, label=label, lw=thickness, **LINES[gas])
+                areas.plot(
+                    times,
+                    percent,
+                    label=label,
+                    lw=1.6 if kind == 'gas' else 0.7,
+                    **LINES[gas],
+                )
     areas.set_ylabel('area, % of the frame')
     areas.set_ylim(bottom=0)
     if areas.lines:
@@ -66,18 +77,23 @@ def draw_timeline(
     step = times[1] - times[0] if len(times) > 1 else 1.0
     edges = np.append(times, times[-1] + step)
     if rows == 2:
-        _draw_health(panels[1], edges, health)
+        _draw_health(panels[1], edges, health, health_shades(labels))
     panels[-1].set_xlabel('time, s')
     panels[-1].set_xlim(edges[0], edges[-1])
     plain_axes(*panels)
     return figure
 
 
-def _draw_health(axes: Axes, edges: np.ndarray, scores: list[np.ndarray]) -> None:
+def _draw_health(
+    axes: Axes,
+    edges: np.ndarray,
+    scores: list[np.ndarray],
+    shades: Mapping[str, Shade],
+) -> None:
     axes.set_ylim(0, 1)
     axes.set_ylabel('class probability')
     floor = np.zeros(len(edges))
-    for (name, shade), values in zip(HEALTH_SHADES.items(), scores, strict=True):
+    for (name, shade), values in zip(shades.items(), scores, strict=True):
         top = floor + np.append(values, values[-1])
         axes.fill_between(edges, floor, top, color=shade, label=name, linewidth=0)
         floor = top

@@ -9,6 +9,7 @@ from mmengine.visualization import LocalVisBackend, Visualizer
 from fume_mm.io.images import write_png
 from fume_mm.registry import VISUALIZERS
 from fume_mm.structures import DualGasDataSample
+from fume_mm.structures.labels import Labels
 from fume_mm.structures.marks import dataset_note
 
 from .panel import draw_panel
@@ -62,7 +63,8 @@ class DualGasVisualizer(Visualizer):
             UserError: If the frames do not fit the sample.
         """
         note = note or dataset_note(self.dataset_meta)
-        panel = draw_panel(frames, data_sample, note=note)
+        labels = Labels.from_meta(self.dataset_meta)
+        panel = draw_panel(frames, data_sample, note=note, labels=labels)
         self.add_image(name, panel, step)
         if out_file is not None:
             Path(out_file).parent.mkdir(parents=True, exist_ok=True)

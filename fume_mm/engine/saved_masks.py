@@ -1,6 +1,6 @@
 """Predicted masks in files, of any program's, scored against a campaign's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fume_mm.errors import UserError
 from fume_mm.evaluation import BoundaryMetric, DualGasEvaluator, SegmentationMetric
 from fume_mm.io.files import file_name
 from fume_mm.io.images import read_mask
+from fume_mm.io.label_file import read_labels
 from fume_mm.structures import GASES, SPLITS
 
 
@@ -39,8 +40,10 @@ def table_of_masks(folder: Path, ann: str, root: Path) -> pd.DataFrame:
         raise UserError(f'{folder}: there is no such folder; name that of the masks.')
     samples = read_paired(root / ann, root=root)
     evaluator = DualGasEvaluator([SegmentationMetric(), BoundaryMetric()])
+    labels = read_labels(root)
+    evaluator.dataset_meta = labels.to_meta()
     for row in samples.to_dict('records'):
-        evaluator.process([_with_masks(row, folder, root)])
+        evaluator.process([_with_masks(row, folder, root, labels.seg_classes)])
     evaluator.evaluate(len(samples))
     assert evaluator.scores.table is not None
     return evaluator.scores.table.assign(
@@ -63,7 +66,9 @@ def _shares_groups(root: Path, ann: Path) -> bool:
     return bool(find_leaks(found))
 
 
-def _with_masks(row: Mapping[Any, Any], folder: Path, root: Path) -> dict[str, Any]:
+def _with_masks(
+    row: Mapping[Any, Any], folder: Path, root: Path, classes: Sequence[str]
+) -> dict[str, Any]:
     """A row of the paired annotations as the sample that the evaluator takes."""
     sample = {key: row[key] for key in ('sample_id', 'groups', 'ph_value')}
     for gas in (gas for gas in GASES if row[f'{gas}_mask']):
@@ -74,7 +79,7 @@ def _with_masks(row: Mapping[Any, Any], folder: Path, root: Path) -> dict[str, A
             )
         masks = {'gt_sem_seg': root / row[f'{gas}_mask'], 'pred_sem_seg': path}
         sample[gas] = {
-            name: {'data': torch.from_numpy(read_mask(file))[None].long()}
+            name: {'data': torch.from_numpy(read_mask(file, classes))[None].long()}
             for name, file in masks.items()
         }
     return sample

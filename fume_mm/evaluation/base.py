@@ -1,6 +1,7 @@
 """What the metrics share: their declaration, reading a sample, gathering the rows."""
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from mmengine.evaluator import BaseMetric
 
 from fume_mm.errors import UserError
 from fume_mm.structures import GAS_LABELS, GASES, IGNORE, availability
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .confusion import plain, quotient
 from .layout import Matrix, Row, ScoreTable
@@ -90,6 +92,8 @@ class DualGasMetric(BaseMetric):
         patterns: Those that are also given for each availability pattern.
         headlines: Those that stand at the top of a report and in a suite's table.
         matrices: Confusion matrices in its details.
+        labels: What the classes are that it scores. Those of the dataset come with the
+            dataset's metainfo; see :meth:`of`.
     """
 
     default_prefix: str
@@ -101,6 +105,33 @@ class DualGasMetric(BaseMetric):
     patterns: ClassVar[tuple[Row, ...]] = ()
     headlines: ClassVar[tuple[Row, ...]] = ()
     matrices: ClassVar[tuple[Matrix, ...]] = ()
+    labels: ClassVar[Labels] = FUME_LABELS
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, value in cls.declare(cls.labels).items():
+            if name not in vars(cls):
+                setattr(cls, name, value)
+
+    @classmethod
+    def declare(cls, labels: Labels) -> dict[str, Any]:
+        """The attributes above that follow from the classes; none unless overridden."""
+        return {}
+
+    @classmethod
+    def of(cls, labels: Labels) -> type['DualGasMetric']:
+        """This metric of other classes: a subclass with their columns and tables."""
+        return cls if labels == cls.labels else _of(cls, labels)  # type: ignore[arg-type]
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """Metainfo of the dataset, whose classes are those that are scored."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        self._dataset_meta = dataset_meta
+        self.__class__ = type(self).of(Labels.from_meta(dataset_meta))
 
     def __init__(
         self, *, collect_device: str = 'gpu', collect_dir: str | None = None
@@ -142,21 +173,21 @@ class DualGasMetric(BaseMetric):
         """Values of :attr:`columns` for a sample; what is left out is empty."""
         raise NotImplementedError
 
-    @staticmethod
-    def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
+    @classmethod
+    def figures(cls, table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
         """Figures by key, without the prefix: numbers, or (R,) for R resamples.
 
         Whole numbers (int) are counts and have no interval.
         """
         raise NotImplementedError
 
-    @staticmethod
-    def describe(table: pd.DataFrame) -> dict[str, Any]:
+    @classmethod
+    def describe(cls, table: pd.DataFrame) -> dict[str, Any]:
         """What is no number, as JSON types."""
         return {}
 
-    @staticmethod
-    def reason(key: str, table: pd.DataFrame) -> str:
+    @classmethod
+    def reason(cls, key: str, table: pd.DataFrame) -> str:
         """Why a figure is undefined, by its key without the prefix."""
         return 'its denominator is 0'
 
@@ -165,9 +196,15 @@ class DualGasMetric(BaseMetric):
         """Sentences that a reader of the figures must know, from :meth:`describe`."""
         return []
 
-    @staticmethod
-    def check(table: pd.DataFrame, refuse: Refuse) -> None:
+    @classmethod
+    def check(cls, table: pd.DataFrame, refuse: Refuse) -> None:
         """Refuse rows of a file that no :meth:`row` gives; kinds are checked before."""
+
+
+@cache
+def _of(kind: type[DualGasMetric], labels: Labels) -> type[DualGasMetric]:
+    words = {'labels': labels, '__module__': kind.__module__, '__doc__': kind.__doc__}
+    return type(kind.__name__, (kind,), words)
 
 
 class FrameMetric(DualGasMetric):

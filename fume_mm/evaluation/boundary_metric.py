@@ -9,18 +9,17 @@ from torch import Tensor
 
 from fume_mm.errors import UserError
 from fume_mm.registry import METRICS
-from fume_mm.structures import AVAILABILITY, BACKGROUND, GASES, SEG_CLASSES
+from fume_mm.structures import AVAILABILITY, BACKGROUND, GASES
+from fume_mm.structures.labels import Labels
 
 from .base import FrameMetric, Refuse, mean_of, prefixed
 from .boundary import TOLERANCE, WHO, boundary_scores
 from .confusion import confusion_matrix, mean_defined
-from .estimate import PERCENT, PIXELS, Unit
+from .estimate import PERCENT, PIXELS
 from .layout import FRAMES, Row, ScoreTable
 from .resampling import Totals
 from .table import NUMBER, Kind, groupings, has_gas, numbers
 
-#: The classes whose outlines are measured.
-OUTLINED = SEG_CLASSES[1:]
 #: Columns of the table: the keys they become, and the largest value.
 PARTS = {'hd95': ('HD95', np.inf), 'asd': ('ASD', np.inf), 'f1': ('F1', 1.0)}
 KINDS: dict[str, Kind] = {**dict.fromkeys(PARTS, NUMBER), 'in': tuple(WHO.values())}
@@ -31,16 +30,11 @@ def outline_column(gas: str, name: str, part: str) -> str:
     return f'{gas}_{name}_{part}'
 
 
-def _rows(key: str, written: str, unit: Unit, lower: bool) -> list[Row]:
-    by_class = [Row(f'{key}/{name}', f' {name}', unit, lower) for name in OUTLINED]
-    return [Row(key, f'{key} ({written})', unit, lower), *by_class]
-
-
-#: Every figure, each followed by those of the classes.
-ROWS = (
-    *_rows('HD95', 'px', PIXELS, True),
-    *_rows('ASD', 'px', PIXELS, True),
-    *_rows('F1', '%', PERCENT, False),
+#: Every figure: its key, what it is written in, its unit, whether less is better.
+FIGURES = (
+    ('HD95', 'px', PIXELS, True),
+    ('ASD', 'px', PIXELS, True),
+    ('F1', '%', PERCENT, False),
 )
 
 
@@ -74,14 +68,25 @@ class BoundaryMetric(FrameMetric):
     """
 
     default_prefix = 'boundary'
-    columns = {
-        outline_column(gas, name, part): kind
-        for gas in GASES
-        for name in OUTLINED
-        for part, kind in KINDS.items()
-    }
-    tables = (ScoreTable('Outlines', FRAMES, ROWS),)
-    patterns = tuple(row for row in ROWS if row.key in ('HD95', 'ASD'))
+
+    @classmethod
+    def declare(cls, labels: Labels) -> dict[str, Any]:
+        """Columns, and a table with the figures each followed by the classes'."""
+        rows: list[Row] = []
+        for key, written, unit, lower in FIGURES:
+            rows.append(Row(key, f'{key} ({written})', unit, lower))
+            for name in labels.foreground:
+                rows.append(Row(f'{key}/{name}', f' {name}', unit, lower))
+        return {
+            'columns': {
+                outline_column(gas, name, part): kind
+                for gas in GASES
+                for name in labels.foreground
+                for part, kind in KINDS.items()
+            },
+            'tables': (ScoreTable('Outlines', FRAMES, tuple(rows)),),
+            'patterns': tuple(row for row in rows if row.key in ('HD95', 'ASD')),
+        }
 
     def __init__(self, *, tolerance: float = TOLERANCE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -96,8 +101,8 @@ class BoundaryMetric(FrameMetric):
         """Measure the outlines in a frame."""
         masks = self._counted(target, pred)
         row: dict[str, Any] = {}
-        for name in OUTLINED:
-            of_class = (mask == SEG_CLASSES.index(name) for mask in masks)
+        for class_id, name in enumerate(self.labels.foreground, start=1):
+            of_class = (mask == class_id for mask in masks)
             scores = boundary_scores(*of_class, tolerance=self.tolerance)
             for part, value in zip(KINDS, scores, strict=True):
                 row[outline_column(gas, name, part)] = value
@@ -107,7 +112,7 @@ class BoundaryMetric(FrameMetric):
         """Both masks as (H, W) uint8, with ignored pixels as background."""
         masks = [m.squeeze(0).to(torch.uint8).cpu().numpy() for m in (target, pred)]
         ignored = (target == self.ignore_index).squeeze(0).cpu().numpy()
-        classes = len(SEG_CLASSES)
+        classes = len(self.labels.seg_classes)
         fits = masks[0].shape == masks[1].shape
         if not fits or ((np.maximum(*masks) >= classes) & ~ignored).any():
             confusion_matrix(  # says what is wrong
@@ -117,15 +122,15 @@ class BoundaryMetric(FrameMetric):
             return masks
         return [np.where(ignored, BACKGROUND, mask) for mask in masks]
 
-    @staticmethod
-    def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
+    @classmethod
+    def figures(cls, table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
         """Distances and F scores of the outlines, over both gases and by gas."""
         metrics: dict[str, Any] = {}
         for group, frames in groupings(table).items():
             scores: dict[str, Any] = {}
             for part, (key, _) in PARTS.items():
                 by_class = {}
-                for name in OUTLINED:
+                for name in cls.labels.foreground:
                     columns = [outline_column(gas, name, part) for gas in frames]
                     rows = np.stack(list(frames.values()), axis=1)
                     values = np.where(rows, numbers(table, columns), np.nan)
@@ -136,13 +141,13 @@ class BoundaryMetric(FrameMetric):
             metrics |= scores if group == 'all' else prefixed(group, scores, keys)
         return metrics
 
-    @staticmethod
-    def describe(table: pd.DataFrame) -> dict[str, Any]:
+    @classmethod
+    def describe(cls, table: pd.DataFrame) -> dict[str, Any]:
         """How many frames have the class in both masks, in one, or in none."""
         frames: dict[str, dict[str, dict[str, int]]] = {}
         for group, chosen in groupings(table).items():
             frames[group] = {}
-            for name in OUTLINED:
+            for name in cls.labels.foreground:
                 columns = {gas: outline_column(gas, name, 'in') for gas in chosen}
                 have = [
                     x for g, rows in chosen.items() for x in table[columns[g]][rows]
@@ -150,11 +155,12 @@ class BoundaryMetric(FrameMetric):
                 frames[group][name] = {who: have.count(who) for who in WHO.values()}
         return {'frames': frames}
 
-    @staticmethod
-    def reason(key: str, table: pd.DataFrame) -> str:
+    @classmethod
+    def reason(cls, key: str, table: pd.DataFrame) -> str:
         """Why a figure is undefined."""
         last = key.rpartition('/')[2]
-        what = last if last in OUTLINED else ' or '.join(OUTLINED)
+        outlined = cls.labels.foreground
+        what = last if last in outlined else ' or '.join(outlined)
         return f'no frame has {what} in truth or prediction'
 
     @staticmethod
@@ -167,11 +173,11 @@ class BoundaryMetric(FrameMetric):
             if counts['truth'] or counts['prediction']
         ]
 
-    @staticmethod
-    def check(table: pd.DataFrame, refuse: Refuse) -> None:
+    @classmethod
+    def check(cls, table: pd.DataFrame, refuse: Refuse) -> None:
         """Distances are there exactly where a mask has the class, and in range."""
         for gas in GASES:
-            for name in OUTLINED:
+            for name in cls.labels.foreground:
                 who = outline_column(gas, name, 'in')
                 measured = has_gas(table, gas) & (table[who] != 'neither').to_numpy()
                 for part, (_, most) in PARTS.items():

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GAS, HEALTH_CLASSES, IGNORE, SEG_CLASSES
+from fume_mm.structures import HEALTH_CLASSES, IGNORE, SEG_CLASSES
+from fume_mm.structures.labels import GAS_NAME
 
 
 def confusion_matrix(
@@ -60,8 +61,10 @@ def confusion_matrix(
     return torch.tensor(counts).reshape(num_classes, num_classes)
 
 
-def segmentation_scores(confusion: np.ndarray) -> dict[str, Any]:
-    """Overlap scores of the classes of :data:`SEG_CLASSES`.
+def segmentation_scores(
+    confusion: np.ndarray, classes: tuple[str, ...] = SEG_CLASSES
+) -> dict[str, Any]:
+    """Overlap scores of the classes of the masks.
 
     Per class ``IoU = TP / (TP + FP + FN)`` and ``Dice = 2 TP / (2 TP + FP + FN)``. A
     class that is neither in the truth nor in the prediction has NaN and is left out of
@@ -70,31 +73,32 @@ def segmentation_scores(confusion: np.ndarray) -> dict[str, Any]:
     for one that is not in the truth.
 
     Args:
-        confusion: (3, 3) pixel counts, or (..., 3, 3).
+        confusion: (C, C) pixel counts, or (..., C, C).
+        classes: Their C names, ``'gas'`` among them.
 
     Returns:
         ``mIoU``, ``mDice``, ``pixel_accuracy``, ``gas_IoU`` (the headline name of
         ``IoU/gas``), and ``IoU``, ``Dice``, ``precision`` and ``recall`` with
         ``/<class>``, all in 0 to 1.
     """
-    counts, hits, true, predicted = _marginals(confusion, len(SEG_CLASSES))
+    counts, hits, true, predicted = _marginals(confusion, len(classes))
     iou = quotient(hits, true + predicted - hits)
     dice = quotient(2 * hits, true + predicted)
     scores = {
         'mIoU': mean_defined(iou),
         'mDice': mean_defined(dice),
         'pixel_accuracy': quotient(hits.sum(-1), counts.sum((-2, -1))),
-        'gas_IoU': iou[..., GAS],
+        'gas_IoU': iou[..., classes.index(GAS_NAME)],
     }
     precision, recall = quotient(hits, predicted), quotient(hits, true)
-    scores |= _by_class(
-        SEG_CLASSES, IoU=iou, Dice=dice, precision=precision, recall=recall
-    )
+    scores |= _by_class(classes, IoU=iou, Dice=dice, precision=precision, recall=recall)
     return plain(scores)
 
 
-def classification_scores(confusion: np.ndarray) -> dict[str, Any]:
-    """Scores of the health classes, :data:`HEALTH_CLASSES`.
+def classification_scores(
+    confusion: np.ndarray, classes: tuple[str, ...] = HEALTH_CLASSES
+) -> dict[str, Any]:
+    """Scores of the health classes.
 
     - ``balanced_accuracy``: mean recall over the classes that occur in the truth.
     - ``f1/<class>`` ``= 2 TP / (2 TP + FP + FN)``: NaN only for a class that is neither
@@ -108,12 +112,13 @@ def classification_scores(confusion: np.ndarray) -> dict[str, Any]:
     - ``support/<class>``: true samples of the class.
 
     Args:
-        confusion: (3, 3) sample counts, or (..., 3, 3).
+        confusion: (C, C) sample counts, or (..., C, C).
+        classes: Their C names.
 
     Returns:
         The scores above and ``accuracy``; all but the supports are fractions.
     """
-    counts, hits, true, predicted = _marginals(confusion, len(HEALTH_CLASSES))
+    counts, hits, true, predicted = _marginals(confusion, len(classes))
     total = counts.sum((-2, -1))
     precision = quotient(hits, predicted)
     recall = quotient(hits, true)
@@ -128,7 +133,7 @@ def classification_scores(confusion: np.ndarray) -> dict[str, Any]:
         'kappa': quotient(observed - chance, 1 - chance),
     }
     scores |= _by_class(
-        HEALTH_CLASSES,
+        classes,
         precision=precision,
         recall=recall,
         f1=f1,

@@ -12,7 +12,7 @@ from mmengine.structures import BaseDataElement
 
 from fume_mm.errors import UserError
 from fume_mm.registry import EVALUATOR, METRICS
-from fume_mm.structures import HEALTH_CLASSES, SEG_CLASSES
+from fume_mm.structures.labels import Labels
 
 from .base import DualGasMetric, base_columns
 from .scores import Scores, count_samples
@@ -73,7 +73,6 @@ class DualGasEvaluator(Evaluator):
             data_samples: Samples with truth and predictions.
             data_batch: What the loader gave, for metrics that want it.
         """
-        self._check_classes()
         samples = [
             sample.to_dict() if isinstance(sample, BaseDataElement) else sample
             for sample in data_samples
@@ -99,28 +98,21 @@ class DualGasEvaluator(Evaluator):
         seen = self._gather(size)
         ours = [metric for metric in self.metrics if isinstance(metric, DualGasMetric)]
         tables = [table for m in ours if (table := m.gather(size)) is not None]
-        scores = Scores({}, count_samples(pattern for _, pattern in seen))
+        labels, kinds = Labels.from_meta(self.dataset_meta), [type(m) for m in ours]
+        scores = Scores({}, count_samples(p for _, p in seen), labels=labels)
         if tables:
-            scores = Scores.of_table(merge_tables(tables), [type(m) for m in ours])
+            scores = Scores.of_table(merge_tables(tables), kinds, labels)
         if self._left_out:
             scores.details['not_scored'] = self._left_out
         for metric in (m for m in self.metrics if m not in ours):
             scores.values.update(metric.evaluate(size))
-        shared = [dataclasses.replace(scores, table=None)]
+        # metrics of other classes than FUME's are made here and have no importable name
+        shared = [dataclasses.replace(scores, table=None, metrics=())]
         broadcast_object_list(shared)
-        self.scores = dataclasses.replace(shared[0], table=scores.table)
+        self.scores = dataclasses.replace(
+            shared[0], table=scores.table, metrics=scores.metrics
+        )
         return self.scores.values
-
-    def _check_classes(self) -> None:
-        """Refuse a dataset of other classes than those that are scored."""
-        scored = {'classes': SEG_CLASSES, 'health_classes': HEALTH_CLASSES}
-        for key, classes in scored.items():
-            found = tuple((self.dataset_meta or {}).get(key) or classes)
-            if found != classes:
-                raise UserError(
-                    f'the dataset has {key}={found}, but the metrics score {classes}; '
-                    "correct the dataset's metainfo."
-                )
 
     def _gather(self, size: int) -> list[tuple[str, str]]:
         """Id and pattern of every sample that was evaluated, without the padding."""

@@ -1,5 +1,6 @@
 """Scores of the health class, for all samples and each availability pattern."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.registry import METRICS
-from fume_mm.structures import HEALTH_CLASSES
+from fume_mm.structures.labels import Labels
 
 from .base import DualGasMetric, Refuse, prefixed, require, sample_id
 from .confusion import classification_scores, mean_defined, quotient
@@ -38,13 +39,7 @@ from .table import (
 VESSEL_KEYS = ('accuracy', 'balanced_accuracy', 'macro_f1')
 #: Probabilities of half precision add up to 1 within this.
 SUM_TOLERANCE = 0.01
-CLASS_COLUMNS: dict[str, Kind] = {
-    'true_class': HEALTH_CLASSES,
-    'predicted_class': HEALTH_CLASSES,
-}
-PROBABILITY_COLUMNS: dict[str, Kind] = {
-    f'p_{name.lower()}': NUMBER for name in HEALTH_CLASSES
-}
+CLASS_COLUMNS = ('true_class', 'predicted_class')
 
 
 @METRICS.register_module()
@@ -74,7 +69,6 @@ class HealthMetric(DualGasMetric):
 
     default_prefix = 'cls'
     needs = 'health'
-    columns = {**CLASS_COLUMNS, **PROBABILITY_COLUMNS}
     foreign = 'p_.*'
     patterns = (
         Row('accuracy', 'accuracy'),
@@ -85,12 +79,18 @@ class HealthMetric(DualGasMetric):
         Row('macro_f1', 'macro F1'),
         Row('vessel/balanced_accuracy', 'balanced accuracy of vessels'),
     )
-    tables = (
-        ScoreTable(
+
+    @classmethod
+    def declare(cls, labels: Labels) -> dict[str, Any]:
+        """Columns, tables and matrices."""
+        classes = labels.health_classes
+        columns: dict[str, Kind] = dict.fromkeys(CLASS_COLUMNS, classes)
+        columns |= dict.fromkeys(labels.score_columns, NUMBER)
+        whole = ScoreTable(
             'Health (%)',
             {'{}': 'samples', 'vessel/{}': 'vessels'},
             (
-                *patterns,
+                *cls.patterns,
                 Row('macro_f1', 'macro F1'),
                 Row('weighted_f1', 'weighted F1'),
                 Row('kappa', 'kappa', PLAIN),
@@ -99,10 +99,10 @@ class HealthMetric(DualGasMetric):
                 Row('ece', 'ECE', lower=True),
                 Row('brier', 'Brier', PLAIN, lower=True),
             ),
-        ),
-        ScoreTable(
+        )
+        by_class = ScoreTable(
             'By class (%)',
-            {f'{{}}/{name}': name for name in HEALTH_CLASSES},
+            {f'{{}}/{name}': name for name in classes},
             (
                 Row('precision', 'precision'),
                 Row('recall', 'recall'),
@@ -111,18 +111,19 @@ class HealthMetric(DualGasMetric):
                 Row('average_precision', 'average prec.'),
                 Row('support', 'true samples', Unit(1, 0), None),
             ),
-        ),
-    )
-    matrices = (
-        Matrix('True \\ predicted', ('confusion', 'all'), HEALTH_CLASSES),
-        Matrix('Vessels: true \\ verdict', ('vessels', 'confusion'), HEALTH_CLASSES),
-    )
+        )
+        matrices = (
+            Matrix('True \\ predicted', ('confusion', 'all'), classes),
+            Matrix('Vessels: true \\ verdict', ('vessels', 'confusion'), classes),
+        )
+        tables = whole, by_class
+        return {'columns': columns, 'tables': tables, 'matrices': matrices}
 
     def row(self, sample: dict) -> dict[str, Any]:
         """Note the true and the predicted class and the probabilities.
 
         Args:
-            sample: ``gt_health`` and ``pred_health`` (1,), ``health_scores`` (3,) if
+            sample: ``gt_health`` and ``pred_health`` (1,), ``health_scores`` (C,) if
                 the model gives probabilities.
 
         Raises:
@@ -141,29 +142,31 @@ class HealthMetric(DualGasMetric):
             error='the model predicted no health class; give the model a health '
             'head, or take HealthMetric out of the evaluator.',
         )
+        names = self.labels.health_classes
         classes = int(truth), int(prediction)
-        if not all(0 <= c < len(HEALTH_CLASSES) for c in classes):
+        if not all(0 <= c < len(names) for c in classes):
             raise UserError(
                 f"sample '{sample_id(sample)}' has the health classes {classes} "
                 '(truth, prediction), but the ids are 0 to '
-                f'{len(HEALTH_CLASSES) - 1}; correct class_id in the annotations '
+                f'{len(names) - 1}; correct class_id in the annotations '
                 'or the number of classes of the health head.'
             )
-        values: list[Any] = [HEALTH_CLASSES[c] for c in classes]
+        values: list[Any] = [names[c] for c in classes]
         if sample.get('health_scores') is not None:
             scores = sample['health_scores'].float().tolist()
-            if problem := wrong_scores(scores):
+            if problem := wrong_scores(scores, names):
                 raise UserError(f"sample '{sample_id(sample)}': {problem}.")
             values += scores
-        return dict(zip(HealthMetric.columns, values, strict=False))
+        return dict(zip(self.columns, values, strict=False))
 
-    @staticmethod
-    def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
-        """Scores of the three classes, and of rankings where probabilities are."""
-        truth, prediction = class_ids(table)
-        counts = _one_hot(truth, prediction)
-        metrics = classification_scores(totals.sum(counts))
-        probabilities = _probabilities(table)
+    @classmethod
+    def figures(cls, table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
+        """Scores of the classes, and of rankings where probabilities are."""
+        names = cls.labels.health_classes
+        truth, prediction = class_ids(table, names)
+        counts = _one_hot(truth, prediction, len(names))
+        metrics = classification_scores(totals.sum(counts), names)
+        probabilities = _probabilities(table, cls.labels)
         if probabilities is not None:
             rankings = [
                 totals.weighted(partial(rank_scores, scores, truth == c), len(table))
@@ -172,43 +175,48 @@ class HealthMetric(DualGasMetric):
             ranked = np.stack(rankings, axis=-1)
             for index, key in enumerate(('roc_auc', 'average_precision')):
                 metrics[key] = mean_defined(ranked[..., index, :])
-                for c, name in enumerate(HEALTH_CLASSES):
+                for c, name in enumerate(names):
                     metrics[f'{key}/{name}'] = ranked[..., index, c]
-            metrics['ece'] = calibration_error(totals.sum(_calibration(table)))
+            metrics['ece'] = calibration_error(
+                totals.sum(_calibration(table, cls.labels))
+            )
             brier = totals.sum(brier_parts(probabilities, truth))
             metrics['brier'] = quotient(brier, totals.sum(np.ones(len(table))))
-            verdicts = classification_scores(totals.sum(_verdicts(table)[0]))
-            metrics |= prefixed('vessel', verdicts, VESSEL_KEYS)
-        keys = [row.key for row in HealthMetric.patterns]
+            verdicts = totals.sum(_verdicts(table, cls.labels)[0])
+            of_vessels = classification_scores(verdicts, names)
+            metrics |= prefixed('vessel', of_vessels, VESSEL_KEYS)
+        keys = [row.key for row in cls.patterns]
         for name, chosen in patterns(table).items():
-            scores = classification_scores(totals.sum(counts * chosen[:, None, None]))
+            of_pattern = totals.sum(counts * chosen[:, None, None])
+            scores = classification_scores(of_pattern, names)
             metrics |= prefixed(name, scores, keys)
         return metrics
 
-    @staticmethod
-    def describe(table: pd.DataFrame) -> dict[str, Any]:
+    @classmethod
+    def describe(cls, table: pd.DataFrame) -> dict[str, Any]:
         """Confusions by the gases there are, curves and verdicts per vessel."""
-        truth, prediction = class_ids(table)
-        counts = _one_hot(truth, prediction)
+        names = cls.labels.health_classes
+        truth, prediction = class_ids(table, names)
+        counts = _one_hot(truth, prediction, len(names))
         confusion = {'all': counts.sum(0).tolist()}
         for name, chosen in patterns(table).items():
             confusion[name] = counts[chosen].sum(0).tolist()
-        details = {'classes': list(HEALTH_CLASSES), 'confusion': confusion}
-        probabilities = _probabilities(table)
+        details = {'classes': list(names), 'confusion': confusion}
+        probabilities = _probabilities(table, cls.labels)
         if probabilities is None:
             return details
-        verdicts, mixed = _verdicts(table)
+        verdicts, mixed = _verdicts(table, cls.labels)
         return details | {
             'curves': {
                 name: curves(probabilities[:, c], truth == c)
-                for c, name in enumerate(HEALTH_CLASSES)
+                for c, name in enumerate(names)
             },
-            'reliability': reliability(_calibration(table).sum(0)),
+            'reliability': reliability(_calibration(table, cls.labels).sum(0)),
             'vessels': {'confusion': verdicts.sum(0).tolist(), 'mixed': mixed},
         }
 
-    @staticmethod
-    def reason(key: str, table: pd.DataFrame) -> str:
+    @classmethod
+    def reason(cls, key: str, table: pd.DataFrame) -> str:
         """Why a figure is undefined."""
         *_, score, last = ('', *key.split('/'))
         if score == 'vessel':
@@ -232,23 +240,24 @@ class HealthMetric(DualGasMetric):
         text = f'{mixed} vessels have samples of several classes: no verdict.'
         return [text] if mixed else []
 
-    @staticmethod
-    def check(table: pd.DataFrame, refuse: Refuse) -> None:
+    @classmethod
+    def check(cls, table: pd.DataFrame, refuse: Refuse) -> None:
         """Scores are probabilities, unless the model gives none."""
-        scores = numbers(table, list(PROBABILITY_COLUMNS))
+        columns, names = cls.labels.score_columns, cls.labels.health_classes
+        scores = numbers(table, columns)
         if not np.isnan(scores).all():
-            problems = [wrong_scores(row) for row in scores.tolist()]
+            problems = [wrong_scores(row, names) for row in scores.tolist()]
             for problem in filter(None, problems):
                 bad = [found == problem for found in problems]
-                refuse(bad, next(iter(PROBABILITY_COLUMNS)), problem)
+                refuse(bad, columns[0], problem)
 
 
-def wrong_scores(values: list[float]) -> str | None:
+def wrong_scores(values: list[float], classes: Sequence[str]) -> str | None:
     """Why ``values`` are no probabilities of the classes, or None if they are."""
-    if len(values) != len(HEALTH_CLASSES):
+    if len(values) != len(classes):
         return (
             f'the model scores {len(values)} health classes, but there are '
-            f'{len(HEALTH_CLASSES)} ({", ".join(HEALTH_CLASSES)}); correct the number '
+            f'{len(classes)} ({", ".join(classes)}); correct the number '
             'of classes of the health head'
         )
     if np.isnan(values).any():
@@ -264,31 +273,32 @@ def wrong_scores(values: list[float]) -> str | None:
     return None
 
 
-def class_ids(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def class_ids(
+    table: pd.DataFrame, classes: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """True and predicted class ids, (N,) int each."""
-    truth, prediction = (health_ids(table[column]) for column in CLASS_COLUMNS)
+    truth, prediction = (health_ids(table[c], classes) for c in CLASS_COLUMNS)
     return truth, prediction
 
 
-def health_ids(names: pd.Series) -> np.ndarray:
+def health_ids(names: pd.Series, classes: Sequence[str]) -> np.ndarray:
     """Class ids of health classes by name, (N,) int."""
-    return pd.Index(HEALTH_CLASSES).get_indexer(pd.Index(names))
+    return pd.Index(classes).get_indexer(pd.Index(names))
 
 
-def _one_hot(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """1 where a sample is in its confusion matrix, (N, 3, 3) int."""
-    size = len(HEALTH_CLASSES)
+def _one_hot(truth: np.ndarray, prediction: np.ndarray, size: int) -> np.ndarray:
+    """1 where a sample is in its confusion matrix, (N, size, size) int."""
     cells = np.eye(size**2, dtype=np.int64)[truth * size + prediction]
     return cells.reshape(-1, size, size)
 
 
-def _probabilities(table: pd.DataFrame) -> np.ndarray | None:
-    """(N, 3), or None if the model gives none.
+def _probabilities(table: pd.DataFrame, labels: Labels) -> np.ndarray | None:
+    """(N, C), or None if the model gives none.
 
     Raises:
         UserError: If it gives some samples probabilities and others none.
     """
-    probabilities = numbers(table, list(PROBABILITY_COLUMNS))
+    probabilities = numbers(table, labels.score_columns)
     absent = np.isnan(probabilities).any(axis=1)
     if absent.all():
         return None
@@ -301,28 +311,29 @@ def _probabilities(table: pd.DataFrame) -> np.ndarray | None:
     return probabilities
 
 
-def _calibration(table: pd.DataFrame) -> np.ndarray:
-    truth, prediction = class_ids(table)
-    probabilities = numbers(table, list(PROBABILITY_COLUMNS))
+def _calibration(table: pd.DataFrame, labels: Labels) -> np.ndarray:
+    truth, prediction = class_ids(table, labels.health_classes)
+    probabilities = numbers(table, labels.score_columns)
     confidence = probabilities[np.arange(len(table)), prediction]
     return calibration_parts(confidence, truth == prediction)
 
 
-def _verdicts(table: pd.DataFrame) -> tuple[np.ndarray, int]:
-    """Each vessel's confusion matrix, in the row of its first sample: (N, 3, 3) int.
+def _verdicts(table: pd.DataFrame, labels: Labels) -> tuple[np.ndarray, int]:
+    """Each vessel's confusion matrix, in the row of its first sample: (N, C, C) int.
 
     Returns:
         The matrices, 0 everywhere else, and the number of vessels of several classes.
         All 0 if a sample names no vessel.
     """
-    truth, prediction = class_ids(table)
-    counts = np.zeros_like(_one_hot(truth, prediction))
+    truth, prediction = class_ids(table, labels.health_classes)
+    size = len(labels.health_classes)
+    counts = np.zeros_like(_one_hot(truth, prediction, size))
     if without_vessel(table):
         return counts, 0
     vessels, _ = vessel_codes(table)
     _, first = np.unique(vessels, return_index=True)
-    sums = sums_by(vessels, numbers(table, list(PROBABILITY_COLUMNS)))
+    sums = sums_by(vessels, numbers(table, labels.score_columns))
     mixed = np.bincount(vessels, truth != truth[first][vessels]) > 0
-    counts[first] = _one_hot(truth[first], sums.argmax(axis=1))
+    counts[first] = _one_hot(truth[first], sums.argmax(axis=1), size)
     counts[first[mixed]] = 0
     return counts, int(mixed.sum())

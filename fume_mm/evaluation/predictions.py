@@ -12,8 +12,9 @@ import pandas as pd
 from fume_mm.errors import UserError
 from fume_mm.io.files import written_file
 from fume_mm.structures import GASES
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
-from .scores import registered_metrics
+from .scores import Metrics, registered_metrics
 from .table import (
     BASE_COLUMNS,
     COUNT,
@@ -73,8 +74,8 @@ def write_predictions(table: pd.DataFrame, path: str | Path) -> None:
             table.to_csv(part, index=False, lineterminator='\n', encoding='utf-8')
 
 
-def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read and check what :func:`write_predictions` wrote.
+def read_predictions(path: str | Path, labels: Labels = FUME_LABELS) -> pd.DataFrame:
+    """Read and check what :func:`write_predictions` wrote, of these classes.
 
     Metrics are known by their columns among those that are registered; columns of other
     names are left out.
@@ -83,11 +84,12 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         UserError: Naming file, column and sample for whatever is wrong.
     """
     text = _read_text(Path(path))
-    kinds = _kinds(text, path)
+    metrics = registered_metrics(labels)
+    kinds = _kinds(text, path, metrics)
     table = typed_table(
         {name: _parse(text, name, kinds[name], path) for name in kinds}, kinds
     )
-    _check_rows(table, kinds, path)
+    _check_rows(table, kinds, path, metrics)
     return table
 
 
@@ -108,12 +110,12 @@ def _read_text(path: Path) -> pd.DataFrame:
         raise UserError(f'{path}: is no table ({error}); {_AGAIN}.') from error
 
 
-def _kinds(text: pd.DataFrame, path: str | Path) -> dict[str, Kind]:
+def _kinds(text: pd.DataFrame, path: str | Path, metrics: Metrics) -> dict[str, Kind]:
     """The columns that are read, and their kinds, in the file's order."""
     if text.empty:
         raise UserError(f'{path}: has no rows; {_AGAIN}.')
     kinds = dict(BASE_COLUMNS)
-    for metric in registered_metrics():
+    for metric in metrics:
         if any(name in text for name in metric.columns):
             kinds |= metric.columns
         others = [name for name in map(str, text) if name not in metric.columns]
@@ -148,7 +150,7 @@ def _parse(text: pd.DataFrame, name: str, kind: Kind, path: str | Path) -> list:
 
 
 def _check_rows(
-    table: pd.DataFrame, kinds: Mapping[str, Kind], path: str | Path
+    table: pd.DataFrame, kinds: Mapping[str, Kind], path: str | Path, metrics: Metrics
 ) -> None:
     twice = table['sample_id'].duplicated()
     if twice.any():
@@ -174,7 +176,7 @@ def _check_rows(
             refuse(wrong, column, f'not one of {", ".join(kind)}')
         if kind == COUNT:
             refuse((values < 0).fillna(False), column, 'less than 0')
-    for metric in registered_metrics():
+    for metric in metrics:
         if metric.columns.keys() <= kinds.keys():
             metric.check(table, refuse)
 

@@ -13,6 +13,7 @@ import pandas as pd
 from fume_mm.errors import UserError
 from fume_mm.registry import METRICS
 from fume_mm.structures import AVAILABILITY
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .base import DualGasMetric
 from .confusion import plain
@@ -34,15 +35,18 @@ RESAMPLES = 1000
 LEAST_DEFINED = 0.5
 
 
-def registered_metrics() -> list[type[DualGasMetric]]:
-    """The metrics that anybody registered, in the order of their registration."""
+def registered_metrics(labels: Labels = FUME_LABELS) -> list[type[DualGasMetric]]:
+    """The metrics that anybody registered, in their order, for these classes."""
     kinds = dict.fromkeys(METRICS.module_dict.values())
-    return [k for k in kinds if isinstance(k, type) and issubclass(k, DualGasMetric)]
+    ours = [k for k in kinds if isinstance(k, type) and issubclass(k, DualGasMetric)]
+    return [kind.of(labels) for kind in ours]
 
 
-def metrics_of(table: pd.DataFrame) -> list[type[DualGasMetric]]:
+def metrics_of(
+    table: pd.DataFrame, labels: Labels = FUME_LABELS
+) -> list[type[DualGasMetric]]:
     """The registered metrics whose columns a table has, in the order of its columns."""
-    found = [kind for kind in registered_metrics() if has(table, kind.columns)]
+    found = [kind for kind in registered_metrics(labels) if has(table, kind.columns)]
     order = list(table)
     return sorted(found, key=lambda kind: min(map(order.index, kind.columns)))
 
@@ -101,6 +105,7 @@ class Scores:
         reasons: Why a figure is undefined, or has no interval, by key.
         method: How intervals were made.
         metrics: Whose figures the table has.
+        labels: What the classes are.
     """
 
     values: dict[str, float]
@@ -110,16 +115,23 @@ class Scores:
     reasons: dict[str, str] = field(default_factory=dict)
     method: dict[str, Any] = field(default_factory=lambda: {'resamples': 0})
     metrics: Metrics = ()
+    labels: Labels = FUME_LABELS
 
     @classmethod
-    def of_table(cls, table: pd.DataFrame, metrics: Metrics | None = None) -> 'Scores':
+    def of_table(
+        cls,
+        table: pd.DataFrame,
+        metrics: Metrics | None = None,
+        labels: Labels = FUME_LABELS,
+    ) -> 'Scores':
         """The scores of a table, without intervals.
 
         Args:
             table: See :mod:`fume_mm.evaluation.table`.
             metrics: See :func:`compute_figures`.
+            labels: What the classes are.
         """
-        metrics = metrics_of(table) if metrics is None else metrics
+        metrics = metrics_of(table, labels) if metrics is None else metrics
         values = compute_figures(table, metrics=metrics)
         details = {
             **count_samples(table['availability']),
@@ -137,7 +149,9 @@ class Scores:
                     reasons[key] = metric.reason(key.removeprefix(start), table)
         if math.isnan(values.get(JOINT, 0)):
             reasons[JOINT] = 'one of its parts is undefined'
-        return cls(values, details, table, reasons=reasons, metrics=metrics)
+        return cls(
+            values, details, table, reasons=reasons, metrics=metrics, labels=labels
+        )
 
     def with_intervals(self, resamples: int = RESAMPLES, seed: int = 0) -> 'Scores':
         """The same with 95 % intervals by a percentile bootstrap over vessels.
@@ -218,21 +232,27 @@ class Scores:
 
     def to_json(self) -> dict[str, Any]:
         """What test_results.json holds of them; :meth:`from_json` reads it."""
+        others = {} if self.labels == FUME_LABELS else {'labels': self.labels.to_meta()}
         return {
             'metrics': self.values,
             'intervals': self.intervals,
             'reasons': self.reasons,
             'bootstrap': self.method,
             'details': self.details,
+            **others,
         }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> 'Scores':
-        """The scores of a test_results.json; null figures are NaN."""
+        """The scores of a test_results.json; null figures are NaN.
+
+        Its ``labels`` are there only where they are not FUME's.
+        """
         return cls(
             {k: math.nan if v is None else v for k, v in content['metrics'].items()},
             dict(content.get('details') or {}),
             intervals=dict(content.get('intervals') or {}),
             reasons=dict(content.get('reasons') or {}),
             method=dict(content.get('bootstrap') or {}),
+            labels=Labels.from_meta(content.get('labels')),
         )

@@ -1,5 +1,6 @@
 """Segmentation scores for each gas, all of them, and each availability pattern."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from fume_mm.registry import METRICS
 from fume_mm.structures import AVAILABILITY, GASES, SEG_CLASSES
+from fume_mm.structures.labels import GAS_NAME, Labels
 
 from .base import FrameMetric, mean_of, prefixed
 from .confusion import confusion_matrix, segmentation_scores
@@ -19,9 +21,9 @@ from .table import COUNT, groupings, numbers
 FRAME_KEYS = ('mIoU', 'mDice', 'gas_IoU')
 
 
-def count_columns(gas: str) -> list[str]:
+def count_columns(gas: str, classes: Sequence[str] = SEG_CLASSES) -> list[str]:
     """Names of the pixel counts of a gas, target by target."""
-    return [f'{gas}_{true}_as_{pred}' for true in SEG_CLASSES for pred in SEG_CLASSES]
+    return [f'{gas}_{true}_as_{pred}' for true in classes for pred in classes]
 
 
 @METRICS.register_module()
@@ -41,7 +43,7 @@ class SegmentationMetric(FrameMetric):
     and ``ch4/``, and :attr:`patterns` for each availability pattern. A gas or a pattern
     that never occurs in the split has no keys.
 
-    Columns: per gas nine pixel counts ``<gas>_<true class>_as_<predicted class>``.
+    Columns: per gas the pixel counts ``<gas>_<true class>_as_<predicted class>``.
     Details: ``classes`` and ``confusion``, pixel counts by name (``all``, the gases,
     the patterns), rows truth, columns prediction.
 
@@ -49,51 +51,60 @@ class SegmentationMetric(FrameMetric):
     """
 
     default_prefix = 'seg'
-    columns = {name: COUNT for gas in GASES for name in count_columns(gas)}
     foreign = '.*_as_.*'
     headlines = (Row('mIoU', 'mIoU'), Row('gas_IoU', 'gas IoU'))
     patterns = headlines
-    tables = (
-        ScoreTable(
+
+    @classmethod
+    def declare(cls, labels: Labels) -> dict[str, Any]:
+        """Columns and tables."""
+        classes = labels.seg_classes
+        others = [name for name in labels.foreground if name != GAS_NAME]
+        whole = ScoreTable(
             'Masks (%)',
             FRAMES,
             (
                 Row('mIoU', 'mIoU'),
                 Row('mDice', 'Dice'),
                 Row('gas_IoU', 'gas IoU'),
-                Row('IoU/tube', 'tube IoU'),
+                *(Row(f'IoU/{name}', f'{name} IoU') for name in others),
                 Row('pixel_accuracy', 'pixel acc.'),
                 Row('precision/gas', 'gas precision'),
                 Row('recall/gas', 'gas recall'),
                 Row('frame/mIoU', 'frame mIoU'),
                 Row('frame/gas_IoU', 'frame gas IoU'),
             ),
-        ),
-        ScoreTable(
+        )
+        by_class = ScoreTable(
             'Masks by class (%)',
-            {f'{{}}/{name}': name for name in SEG_CLASSES},
+            {f'{{}}/{name}': name for name in classes},
             tuple(Row(key, key) for key in ('IoU', 'Dice', 'precision', 'recall')),
             brief=False,
-        ),
-    )
+        )
+        columns = [name for gas in GASES for name in count_columns(gas, classes)]
+        return {'columns': dict.fromkeys(columns, COUNT), 'tables': (whole, by_class)}
 
     def frame(self, gas: str, target: Tensor, pred: Tensor) -> dict[str, Any]:
         """Count the pixels of a frame."""
+        classes = self.labels.seg_classes
         confusion = confusion_matrix(
-            target, pred, num_classes=len(SEG_CLASSES), ignore_index=self.ignore_index
+            target, pred, num_classes=len(classes), ignore_index=self.ignore_index
         )
-        return dict(zip(count_columns(gas), confusion.flatten().tolist(), strict=True))
+        counts = confusion.flatten().tolist()
+        return dict(zip(count_columns(gas, classes), counts, strict=True))
 
-    @staticmethod
-    def figures(table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
+    @classmethod
+    def figures(cls, table: pd.DataFrame, totals: Totals) -> dict[str, Any]:
         """Scores of all pixels and means of frames, by gas and by availability."""
-        confusions = pixel_counts(table)
-        by_frame = {gas: segmentation_scores(c) for gas, c in confusions.items()}
+        classes = cls.labels.seg_classes
+        confusions = pixel_counts(table, classes)
+        by_frame = {g: segmentation_scores(c, classes) for g, c in confusions.items()}
         metrics: dict[str, Any] = {}
         for name, frames in groupings(table).items():
-            scores = segmentation_scores(totals.sum(_chosen(confusions, frames)))
+            counts = totals.sum(_chosen(confusions, frames))
+            scores = segmentation_scores(counts, classes)
             if name in AVAILABILITY:
-                keys = [row.key for row in SegmentationMetric.patterns]
+                keys = [row.key for row in cls.patterns]
                 metrics |= prefixed(name, scores, keys)
                 continue
             for key in FRAME_KEYS:
@@ -102,20 +113,20 @@ class SegmentationMetric(FrameMetric):
             metrics |= scores if name == 'all' else prefixed(name, scores)
         return metrics
 
-    @staticmethod
-    def describe(table: pd.DataFrame) -> dict[str, Any]:
+    @classmethod
+    def describe(cls, table: pd.DataFrame) -> dict[str, Any]:
         """Confusions (true class, predicted class) in pixels."""
-        confusions = pixel_counts(table)
+        confusions = pixel_counts(table, cls.labels.seg_classes)
         return {
-            'classes': list(SEG_CLASSES),
+            'classes': list(cls.labels.seg_classes),
             'confusion': {
                 name: _chosen(confusions, frames).sum(0).astype(int).tolist()
                 for name, frames in groupings(table).items()
             },
         }
 
-    @staticmethod
-    def reason(key: str, table: pd.DataFrame) -> str:
+    @classmethod
+    def reason(cls, key: str, table: pd.DataFrame) -> str:
         """Why a figure is undefined."""
         *_, score, last = ('', *key.split('/'))
         if last == 'gas_IoU':
@@ -134,11 +145,13 @@ def class_reason(score: str, name: str, unit: str) -> str | None:
     return reasons.get(score)
 
 
-def pixel_counts(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Pixel counts by gas, (N, 3, 3), all 0 for a frame that is not there."""
-    size = len(SEG_CLASSES)
+def pixel_counts(
+    table: pd.DataFrame, classes: Sequence[str] = SEG_CLASSES
+) -> dict[str, np.ndarray]:
+    """Pixel counts by gas, (N, C, C), all 0 for a frame that is not there."""
+    shape = -1, len(classes), len(classes)
     return {
-        gas: np.nan_to_num(numbers(table, count_columns(gas))).reshape(-1, size, size)
+        gas: np.nan_to_num(numbers(table, count_columns(gas, classes))).reshape(shape)
         for gas in GASES
     }
 
@@ -146,7 +159,7 @@ def pixel_counts(table: pd.DataFrame) -> dict[str, np.ndarray]:
 def _chosen(
     confusions: dict[str, np.ndarray], frames: dict[str, np.ndarray]
 ) -> np.ndarray:
-    """Counts of each sample in the chosen frames, (N, 3, 3)."""
+    """Counts of each sample in the chosen frames, (N, C, C)."""
     return np.sum(
         [confusions[gas] * rows[:, None, None] for gas, rows in frames.items()], axis=0
     )

@@ -22,6 +22,7 @@ from fume_mm.version import __version__
 
 from .export_check import patterns_of, random_inputs
 from .graph import METADATA_KEY, GraphInfo, output_names
+from .torch_predictor import labels_of_model
 
 #: Format: ending of its file.
 FORMATS = {'onnx': '.onnx', 'openvino': '.xml', 'exported-program': '.pt2'}
@@ -181,7 +182,7 @@ def export_model(
     graph: Any = ExportGraph(model.eval())
     if half:
         graph = HalfStored(graph)
-    known = model.dataset_meta
+    known, labels = model.dataset_meta, labels_of_model(model)
     real = 'real' if known.get('simulated') is False else None
     info = GraphInfo(
         gases=tuple(model.gases),
@@ -193,6 +194,9 @@ def export_model(
         checkpoint_sha256=file_sha256(checkpoint) if checkpoint else None,
         fume_mm=__version__,
         half=half,
+        classes=labels.seg_classes,
+        palette=labels.seg_palette,
+        health_classes=labels.health_classes,
     )
     # two samples: an export takes a batch of one for a fixed one
     example = random_inputs(model, patterns_of(model.gases)[:1] * 2, scale[::-1])

@@ -128,6 +128,7 @@ class ExportedModel:
     Attributes:
         info: What the file says of itself.
         gases: Those the model looks at.
+        labels: What its classes are.
         training_data: What its weights learned from (``'simulated'``); None for real
             frames, and where it is not known.
 
@@ -154,6 +155,7 @@ class ExportedModel:
                 'it with --dynamic-size.'
             )
         self.gases = self.info.gases
+        self.labels = self.info.labels
         learned = self.info.training_data
         self.training_data = None if learned == 'real' else learned
 
@@ -235,7 +237,13 @@ class ExportedModel:
                 shares[gas] = _softmax(logits)
         health = outputs.get('health')
         return DualGasResult(
-            name, masks, shares, health, frames=frames, read_as=read_as
+            name,
+            masks,
+            shares,
+            health,
+            frames=frames,
+            read_as=read_as,
+            labels=self.labels,
         )
 
 

@@ -3,9 +3,9 @@
 Inputs, in this order: for each gas of the model its frames (N, 1, H, W) uint8, by the
 gas's name, then ``present`` (N, 2) bool, gases in the order of GASES. A frame that is
 not there may hold anything. Outputs, as far as the model has heads: for each gas
-``<gas>_logits`` (N, 3, H, W) float32, ``<gas>_mask`` (N, H, W) uint8 class ids and
-``<gas>_coarse`` (N, 3, h, w) float32, the logits at the decoder's own size, from which
-the mask of a frame of any other size is made; and ``health`` (N, 3) float32
+``<gas>_logits`` (N, C, H, W) float32, ``<gas>_mask`` (N, H, W) uint8 class ids and
+``<gas>_coarse`` (N, C, h, w) float32, the logits at the decoder's own size, from which
+the mask of a frame of any other size is made; and ``health`` (N, C) float32
 probabilities. All outputs of a missing gas are zero. Normalisation is inside.
 """
 
@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GASES, HEALTH_CLASSES, SEG_CLASSES, SEG_PALETTE
+from fume_mm.structures import GASES
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 #: Of what is described here; a reader refuses others.
 FORMAT_VERSION = 1
@@ -53,10 +54,16 @@ class GraphInfo:
     checkpoint_sha256: str | None
     fume_mm: str
     half: bool = False
-    classes: tuple[str, ...] = SEG_CLASSES
-    palette: tuple[tuple[int, ...], ...] = SEG_PALETTE
-    health_classes: tuple[str, ...] = HEALTH_CLASSES
+    classes: tuple[str, ...] = FUME_LABELS.seg_classes
+    palette: tuple[tuple[int, ...], ...] = FUME_LABELS.seg_palette
+    health_classes: tuple[str, ...] = FUME_LABELS.health_classes
     format_version: int = FORMAT_VERSION
+
+    @property
+    def labels(self) -> Labels:
+        """What the classes are; the file does not hold limits of pH."""
+        keys = ('health_classes', 'classes', 'palette')
+        return Labels.from_meta({key: getattr(self, key) for key in keys})
 
     def to_json(self) -> str:
         """As a file's metadata holds it."""

@@ -17,7 +17,7 @@ from fume_mm.drawing import draw_result
 from fume_mm.errors import UserError
 from fume_mm.io.progress import progress_bar, remark
 
-from .predictor import Predictor
+from .predictor import Predictor, labels_of
 from .samples import describe, gather, with_limits
 from .writer import Prediction, ResultWriter
 
@@ -136,6 +136,8 @@ class DualGasInferencer:
         self.predictor = load_predictor(model, weights, device)
         #: What the model learned from, in a few words; None if there is no need to say.
         self.training_data: str | None = getattr(self.predictor, 'training_data', None)
+        #: What the model's classes are.
+        self.labels = labels_of(self.predictor)
         named = isinstance(model, (str, Path))
         #: What results say of where they are from.
         self.model_name = str(model) if named else type(self.predictor).__name__
@@ -196,7 +198,13 @@ class DualGasInferencer:
         if out_dir is not None:
             about = {'model': self.model_name, 'weights': self.weights_name}
             about['training_data'] = self.training_data
-            writer = ResultWriter(out_dir, samples=samples, about=about, panels=panels)
+            writer = ResultWriter(
+                out_dir,
+                samples=samples,
+                about=about,
+                panels=panels,
+                labels=self.labels,
+            )
         samples = with_limits(samples)
         bar = progress_bar(total=len(samples), unit='sample', show=pbar)
 
@@ -231,4 +239,5 @@ class DualGasInferencer:
         note = f'training data: {self.training_data}' if self.training_data else None
         result = prediction.result
         parts = result.frames, result.masks, result.health_scores
-        return draw_result(*parts, title=title or result.name, note=note)
+        title = title or result.name
+        return draw_result(*parts, title=title, note=note, labels=result.labels)

@@ -9,13 +9,15 @@ from fume_mm.errors import UserError
 from fume_mm.io.images import Frame, read_frame
 from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 
 class Predictor(Protocol):
     """A model, whichever program runs it.
 
     It may also have ``training_data``, a few words on what it learned from
-    (``'simulated'``) or None, and ``gases``, those it looks at, if not all.
+    (``'simulated'``) or None, ``gases``, those it looks at, if not all, and ``labels``,
+    what its classes are, if not FUME's.
     """
 
     def predict(
@@ -34,6 +36,11 @@ class Predictor(Protocol):
             UserError: Naming a sample that has no frame the model can use.
         """
         ...
+
+
+def labels_of(predictor: Any) -> Labels:
+    """What a predictor's classes are."""
+    return getattr(predictor, 'labels', FUME_LABELS)
 
 
 def frames_of(

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from fume_mm.datasets.samplers import collate_samples
 from fume_mm.datasets.transforms import LoadDualGasMasks
 from fume_mm.engine.config import config_errors, first_line, load_config
+from fume_mm.engine.hooks.training_hooks import disagreement
 from fume_mm.errors import UserError
 from fume_mm.io.images import Frame
 from fume_mm.io.stretch import Limits
@@ -20,6 +21,7 @@ from fume_mm.models.dual_gas_model import DualGasModel
 from fume_mm.registry import MODELS, TRANSFORMS, register_all_modules
 from fume_mm.structures import GASES, DualGasDataSample
 from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
+from fume_mm.structures.labels import Labels
 from fume_mm.structures.marks import dataset_note
 
 from .predictor import frames_of
@@ -65,6 +67,25 @@ def init_model(
     return model.eval()
 
 
+def labels_of_model(model: DualGasModel) -> Labels:
+    """What the classes of a model are, by its checkpoint, else by its config.
+
+    Raises:
+        UserError: If they are not as many as the model's heads have.
+    """
+    meta = model.dataset_meta
+    if not meta.get('health_classes'):
+        dataset = (model.cfg.get('test_dataloader') or {}).get('dataset') or {}
+        meta = dataset.get('metainfo')
+    labels = Labels.from_meta(meta)
+    if problem := disagreement(model, labels.to_meta()):
+        raise UserError(
+            f'{model.cfg.filename}: its model and the classes that its checkpoint '
+            f'or its config name disagree: {problem}.'
+        )
+    return labels
+
+
 def inference_model(
     model: DualGasModel, co2: Frame | None = None, ch4: Frame | None = None
 ) -> DualGasDataSample:
@@ -78,7 +99,7 @@ def inference_model(
 
     Returns:
         The sample on the CPU, of each gas that was given ``pred_sem_seg`` (1, H, W) and
-        ``seg_logits`` (3, H, W) at the frame's own size, and ``health_scores`` (3,),
+        ``seg_logits`` (C, H, W) at the frame's own size, and ``health_scores`` (C,),
         as far as the model has the heads for them.
 
     Raises:
@@ -102,6 +123,7 @@ class TorchPredictor:
         self.pipeline = [x for x in steps if not isinstance(x, LoadDualGasMasks)]
         self.gases: tuple[str, ...] = getattr(model, 'gases', GASES)
         self.training_data = dataset_note(model.dataset_meta)
+        self.labels = labels_of_model(model)
 
     def predict(
         self, samples: Sequence[Mapping[str, Any]], probabilities: bool = False
@@ -118,7 +140,14 @@ class TorchPredictor:
         infer = (time.perf_counter() - read) / number
         seconds = {'read': (read - start) / number, 'infer': infer}
         return [
-            _result(sample['name'], pred, probabilities, seconds=seconds, **source)
+            _result(
+                sample['name'],
+                pred,
+                probabilities,
+                seconds=seconds,
+                labels=self.labels,
+                **source,
+            )
             for sample, pred, (_, source) in zip(
                 samples, predicted, loaded, strict=True
             )

@@ -18,6 +18,7 @@ from fume_mm.io.files import disk_errors, file_name, make_folder
 from fume_mm.io.images import write_mask, write_png
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .samples import SampleFrames
 
@@ -49,6 +50,7 @@ class ResultWriter:
         samples: What will be written.
         about: Put into the JSON before the samples: the model, its training data.
         panels: Whether pictures will come.
+        labels: What the classes of the results are.
 
     Raises:
         UserError: If the folder cannot be written to, or a file to be written is one
@@ -62,6 +64,7 @@ class ResultWriter:
         samples: Sequence[SampleFrames],
         about: dict[str, Any],
         panels: bool = True,
+        labels: Labels = FUME_LABELS,
     ) -> None:
         self.out_dir = Path(out_dir)
         self._refuse_inputs(samples)
@@ -73,7 +76,9 @@ class ResultWriter:
             (self.out_dir / f'results.{kind}').open('w', encoding='utf-8', newline='')
             for kind in ('json', 'csv')
         )
-        columns = dict.fromkeys(('name', *GASES, *DualGasResult('', {}).row()))
+        columns = dict.fromkeys(
+            ('name', *GASES, *DualGasResult('', {}, labels=labels).row())
+        )
         self._table = csv.DictWriter(self._csv, list(columns))
         self._table.writeheader()
         self._csv.flush()

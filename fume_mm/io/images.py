@@ -21,6 +21,7 @@ them see the same array. What is done to a file:
 
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -147,8 +148,12 @@ def read_values(
     return pixels, done
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """A mask of class ids: 0 background, 1 tube, 2 gas, 255 unlabelled.
+def read_mask(path: str | Path, classes: Sequence[str] = SEG_CLASSES) -> np.ndarray:
+    """A mask of class ids: by default 0 background, 1 tube, 2 gas; 255 unlabelled.
+
+    Args:
+        path: The mask.
+        classes: Names of its values from 0, those of the campaign.
 
     Returns:
         (H, W) uint8.
@@ -157,7 +162,7 @@ def read_mask(path: str | Path) -> np.ndarray:
         UserError: If the file is missing, cut short or no mask, or holds other values.
     """
     mask = read_mask_values(path)
-    check_mask_values(mask, path)
+    check_mask_values(mask, path, classes)
     return mask
 
 
@@ -252,12 +257,15 @@ def orientation(image: Path | bytes) -> int:
             return 1
 
 
-def check_mask_values(mask: np.ndarray, name: str | Path) -> None:
+def check_mask_values(
+    mask: np.ndarray, name: str | Path, classes: Sequence[str] = SEG_CLASSES
+) -> None:
     """Refuse a mask that is not one channel of class ids.
 
     Args:
-        mask: (H, W), values 0 background, 1 tube, 2 gas, :data:`IGNORE` unlabelled.
+        mask: (H, W), values from 0 by class, :data:`IGNORE` unlabelled.
         name: Where it was read from, for the message.
+        classes: Names of the values.
 
     Raises:
         UserError: Naming ``name`` and the values that are no class.
@@ -268,14 +276,14 @@ def check_mask_values(mask: np.ndarray, name: str | Path) -> None:
             'it as 8-bit gray PNG.'
         )
     # Loading calls this for every mask, and the largest value is quick to find.
-    if mask.size and mask.dtype == np.uint8 and mask.max() < len(SEG_CLASSES):
+    if mask.size and mask.dtype == np.uint8 and mask.max() < len(classes):
         return
     values = np.unique(mask)
-    wrong = values[~np.isin(values, [*range(len(SEG_CLASSES)), IGNORE])]
+    wrong = values[~np.isin(values, [*range(len(classes)), IGNORE])]
     if len(wrong):
         named = ', '.join(str(value) for value in wrong[:8])
         more = f' and {len(wrong) - 8} more' if len(wrong) > 8 else ''
-        legend = ', '.join(f'{i} {name}' for i, name in enumerate(SEG_CLASSES))
+        legend = ', '.join(f'{i} {name}' for i, name in enumerate(classes))
         raise UserError(
             f'{name}: mask values {named}{more} are no class ({legend}, {IGNORE} '
             'unlabelled); save the mask as 8-bit gray PNG with these values.'
@@ -283,9 +291,13 @@ def check_mask_values(mask: np.ndarray, name: str | Path) -> None:
 
 
 def read_labelled(
-    frame: str | Path, mask: str | Path | None, *, limits: Limits | None = None
+    frame: str | Path,
+    mask: str | Path | None,
+    classes: Sequence[str] = SEG_CLASSES,
+    *,
+    limits: Limits | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A frame and its mask, (H, W) uint8 each; without a mask, all unlabelled.
+    """A frame and its mask of ``classes``, (H, W) uint8; no mask is all unlabelled.
 
     Raises:
         UserError: As :func:`read_frame` and :func:`read_mask`, or if the sizes differ.
@@ -293,9 +305,9 @@ def read_labelled(
     pixels = read_gray(frame, limits=limits)
     if mask is None:
         return pixels, np.full(pixels.shape, IGNORE, np.uint8)
-    classes = read_mask(mask)
-    check_same_size(classes, mask, pixels.shape)
-    return pixels, classes
+    values = read_mask(mask, classes)
+    check_same_size(values, mask, pixels.shape)
+    return pixels, values
 
 
 def check_same_size(mask: np.ndarray, name: str | Path, shape: tuple[int, ...]) -> None:

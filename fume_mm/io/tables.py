@@ -18,7 +18,9 @@ import pandas as pd
 from fume_mm.errors import UserError
 from fume_mm.io.files import write_whole
 from fume_mm.io.images import image_size
-from fume_mm.structures import HEALTH_CLASSES, PH_RANGE, health_class
+from fume_mm.io.label_file import LABELS_FILE, read_labels
+from fume_mm.structures import PH_RANGE
+from fume_mm.structures.labels import FUME_LABELS
 
 #: The folder the owners' paths start with; their data root is that folder.
 _PATH_PREFIX = 'mmseg_dataset/'
@@ -73,6 +75,7 @@ class CsvTable:
         path: The CSV.
         root: The folder its paths are relative to.
         frame: Its rows, all text, stripped; the checks replace columns by parsed ones.
+        labels: What the classes of the campaign in the root are.
         lines: Line number of each row in the file, the header being line 1. (A quoted
             line break inside a field would shift them; these files have none.)
         absent: Required columns that it lacks, now empty (only with ``defects``).
@@ -95,6 +98,7 @@ class CsvTable:
         defects: list[Defect] | None = None,
     ):
         self.path, self.root, self.defects = path, root, defects
+        self.labels = read_labels(root)
         frame = self._read()
         names = [name.strip() for name in frame.columns]
         missing = {*columns, *known} - {*names}
@@ -241,14 +245,18 @@ class CsvTable:
         in_range = ph.between(*PH_RANGE)
         labelled = (frame[['ph_value', 'class_id', 'class_name']] != '').any(axis=1)
         number = pd.to_numeric(frame['class_id'], errors='coerce')
-        names = dict(enumerate(HEALTH_CLASSES))
+        labels = self.labels
+        names = dict(enumerate(labels.health_classes))
         known_id = number.isin(list(names))
         class_id = number.where(known_id, NO_CLASS).astype('int64')
-        name = frame['class_name'].str.capitalize()
-        known_name = name.isin(HEALTH_CLASSES)
-        classes = {value: health_class(value) for value in ph[in_range].unique()}
+        spelled = {name.lower(): name for name in labels.health_classes}
+        text = frame['class_name']
+        name = text.str.lower().map(spelled).fillna(text)
+        known_name = name.isin(labels.health_classes)
+        limited = in_range & (labels.ph_limits is not None)
+        classes = {x: labels.health_class(x) for x in ph[limited].unique()}
         by_ph = ph.map(classes)
-        legend = ', '.join(f'{i} {name}' for i, name in names.items())
+        legend = labels.health_legend
         limits = 'is outside {} to {}'.format(*PH_RANGE)
         no_number = ~number_like & (frame['ph_value'] != '')
         dates = no_number & frame['ph_value'].str.fullmatch(_DATE)
@@ -266,12 +274,14 @@ class CsvTable:
             (
                 labelled & ~known_name,
                 'class_name',
-                f'must be one of {", ".join(HEALTH_CLASSES)}',
+                f'must be one of {", ".join(labels.health_classes)}',
             ),
         ):
             way_out = 'correct it'
             if column != 'ph_value':
                 way_out += ', or leave pH and class empty in a row that has masks only'
+                if labels == FUME_LABELS:
+                    way_out += f'; other classes are stated in {LABELS_FILE}'
             self.refuse(bad, column, f'{column} {problem}', way_out)
         self.refuse(
             known_id & known_name & (name != class_id.map(names)),
@@ -280,7 +290,7 @@ class CsvTable:
             'correct one of them',
         )
         self.refuse(
-            in_range & known_id & (by_ph != class_id),
+            by_ph.notna() & known_id & (by_ph != class_id),
             lambda row: (
                 f'pH {ph.iat[row]:g} is {names[classes[ph.iat[row]]]}, class_id '
                 f'{class_id.iat[row]} is {name.iat[row]}'

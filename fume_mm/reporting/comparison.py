@@ -12,6 +12,7 @@ import numpy as np
 from fume_mm.errors import UserError
 from fume_mm.evaluation.estimate import MISSING, Estimate
 from fume_mm.io.files import read_json
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .cross_validation import (
     FIGURES,
@@ -242,13 +243,19 @@ def figure_texts(
     return texts
 
 
-def columns_of(keys: Sequence[str]) -> list[Column]:
+def labels_of(models: Sequence[Model]) -> Labels:
+    """What the classes of the runs are: those of the first."""
+    results = [result for model in models for result in model.results]
+    return Labels.from_meta(results[0].get('labels') if results else None)
+
+
+def columns_of(keys: Sequence[str], labels: Labels = FUME_LABELS) -> list[Column]:
     """Columns of any metrics, headed and written as these declare.
 
     Raises:
         UserError: If no registered metric declares a key.
     """
-    rows = declared_rows()
+    rows = declared_rows(labels)
     for key in keys:
         if key not in rows:
             raise UserError(
@@ -274,8 +281,10 @@ def comparison(
         paper: Also give the published figures, as columns of their own; of a table of
             the paper.
     """
-    columns = TABLES[table] if isinstance(table, int) else table
+    columns = _of_classes(table, labels_of(models)) if isinstance(table, int) else table
     published = PUBLISHED[table] if paper and isinstance(table, int) else {}
+    if labels_of(models) != FUME_LABELS:
+        published = {}  # of other classes
     tested = [row for model in models if model.results for row in over_folds(model)]
     head = ['model', 'runs', *(column.title for column in columns)]
     if published:
@@ -291,6 +300,16 @@ def comparison(
         rows.append(row)
     title = f'Table {table}: {TITLES[table]}' if isinstance(table, int) else 'Models'
     return Table(title, head, rows, _notes(models, published))
+
+
+def _of_classes(table: int, labels: Labels) -> list[Column]:
+    """The columns of a table of the paper, F1 by the classes that were scored."""
+    columns = TABLES[table]
+    by_class = [column for column in columns if column.key.startswith('cls/f1/')]
+    if not by_class or labels.health_classes == FUME_LABELS.health_classes:
+        return list(columns)
+    f1 = [Column(f'F1 {name}', f'cls/f1/{name}') for name in labels.health_classes]
+    return [*f1, *(column for column in columns if column not in by_class)]
 
 
 def _notes(models: Sequence[Model], published: Mapping[str, Any]) -> list[str]:

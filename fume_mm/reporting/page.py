@@ -10,6 +10,7 @@ from typing import NamedTuple
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.drawing.sheet import figure_bytes
 from fume_mm.errors import UserError
+from fume_mm.io.label_file import LABELS_FILE
 from fume_mm.version import __version__
 
 from .cross_validation import CrossValidation, folds_table, split_effect
@@ -64,7 +65,7 @@ def report_html(run: RunFolder, *, published: RunFolder | None = None) -> str:
             *score_tables(scores),
             *_cost_table(run),
         ],
-        vessels=vessel_table(run.predictions),
+        vessels=vessel_table(run.predictions, run.labels),
         pictures=pictures(run),
         wide_pictures=WIDE_PICTURES,
         card=data_card(run),
@@ -96,11 +97,11 @@ def pictures(run: RunFolder) -> list[Picture]:
 def data_card(run: RunFolder) -> list[tuple[str, str]]:
     """What is known of the campaign, (where it stands, text) each.
 
-    Its data card, campaign.json and pairing_statistics.json where they are; what the
-    dataset's class says otherwise.
+    Its data card, campaign.json, pairing_statistics.json and labels.json where they
+    are; what the dataset's class says otherwise.
     """
     found: list[tuple[str, str]] = []
-    names = (*CARDS, 'campaign.json', 'pairing_statistics.json')
+    names = (*CARDS, 'campaign.json', 'pairing_statistics.json', LABELS_FILE)
     paths = [run.data_root / name for name in names]
     there = [path for path in paths if run.data_root != Path() and path.is_file()]
     for path in there:

@@ -29,6 +29,7 @@ from fume_mm.evaluation.table import marks_of
 from fume_mm.io.images import read_gray, read_mask
 from fume_mm.io.weights import read_checkpoint
 from fume_mm.structures import GAS_LABELS
+from fume_mm.structures.labels import FUME_LABELS, Labels
 from fume_mm.structures.marks import MARKS
 
 from .test_results import read_results
@@ -77,6 +78,11 @@ class RunFolder:
         """The scores of the test, with intervals and reasons."""
         return Scores.from_json(self.results)
 
+    @property
+    def labels(self) -> Labels:
+        """What the classes of the test are; FUME's without a test."""
+        return self.scores.labels if self.is_tested else FUME_LABELS
+
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """A row per test sample, see :mod:`fume_mm.evaluation.table`."""
@@ -86,7 +92,7 @@ class RunFolder:
             path = Path(named)  # --predictions put it elsewhere
         if not path.is_file():
             raise self._missing(path)
-        return read_predictions(path)
+        return read_predictions(path, self.labels)
 
     @property
     def is_tested(self) -> bool:
@@ -227,9 +233,9 @@ class RunFolder:
                     f'{path}: there is no such file; give the campaign that was tested '
                     'with --data-root.'
                 )
-        limits = sample.get('limits', {}).get(gas)
-        frame = read_gray(paths[0], limits=limits)
-        pictures = (frame, *(read_mask(path) for path in paths[1:]))
+        frame = read_gray(paths[0], limits=sample.get('limits', {}).get(gas))
+        names = self.labels.seg_classes
+        pictures = (frame, *(read_mask(path, names) for path in paths[1:]))
         if len({picture.shape for picture in pictures}) > 1:
             shapes = ', '.join(str(picture.shape) for picture in pictures)
             raise UserError(

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fume_mm.drawing.sheet import SheetOptions, figure_bytes
+from fume_mm.drawing.sheet import SheetOptions, figure_bytes, health_shades
 from fume_mm.errors import UserError
 from fume_mm.evaluation.layout import FRAMES
 from fume_mm.io.files import make_folder
-from fume_mm.structures import GAS_LABELS, GASES, HEALTH_CLASSES
+from fume_mm.structures import GAS_LABELS, GASES
 
 from .examples import choose_examples, frame_table, worst_frames
 from .plots import FIGURES
@@ -34,12 +34,6 @@ VALIDATION = {
     'cls/balanced_accuracy': 'balanced accuracy',
     'cls/macro_f1': 'macro F1',
     'joint/score': 'joint score',
-}
-#: Spokes of the radar: F1 of the health classes, and of the pixels of tube and gas.
-SPOKES = {
-    **{f'cls/f1/{name}': name for name in HEALTH_CLASSES},
-    'seg/Dice/gas': 'gas\n(pixels)',
-    'seg/Dice/tube': 'tube\n(pixels)',
 }
 GALLERY = 12
 
@@ -94,7 +88,7 @@ def confusion(run: RunFolder) -> Figure:
         foot = ["A vessel's verdict: the class of the largest mean probability."]
         if vessels.get('mixed'):
             foot.append(f'{vessels["mixed"]} vessels of several classes are left out.')
-    return draw_confusion(parts, **_head(run, *foot))
+    return draw_confusion(parts, run.labels.health_classes, **_head(run, *foot))
 
 
 def reliability(run: RunFolder) -> Figure:
@@ -107,12 +101,16 @@ def roc_pr(run: RunFolder) -> Figure:
     """ROC and precision-recall curves of the health classes."""
     details = _health(run, probabilities=True)
     counts = np.array(details['confusion']['all']).sum(axis=1)
-    shares = dict(zip(HEALTH_CLASSES, counts / counts.sum(), strict=True))
+    names = run.labels.health_classes
+    shares = dict(zip(names, counts / counts.sum(), strict=True))
     areas = [
-        {name: run.scores.estimate(f'cls/{score}/{name}') for name in HEALTH_CLASSES}
+        {name: run.scores.estimate(f'cls/{score}/{name}') for name in names}
         for score in ('roc_auc', 'average_precision')
     ]
-    return draw_ranking(details['curves'], *areas, shares=shares, **_head(run))
+    shades = health_shades(run.labels)
+    return draw_ranking(
+        details['curves'], *areas, shares=shares, shades=shades, **_head(run)
+    )
 
 
 def _health(run: RunFolder, *, probabilities: bool = False) -> dict:
@@ -132,7 +130,8 @@ def _health(run: RunFolder, *, probabilities: bool = False) -> dict:
 
 def grid(run: RunFolder) -> Figure:
     """Median, best and worst frame by gas IoU, of each gas and health class."""
-    chosen = choose_examples(frame_table(run.predictions))
+    frames = frame_table(run.predictions, run.labels)
+    chosen = choose_examples(frames, run.labels.health_classes)
     if not chosen:
         raise UserError(
             f'{run.path}: none of its frames has a gas IoU to choose by; the model '
@@ -146,17 +145,19 @@ def grid(run: RunFolder) -> Figure:
         for gas, of_gas in chosen.items()
     }
     foot = 'Median, best and worst by IoU of the gas; of equals the first by name.'
-    return draw_grid(examples, **_head(run, foot))
+    return draw_grid(examples, labels=run.labels, **_head(run, foot))
 
 
 def errors(run: RunFolder, *, count: int = GALLERY) -> Figure:
     """The worst frames and what went wrong in each."""
     examples = []
-    for _, frame in worst_frames(frame_table(run.predictions), count=count).iterrows():
+    frames = frame_table(run.predictions, run.labels)
+    worst = worst_frames(frames, count=count, masks=run.labels.foreground)
+    for _, frame in worst.iterrows():
         of = filter(None, (GAS_LABELS[frame['gas']], frame['true_class']))
         examples.append(_example(run, frame, ', '.join(of), frame['words']))
     foot = 'Worst: 1 minus IoU of the gas, plus 1 minus probability of the true class.'
-    return draw_gallery(examples, **_head(run, foot))
+    return draw_gallery(examples, labels=run.labels, **_head(run, foot))
 
 
 def _example(
@@ -170,7 +171,10 @@ def _example(
 def radar(runs: Sequence[RunFolder]) -> Figure:
     """F1 of the health classes and of the pixels of tube and gas."""
     scored = {key for run in runs for key in run.results['metrics']}
-    spokes = {key: label for key, label in SPOKES.items() if key in scored}
+    known = {f'cls/f1/{x}': x for run in runs for x in run.labels.health_classes}
+    for name in (name for run in runs for name in reversed(run.labels.foreground)):
+        known[f'seg/Dice/{name}'] = f'{name}\n(pixels)'
+    spokes = {key: label for key, label in known.items() if key in scored}
     if len(spokes) < 2:
         raise UserError('none of the runs has an F1 by class; test them again.')
     scores, gaps = {}, []

@@ -1,13 +1,13 @@
 """What a reader must know before believing a run's numbers, in plain words."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fume_mm.evaluation.table import sums_by, without_vessel
-from fume_mm.structures import HEALTH_CLASSES
 
 from .run_folder import PREDICTIONS, RESULTS, RunFolder
 from .score_tables import grouped_reasons
@@ -122,7 +122,7 @@ def run_warnings(run: RunFolder) -> list[str]:
             'between gas and health is an association of the simulator, not a finding.'
         )
     found += _shortcut_warning(table, results['metrics'])
-    found += _one_class_warning(details)
+    found += _one_class_warning(details, run.labels.health_classes)
     found += _vessel_warnings(table, details)
     dataset = results.get('dataset') or {}
     if dataset.get('left_out'):
@@ -160,14 +160,14 @@ def _shortcut_warning(table: pd.DataFrame, metrics: dict[str, float]) -> list[st
     ]
 
 
-def _one_class_warning(details: dict[str, Any]) -> list[str]:
+def _one_class_warning(details: dict[str, Any], names: Sequence[str]) -> list[str]:
     confusion = details.get('cls', {}).get('confusion', {}).get('all')
     if not confusion:
         return []
     truth, predicted = (np.flatnonzero(np.sum(confusion, axis=a)) for a in (1, 0))
     if len(predicted) != 1 or len(truth) < 2:
         return []
-    return [f'The model predicts {HEALTH_CLASSES[predicted[0]]} for every sample.']
+    return [f'The model predicts {names[predicted[0]]} for every sample.']
 
 
 def _vessel_warnings(table: pd.DataFrame, details: dict[str, Any]) -> list[str]:

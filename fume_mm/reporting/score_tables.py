@@ -10,12 +10,12 @@ import pandas as pd
 from fume_mm.evaluation.base import DualGasMetric
 from fume_mm.evaluation.confusion import segmentation_scores
 from fume_mm.evaluation.estimate import MISSING, PERCENT, Estimate
-from fume_mm.evaluation.health_metric import PROBABILITY_COLUMNS
 from fume_mm.evaluation.layout import Row
 from fume_mm.evaluation.scores import JOINT, JOINT_ROW, Scores, registered_metrics
 from fume_mm.evaluation.segmentation_metric import SegmentationMetric, pixel_counts
 from fume_mm.evaluation.table import has, numbers, sums_by, without_vessel
-from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, HEALTH_CLASSES
+from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES
+from fume_mm.structures.labels import FUME_LABELS, Labels
 from fume_mm.structures.marks import dataset_note
 
 from .rendering import Table, render
@@ -101,14 +101,15 @@ def score_tables(scores: Scores, *, brief: bool = False) -> list[Table]:
 def metrics_in(scores: Scores) -> list[type[DualGasMetric]]:
     """The registered metrics that have figures among the scores, in their order."""
     prefixes = list(dict.fromkeys(key.partition('/')[0] for key in scores.values))
-    found = [m for m in registered_metrics() if m.default_prefix in prefixes]
+    known = registered_metrics(scores.labels)
+    found = [metric for metric in known if metric.default_prefix in prefixes]
     return sorted(found, key=lambda metric: prefixes.index(metric.default_prefix))
 
 
-def declared_rows() -> dict[str, Row]:
+def declared_rows(labels: Labels = FUME_LABELS) -> dict[str, Row]:
     """The row of every key that a registered metric declares, and the joint score."""
     rows = {JOINT: JOINT_ROW}
-    for metric in registered_metrics():
+    for metric in registered_metrics(labels):
         for table in metric.tables:
             for column in table.columns:
                 for row in table.rows:
@@ -207,7 +208,7 @@ def grouped_reasons(scores: Scores, most: int = 3) -> list[tuple[bool, str, str]
     return found
 
 
-def vessel_table(table: pd.DataFrame) -> Table:
+def vessel_table(table: pd.DataFrame, labels: Labels = FUME_LABELS) -> Table:
     """A row for each vessel: samples, classes, verdict and IoU; wrong verdicts first.
 
     The verdict is that of :class:`~fume_mm.evaluation.HealthMetric`; the IoU is of the
@@ -216,6 +217,7 @@ def vessel_table(table: pd.DataFrame) -> Table:
     Args:
         table: See :mod:`fume_mm.evaluation.table`; without vessels, there are no
             rows.
+        labels: What the classes are.
     """
     if without_vessel(table):
         return Table('By vessel', ['vessel'], [])
@@ -227,10 +229,10 @@ def vessel_table(table: pd.DataFrame) -> Table:
         by_vessel = table['true_class'].groupby(codes, sort=False)
         truth = [', '.join(dict.fromkeys(group)) for _, group in by_vessel]
         columns['true class'] = truth
-        probs = numbers(table, list(PROBABILITY_COLUMNS))
+        probs = numbers(table, labels.score_columns)
         if not np.isnan(probs).any():
             means = sums_by(codes, probs) / sizes[:, None]
-            verdicts = [HEALTH_CLASSES[index] for index in means.argmax(axis=1)]
+            verdicts = [labels.health_classes[i] for i in means.argmax(axis=1)]
             columns['verdict'] = verdicts
             columns['mean probability'] = [f'{p:.2f}' for p in means.max(axis=1)]
             wrong = np.array(truth) != np.array(verdicts)
@@ -238,9 +240,10 @@ def vessel_table(table: pd.DataFrame) -> Table:
                 'of several classes' if ',' in true else 'wrong' if bad else 'right'
                 for true, bad in zip(truth, wrong, strict=True)
             ]
-    if has(table, SegmentationMetric.columns):
-        pixels = np.sum(list(pixel_counts(table).values()), axis=0)
-        ious = segmentation_scores(sums_by(codes, pixels))
+    if has(table, SegmentationMetric.of(labels).columns):
+        classes = labels.seg_classes
+        pixels = np.sum(list(pixel_counts(table, classes).values()), axis=0)
+        ious = segmentation_scores(sums_by(codes, pixels), classes)
         for key, label in (('mIoU', 'mIoU (%)'), ('gas_IoU', 'gas IoU (%)')):
             columns[label] = [Estimate(value).text() for value in ious[key]]
     order = sorted(range(len(names)), key=lambda i: (not wrong[i], str(names[i])))

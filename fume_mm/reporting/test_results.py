@@ -9,6 +9,7 @@ from typing import Any
 from fume_mm.errors import UserError
 from fume_mm.evaluation.scores import Scores
 from fume_mm.io.files import read_json, written_file
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .score_tables import results_text, results_title
 
@@ -42,6 +43,14 @@ def read_results(path: str | Path) -> dict[str, Any]:
         raise UserError(
             f'{path}: is not what tools/test.py writes ({error!r}); test again.'
         ) from error
+
+
+def labels_beside(predictions: str | Path) -> Labels:
+    """The classes of a predictions.csv, by the test_results.json beside it."""
+    path = Path(predictions).with_name('test_results.json')
+    return (
+        Scores.from_json(read_results(path)).labels if path.is_file() else FUME_LABELS
+    )
 
 
 def _finite(value: Any) -> Any:

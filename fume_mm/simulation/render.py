@@ -11,7 +11,7 @@ import numpy as np
 
 from fume_mm.structures import BACKGROUND, GAS, GASES, TUBE, Gas
 
-from . import camera, hud, labels, plume, rumen, scene
+from . import annotator, camera, hud, plume, rumen, scene
 from .parameters import DETECTOR_SHAPE, FRAMES_PER_SECOND, SIZES, SceneParameters
 from .plan import Vessel, clip_frames
 from .presets import CampaignParameters
@@ -96,7 +96,7 @@ class _View:
         self.run = rumen.draw_run(
             seed, vessel=vessel.index, ph=vessel.ph, parameters=models.rumen
         )
-        self.annotator = labels.draw_annotator(of_run('annotator'), models.label)
+        self.annotator = annotator.draw_annotator(of_run('annotator'), models.label)
         self.draw = draw = functools.partial(of_run, gas=gas)
         self.scene = scene.draw_scene(
             draw('scene'), parameters=models.scene[gas], scale=self.style.scale
@@ -165,13 +165,13 @@ class _View:
             factor=factor,
             drift=drift,
         )
-        outline = labels.outline_gas(
+        outline = annotator.outline_gas(
             contrast,
             annotator=self.annotator,
             parameters=self.models.label,
             trickle=self.style.trickle,
         )
-        mask = labels.draw_mask(
+        mask = annotator.draw_mask(
             outline, place.tube_distance, mirrored=mirrored, factor=factor
         )
         # Nobody labels gas that letters and bars hide.

@@ -18,7 +18,8 @@ GASES: tuple[Gas, ...] = ('co2', 'ch4')
 #: How figures and tables write them.
 GAS_LABELS: dict[str, str] = {'co2': 'CO2', 'ch4': 'CH4'}
 
-#: What the values of a mask mean.
+#: What the values of a mask mean in FUME's campaigns and in the simulator's. Another
+#: campaign may have other classes: see :mod:`.labels`.
 SEG_CLASSES = ('background', 'tube', 'gas')
 BACKGROUND, TUBE, GAS = range(3)
 #: Value of the pixels of a mask that nobody has labelled; they count
@@ -29,7 +30,7 @@ SEG_PALETTE = ((0, 0, 0), (0, 114, 178), (230, 159, 0))
 #: RGB of unlabelled pixels in the files of masks.
 IGNORE_COLOUR = (204, 121, 167)
 
-#: Names of the health classes by class id.
+#: Names of FUME's health classes by class id; see :mod:`.labels`, too.
 HEALTH_CLASSES = ('Healthy', 'Transitional', 'Acidotic')
 #: RGB, 0 to 255.
 HEALTH_PALETTE = ((0, 158, 115), (240, 228, 66), (213, 94, 0))
@@ -65,15 +66,9 @@ def health_class(ph: float) -> int:
     Raises:
         UserError: If ``ph`` is not a number in :data:`PH_RANGE`.
     """
-    low, high = PH_RANGE
-    if not low <= ph <= high:  # also refuses NaN
-        raise UserError(
-            f'pH {ph} is outside the range {low} to {high} of a rumen; '
-            'correct the value at its source.'
-        )
-    if ph > HEALTHY_ABOVE_PH:
-        return 0
-    return 2 if ph < ACIDOTIC_BELOW_PH else 1
+    from .labels import FUME_LABELS  # which is made of the words above
+
+    return FUME_LABELS.health_class(ph)
 
 
 def availability(present: dict[str, bool]) -> str:

@@ -4,7 +4,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from mmseg.structures import SegDataSample
 
-from . import GASES, HEALTH_CLASSES, availability
+from . import GASES, availability
 
 
 class DualGasDataSample(BaseDataElement):
@@ -15,9 +15,9 @@ class DualGasDataSample(BaseDataElement):
     - ``co2``, ``ch4`` (:class:`mmseg.structures.SegDataSample`): the gas's own part,
       so that mmseg's heads, losses and metrics work on it as they are:
       ``gt_sem_seg``, ``pred_sem_seg`` (1, H, W) int64 and ``seg_logits``
-      (3, H, W). The field does not exist for a gas that the sample does not have.
+      (C, H, W). The field does not exist for a gas that the sample does not have.
     - ``gt_health``, ``pred_health`` (1,) int64: class id.
-    - ``health_scores`` (3,): class probabilities.
+    - ``health_scores`` (C,): class probabilities.
 
     Metainfo as the pipeline packs it: ``sample_id``, ``groups`` (vessels or runs the
     frames come from), ``ph_value``, ``frame_paths`` and ``mask_paths`` (dicts by gas).
@@ -45,13 +45,13 @@ class DualGasDataSample(BaseDataElement):
 
     def set_gt_health(self, class_id: int) -> 'DualGasDataSample':
         """Set the true class id; returns the sample."""
-        assert 0 <= class_id < len(HEALTH_CLASSES), class_id
+        assert class_id >= 0, class_id
         self.gt_health = torch.tensor([class_id])
         return self
 
     def set_health_scores(self, scores: torch.Tensor) -> 'DualGasDataSample':
-        """Set class probabilities (3,) and the class they favour; returns self."""
-        assert scores.shape == (len(HEALTH_CLASSES),), tuple(scores.shape)
+        """Set class probabilities (C,) and the class they favour; returns self."""
+        assert scores.ndim == 1, tuple(scores.shape)
         self.health_scores = scores
         self.pred_health = scores.argmax().reshape(1)
         return self

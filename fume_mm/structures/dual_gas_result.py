@@ -8,7 +8,8 @@ import numpy as np
 
 from fume_mm.errors import UserError
 
-from . import GASES, HEALTH_CLASSES, SEG_CLASSES
+from . import GASES
+from .labels import FUME_LABELS, Labels
 
 
 def require_finite(values: Any, what: str) -> None:
@@ -36,13 +37,14 @@ class DualGasResult:
         name: What its frames' file names share, a row's sample_id, or a clip's time.
         masks: By gas that was given, (H, W) uint8 class ids at the frame's own size;
             empty for a model without masks.
-        probabilities: By gas, (3, H, W) float32; empty unless asked for.
-        health_scores: (3,) float32 in the order of HEALTH_CLASSES; None for a model
+        probabilities: By gas, (C, H, W) float32; empty unless asked for.
+        health_scores: (C,) float32 in the order of the health classes; None for a model
             without health.
         seconds: Wall-clock time by step, this sample's share of its batch: ``read``,
             ``infer`` and what else the program times.
         frames: By gas that was given, (H, W) uint8, as read, before resizing.
         read_as: By gas, what was done to read a frame that was not 8-bit gray.
+        labels: What the classes are.
 
     Raises:
         UserError: If scores or probabilities are no numbers.
@@ -55,6 +57,7 @@ class DualGasResult:
     seconds: dict[str, float] = field(default_factory=dict)
     frames: dict[str, np.ndarray] = field(default_factory=dict)
     read_as: dict[str, str] = field(default_factory=dict)
+    labels: Labels = FUME_LABELS
 
     def __post_init__(self) -> None:
         if self.health_scores is not None:
@@ -77,14 +80,15 @@ class DualGasResult:
         """Probability by class; empty for a model without health."""
         if self.health_scores is None:
             return {}
-        return dict(zip(HEALTH_CLASSES, self.health_scores.tolist(), strict=True))
+        names, scores = self.labels.health_classes, self.health_scores.tolist()
+        return dict(zip(names, scores, strict=True))
 
     def areas(self) -> dict[str, dict[str, int]]:
         """Pixels of each class by gas."""
         return {
             gas: {
                 name: int(np.count_nonzero(self.masks[gas] == class_id))
-                for class_id, name in enumerate(SEG_CLASSES)
+                for class_id, name in enumerate(self.labels.seg_classes)
             }
             for gas in GASES
             if gas in self.masks
@@ -118,7 +122,8 @@ class DualGasResult:
         areas, scores = self.areas(), self.health_by_class()
         row: dict[str, Any] = {'name': self.name}
         for gas in GASES:
-            for kind in SEG_CLASSES[1:]:
+            for kind in self.labels.foreground:
                 row[f'{gas}_{kind}_px'] = areas.get(gas, {}).get(kind)
         row['health_class'] = self.health_class
-        return row | {f'p_{x.lower()}': scores.get(x) for x in HEALTH_CLASSES}
+        names, columns = self.labels.health_classes, self.labels.score_columns
+        return row | {c: scores.get(n) for c, n in zip(columns, names, strict=True)}

@@ -62,7 +62,13 @@ def test_config(path: Path) -> None:
 def check_gradients(model: Any, patterns: tuple[str, ...]) -> None:
     """One backward pass reaches every parameter, by every gas's own loss."""
     model.train()
-    data = model.data_preprocessor(batch(*patterns, size=SIZE), training=True)
+    heads = model.decode_head or {}
+    numbers = {
+        'classes': next((head.num_classes for head in heads.values()), 3),
+        'health': getattr(model.health_head, 'num_classes', 3),
+    }
+    data = batch(*patterns, size=SIZE, **numbers)
+    data = model.data_preprocessor(data, training=True)
     losses = model(**data, mode='loss')
     total, _ = model.parse_losses(losses)
     assert torch.isfinite(total)

@@ -124,6 +124,7 @@ def test_groups_of_two_classes_are_spread():
 
 def test_too_few_groups_name_the_class():
     data = frames([('a', 1, 9), ('b', 1, 9)] + [(f'g{i}', 0, 3) for i in range(9)])
+    data['class_name'] = data['class_id'].map({0: 'Healthy', 1: 'Transitional'})
     with pytest.raises(UserError) as error:
         split_by_group(data)
     assert 'class Transitional is in 2 group(s) only (a, b)' in str(error.value)

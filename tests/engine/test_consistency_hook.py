@@ -1,5 +1,6 @@
 """The hook that holds the model against the dataset."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,3 +88,17 @@ def test_heads_that_a_model_lacks_are_not_checked() -> None:
     model = Model()
     model.decode_head = model.health_head = None
     assert disagreement(model, DualGasDataset.METAINFO) is None
+
+
+@pytest.mark.parametrize(('classes', 'gas'), [(('background', 'gas'), 1), (None, 2)])
+def test_a_head_that_reads_the_gas_reads_the_right_value(
+    classes: tuple[str, ...] | None, gas: int
+) -> None:
+    model = Model(classes=len(classes or GASES) + (classes is None))
+    metainfo = DualGasDataset.METAINFO | ({'classes': classes} if classes else {})
+    metainfo.pop('palette')
+    model.health_head.gas_class = 3 - gas
+    said = f'the gas is {gas} in the masks .* set model.health_head.gas_class={gas}'
+    assert re.search(said, str(disagreement(model, metainfo)))
+    model.health_head.gas_class = gas
+    assert disagreement(model, metainfo) is None

@@ -147,12 +147,18 @@ def test_metrics_without_predictions_are_left_out(samples):
         evaluator.leave_out('health', 'the model predicts no health class')
 
 
-@pytest.mark.parametrize('key', ['classes', 'health_classes'])
-def test_dataset_of_other_classes_is_refused(samples, key):
+def test_predictions_of_other_classes_than_the_datasets_are_refused(samples):
     evaluator = built(dict(CONFIG))
-    evaluator.dataset_meta = {key: ('background', 'cow')}
-    with pytest.raises(UserError, match=f'the dataset has {key}=.*cow'):
+    evaluator.dataset_meta = {'health_classes': ('well', 'ill')}
+    match = r'scores 3 health classes, but there are 2 \(well, ill\)'
+    with pytest.raises(UserError, match=match):
         evaluator.process(samples)
+
+
+def test_a_dataset_without_gas_is_refused():
+    evaluator = built(dict(CONFIG))
+    with pytest.raises(UserError, match=r"classes are background, cow; .*'gas' must"):
+        evaluator.dataset_meta = {'classes': ('background', 'cow')}
 
 
 def test_sample_without_id(make_sample):

@@ -269,3 +269,18 @@ def test_health_parity_with_the_original():
     with torch.no_grad():
         logits = head(inputs['a'], {}, ROWS)
     outputs.hold('out.classification_head', logits)
+
+
+def test_class_weights_of_another_number_of_health_classes_are_refused():
+    loss = {**HEALTH['loss'], 'class_weight': [1.0, 8.0, 1.2]}
+    said = r'model\.health_head: class_weight .* 3 numbers, but num_classes is 2'
+    with pytest.raises(UserError, match=said):
+        HealthHead(2, **{**HEALTH, 'loss': loss}, num_classes=2)
+
+
+def test_class_weights_of_another_number_of_mask_classes_are_refused():
+    loss = {**MASKS['loss_decode'], 'class_weight': [1.0, 2.0, 3.0]}
+    head = {'type': 'FastSCNNHead', **MASKS, 'loss_decode': loss, 'num_classes': 2}
+    said = r'model\.decode_head: class_weight .* 3 numbers, but num_classes is 2'
+    with pytest.raises(UserError, match=said):
+        MODELS.build(head)

@@ -216,7 +216,7 @@ def cases_of(value: float, column: int, dtype: torch.dtype = torch.float64) -> d
             r'its cases are \(3,\)',
         ),
         (cases_of(float('nan'), 0), 'a feature is not a number'),
-        (cases_of(3.0, -1), 'a class is none of Healthy, Transitional, Acidotic'),
+        (cases_of(3.0, -1), 'a class is none of the 3 of the model'),
         (cases_of(0.5, -1), 'a class is none of'),
         (cases_of(1.0, -1) | {'seed': torch.tensor(-1)}, 'its seed is no number'),
         (cases_of(1.0, -1) | {'seed': torch.zeros(2)}, 'its seed is no number'),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fume_mm.evaluation.health_metric import CLASS_COLUMNS
+from fume_mm.evaluation import HealthMetric
 from fume_mm.evaluation.table import make_table
 from fume_mm.reporting.run_warnings import presence_shortcut
 from fume_mm.structures import AVAILABILITY, HEALTH_CLASSES
@@ -22,7 +22,7 @@ def table(rows, *, vessels=True):
             }
             for number, (pattern, name) in enumerate(rows)
         ],
-        CLASS_COLUMNS,
+        HealthMetric.columns,
     )
 
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from fume_mm.errors import UserError, run_cli
 from fume_mm.structures import GAS_LABELS, SPLITS
+from fume_mm.structures.labels import Labels
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -106,13 +107,16 @@ def seeded_item(dataset: Any, index: int, seed: int) -> dict[str, Any]:
     return item
 
 
-def draw_item(item: dict[str, Any], recorded: set[str], note: str | None) -> np.ndarray:
+def draw_item(
+    item: dict[str, Any], recorded: set[str], note: str | None, labels: Labels
+) -> np.ndarray:
     """The panel of an item, (h, w, 3) uint8 RGB.
 
     Args:
         item: What the pipeline gives.
         recorded: The gases that the sample has on disk.
         note: What to say of the dataset.
+        labels: What its classes are.
     """
     from fume_mm.drawing import draw_panel
 
@@ -125,7 +129,7 @@ def draw_item(item: dict[str, Any], recorded: set[str], note: str | None) -> np.
         for gas, label in GAS_LABELS.items()
         if gas in recorded and gas not in frames
     ]
-    return draw_panel(frames, sample, note=', '.join(notes) or None)
+    return draw_panel(frames, sample, note=', '.join(notes) or None, labels=labels)
 
 
 def fit_masks(sample: 'DualGasDataSample', frames: dict[str, np.ndarray]) -> None:
@@ -162,6 +166,7 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     dataset = build_dataset(cfg, args.split)
     note = dataset_note(dataset.metainfo)
+    labels = Labels.from_meta(dataset.metainfo)
     out = args.out or Path(f'work_dirs/{Path(args.config).stem}/browse_{args.split}')
     make_folder(out)
 
@@ -173,7 +178,7 @@ def main() -> None:
     ):
         info = dataset.get_data_info(index)
         item = seeded_item(dataset, index, args.seed)
-        panel = draw_item(item, set(info['frame_paths']), note)
+        panel = draw_item(item, set(info['frame_paths']), note, labels)
         name = file_name(info['sample_id'][:NAME_LENGTH])
         write_png(out / f'{number:03}_{name}.png', panel)
         if len(panels) < SHEET:

@@ -102,13 +102,19 @@ def main() -> None:
     """Compare."""
     args = parse_args()
     from fume_mm.registry import import_modules
-    from fume_mm.reporting.comparison import beside, columns_of, comparison, read_runs
+    from fume_mm.reporting.comparison import (
+        beside,
+        columns_of,
+        comparison,
+        labels_of,
+        read_runs,
+    )
     from fume_mm.reporting.rendering import render
 
     import_modules(args.imports)
     timed = latencies(args.latency)
     models = read_runs(args.runs)
-    table = columns_of(args.metrics) if args.metrics else args.table
+    table = columns_of(args.metrics, labels_of(models)) if args.metrics else args.table
     if args.apart:
         compared = beside(models, read_runs(args.apart), args.metrics or ())
     else:

@@ -7,6 +7,7 @@ once. How to read the columns: docs/datasets.md.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,13 +15,13 @@ import pandas as pd
 
 from fume_mm.datasets.annotations import is_simulated
 from fume_mm.datasets.statistics import (
-    HEALTH_GROUPS,
     MEASURES,
     count_availability,
     count_by_class,
     count_by_ph,
     count_pairing,
     gray_table,
+    health_groups,
     measure_campaign,
     read_frames,
     read_samples,
@@ -29,7 +30,9 @@ from fume_mm.datasets.statistics import (
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.files import make_folder
+from fume_mm.io.label_file import read_labels
 from fume_mm.structures import SPLITS
+from fume_mm.structures.labels import Labels
 
 EXAMPLE = """\
 example:
@@ -91,20 +94,23 @@ def draw(
     *,
     out: Path,
     note: str | None,
+    labels: Labels,
 ) -> None:
     """Write every figure that there are data for."""
     # Drawing imports torch by the way (seconds); counting alone does not need it.
     from fume_mm.reporting.plots import campaign_plots as figures
 
-    groups = [name for name in HEALTH_GROUPS if (measured['health'] == name).any()]
+    have = measured['health'].unique()
+    groups = [name for name in health_groups(labels) if name in have]
+    shown: dict[str, Any] = {'note': note, 'labels': labels}
     drawn = {
-        'counts': figures.draw_counts(tables['counts_by_class'], groups, note=note),
-        'areas': figures.draw_areas(measured, groups, note=note),
-        'intensity': figures.draw_intensity(measured, groups, note=note),
-        'gray_levels': figures.draw_gray_levels(histograms, note=note),
+        'counts': figures.draw_counts(tables['counts_by_class'], groups, **shown),
+        'areas': figures.draw_areas(measured, groups, **shown),
+        'intensity': figures.draw_intensity(measured, groups, **shown),
+        'gray_levels': figures.draw_gray_levels(histograms, **shown),
     }
     if tables['counts_by_ph']['ph'].notna().any():
-        drawn['ph'] = figures.draw_ph(tables['counts_by_ph'], note=note)
+        drawn['ph'] = figures.draw_ph(tables['counts_by_ph'], **shown)
     if 'availability' in tables:
         drawn['availability'] = figures.draw_availability(
             tables['availability'], note=note
@@ -121,6 +127,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     splits = args.splits and [split for split in SPLITS if split in args.splits]
     frames = read_frames(args.root, splits, ann_root=args.annotations)
+    labels = read_labels(args.root)
     found = frames['split'].unique().tolist()
     samples = read_samples(args.root, found, ann_root=args.annotations)
     simulated = is_simulated(args.root)
@@ -128,14 +135,17 @@ def main() -> None:
         make_folder(args.out)
     measured, histograms = measure_campaign(frames, args.root, workers=args.workers)
     tables = {
-        'counts_by_class': count_by_class(frames),
+        'counts_by_class': count_by_class(frames, labels),
         'counts_by_ph': count_by_ph(frames),
     }
     if samples is not None:
-        tables['availability'] = count_availability(samples)
+        tables['availability'] = count_availability(samples, labels)
         tables['pairing'] = count_pairing(samples)
-    tables['measures'] = summarise(measured)
+    tables['measures'] = summarise(measured, labels)
 
+    if labels.tube is None:
+        summary = tables['measures']
+        tables['measures'] = summary.drop(columns='tube_percent_mean')
     print(f'{args.root}: {len(frames)} frames' + ', simulated data' * simulated)
     for table in tables.values():
         print(f'\n{text(table)}')
@@ -143,13 +153,13 @@ def main() -> None:
         print('\nno paired CSVs, so no samples: pair_gases.py makes them')
     if args.out is None:
         return
-    tables['gray_levels'] = gray_table(histograms)
+    tables['gray_levels'] = gray_table(histograms, labels)
     tables['frames'] = measured[list(FRAME_COLUMNS)]
     for name, table in tables.items():
         marked = table.assign(simulated=True) if simulated else table
         marked.to_csv(args.out / f'{name}.csv', index=False, float_format='%.6g')
     note = 'simulated' if simulated else None
-    draw(tables, measured, histograms, out=args.out, note=note)
+    draw(tables, measured, histograms, out=args.out, note=note, labels=labels)
     print(f'\nwrote CSVs and figures to {args.out}')
 
 

@@ -60,17 +60,25 @@ def main() -> None:
     )
     from fume_mm.evaluation.scores import Scores
     from fume_mm.evaluation.table import marks_of
+    from fume_mm.io.label_file import read_labels
     from fume_mm.registry import import_modules
-    from fume_mm.reporting.test_results import content_text, write_results
+    from fume_mm.reporting.test_results import (
+        content_text,
+        labels_beside,
+        write_results,
+    )
 
     import_modules(args.imports)
     if args.table:
         check_path(args.table)
     if args.masks:
+        labels = read_labels(args.data_root)
         table = table_of_masks(args.masks, args.ann, args.data_root)
     else:
-        table = read_predictions(args.predictions)
-    scores = Scores.of_table(table).with_intervals(args.resamples, args.seed)
+        labels = labels_beside(args.predictions)
+        table = read_predictions(args.predictions, labels)
+    scores = Scores.of_table(table, labels=labels)
+    scores = scores.with_intervals(args.resamples, args.seed)
     content = {
         'predictions': str(args.predictions or args.masks),
         **marks_of(table),

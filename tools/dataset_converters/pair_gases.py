@@ -28,6 +28,7 @@ from fume_mm.datasets.pairing import (
 from fume_mm.datasets.splitting import check_leaks, split_by_group
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.files import make_folder, write_json
+from fume_mm.io.label_file import read_labels
 from fume_mm.io.tables import write_table
 from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES, SPLITS
 
@@ -206,7 +207,8 @@ def pair(
         print(f'{split}: made {len(paired[split])} samples', flush=True)
     if not args.allow_unpaired:
         refuse_unpaired(paired, strategy)
-    statistics = pairing_statistics(paired, annotations)
+    names = read_labels(root).health_classes
+    statistics = pairing_statistics(paired, annotations, names)
     paired = add_limits(paired, pool, root)
     report: dict[str, Any] = {
         'simulated': is_simulated(root),

@@ -32,7 +32,7 @@ from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.files import make_folder
 from fume_mm.io.tables import write_table
-from fume_mm.structures import HEALTH_CLASSES, SPLITS
+from fume_mm.structures import SPLITS
 
 EXAMPLE = """\
 example:
@@ -143,13 +143,11 @@ def read_pool(
 
 def shares_table(splits: dict[str, pd.DataFrame]) -> str:
     """Frames of each split by class, in numbers and percent of the class."""
-    names = dict(enumerate(HEALTH_CLASSES))
     rows = pd.concat(splits, names=['split']).reset_index('split')
-    health = rows['class_id'].map(names).fillna('no class')
+    health = rows['class_name'].replace('', 'no class')
+    known = rows.sort_values('class_id')['class_name'].unique()
     table = pd.crosstab(health, rows['split'])[list(SPLITS)]
-    table = table.reindex(
-        [n for n in (*HEALTH_CLASSES, 'no class') if n in table.index]
-    )
+    table = table.reindex([n for n in (*known, 'no class') if n in table.index])
     table.loc['all'] = table.sum()
     percent = table.div(table.sum(axis=1), axis=0).mul(100).map('({:.1f} %)'.format)
     text = table.astype(str) + ' ' + percent
@@ -199,13 +197,16 @@ def write_folds(folds: Folds, out: Path, *, force: bool) -> None:
 def folds_table(folds: Folds) -> str:
     """Groups and frames of each fold's splits, and the tested frames by class."""
     rows = []
+    first = pd.concat(next(iter(folds.values())).values())
+    named = first.drop_duplicates('class_id').sort_values('class_id')
+    labels = dict(zip(named['class_id'], named['class_name'], strict=True))
     for name, splits in folds.items():
         row = {'fold': name}
         for split, part in splits.items():
             row[split] = f'{len(part)} ({part["group"].nunique()})'
         classes = splits['test']['class_id'].value_counts()
-        for class_id, label in enumerate(HEALTH_CLASSES):
-            row[label] = str(classes.get(class_id, 0))
+        for class_id, label in labels.items():
+            row[label or 'no class'] = str(classes.get(class_id, 0))
         rows.append(row)
     return pd.DataFrame(rows).to_string(index=False)
 

@@ -9,6 +9,7 @@ import argparse
 import csv
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -17,8 +18,9 @@ import pandas as pd
 from fume_mm.datasets.checking import CampaignReport, check_campaign
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.label_file import read_labels
 from fume_mm.io.tables import Defect
-from fume_mm.structures import GASES, HEALTH_CLASSES, SPLITS
+from fume_mm.structures import GASES, SPLITS
 
 EXAMPLE = """\
 example:
@@ -50,11 +52,11 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def print_counts(frames: pd.DataFrame) -> None:
+def print_counts(frames: pd.DataFrame, classes: Sequence[str]) -> None:
     """Frames by split, class and gas, and by pH and gas."""
     if 'group' not in frames:
         return
-    names = dict(enumerate(HEALTH_CLASSES))
+    names = dict(enumerate(classes))
     labels = frames.assign(
         health=frames['class_id'].map(names).fillna('no class'),
         pH=frames['ph_value'].map('{:g}'.format).replace('nan', 'none'),
@@ -103,7 +105,7 @@ def write_defects(defects: list[Defect], path: Path) -> None:
 
 def print_report(report: CampaignReport) -> None:
     """Counts, notes and defects, and a last line that sums up."""
-    print_counts(report.frames)
+    print_counts(report.frames, read_labels(report.root).health_classes)
     if report.notes:
         print('\n' + '\n'.join(report.notes))
     if report.defects:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.structures.labels import FUME_LABELS, KEYS, Labels
 from fume_mm.structures.marks import MARKS
 
 
@@ -49,6 +50,9 @@ def main() -> None:
         raise UserError(f'{target}: give the file the ending {WEIGHTS_ONLY}.')
     content = read_checkpoint(args.checkpoint)
     known = content.get('meta', {}).get('dataset_meta', {})
+    kept = list(MARKS)
+    if Labels.from_meta(known) != FUME_LABELS:
+        kept += KEYS.values()
     state = {
         name: x
         for name, x in weights_of(content).items()
@@ -56,7 +60,7 @@ def main() -> None:
     }
     meta = {
         'config': Path(args.config).name,
-        'dataset_meta': {key: known[key] for key in MARKS if key in known},
+        'dataset_meta': {key: known[key] for key in kept if key in known},
         'versions': versions(),
     }
     write_weights(target, state, meta)

@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 from fume_mm.errors import UserError
 from fume_mm.io.images import check_same_size, read_frame, read_mask
 from fume_mm.registry import TRANSFORMS
-from fume_mm.structures import IGNORE
+from fume_mm.structures import IGNORE, SEG_CLASSES
 
 
 @TRANSFORMS.register_module()
@@ -77,7 +77,7 @@ class LoadDualGasMasks(BaseTransform):
 
     Raises:
         UserError: For a file that is no mask, a size that is not the frame's, or values
-            outside {0, 1, 2, 255}.
+            that are neither 255 nor a class of the dataset.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,8 @@ class LoadDualGasMasks(BaseTransform):
         results['masks'] = {}
         for gas, path in results['mask_paths'].items():
             shape = results['ori_shape'][gas]
-            mask = read_mask(path) if path else np.full(shape, IGNORE, np.uint8)
+            names = results.get('seg_classes', SEG_CLASSES)
+            mask = read_mask(path, names) if path else np.full(shape, IGNORE, np.uint8)
             check_same_size(mask, path, shape)
             results['masks'][gas] = mask
         return results

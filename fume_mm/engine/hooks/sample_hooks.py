@@ -15,6 +15,7 @@ from fume_mm.io.files import file_name
 from fume_mm.io.images import read_gray, write_mask, write_png
 from fume_mm.registry import HOOKS
 from fume_mm.structures import DualGasDataSample
+from fume_mm.structures.labels import Labels
 from fume_mm.structures.marks import dataset_note
 
 from ..saved_masks import mask_name
@@ -148,7 +149,9 @@ class PanelHook(SampleFilesHook):
         folder = Path(self.out_dir or Path(runner.log_dir) / 'panels')
         folder.mkdir(parents=True, exist_ok=True)
         note = _note(runner.test_dataloader)
-        panel = draw_panel(read_frames(sample), sample, note=note)
+        meta = getattr(runner.test_dataloader.dataset, 'metainfo', None)
+        labels = Labels.from_meta(meta)
+        panel = draw_panel(read_frames(sample), sample, note=note, labels=labels)
         write_png(folder / f'{file_name(str(sample.get("sample_id")))}.png', panel)
 
 

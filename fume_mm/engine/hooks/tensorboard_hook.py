@@ -11,7 +11,6 @@ from mmengine.visualization import TensorboardVisBackend
 
 from fume_mm.models.dual_gas_model import DenseForward, DualGasModel
 from fume_mm.registry import HOOKS
-from fume_mm.structures import HEALTH_CLASSES
 
 from ..config import first_line
 from ..fitting import bare_model
@@ -68,17 +67,18 @@ class TensorboardHook(Hook):
             if value is not None and value > self._best.get(key, float('-inf')):
                 self._best[key] = float(value)
         writer = _writer(runner)
-        table = getattr(
-            getattr(runner.val_loop.evaluator, 'scores', None), 'table', None
-        )
-        if writer is None or table is None:
+        scores = getattr(runner.val_loop.evaluator, 'scores', None)
+        table = getattr(scores, 'table', None)
+        if writer is None or scores is None or table is None:
             return
-        for name in HEALTH_CLASSES:
-            column = f'p_{name.lower()}'
+        labels = scores.labels
+        for name, column in zip(
+            labels.health_classes, labels.score_columns, strict=True
+        ):
             if column in table and table[column].notna().any():
                 true = (table['true_class'] == name).to_numpy()
-                scores = table[column].to_numpy(float)
-                writer.add_pr_curve(f'val/{name}', true, scores, runner.iter)
+                ranked = table[column].to_numpy(float)
+                writer.add_pr_curve(f'val/{name}', true, ranked, runner.iter)
 
     def after_train(self, runner: Any) -> None:
         """Write the hyper-parameters."""

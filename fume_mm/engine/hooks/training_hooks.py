@@ -16,6 +16,7 @@ from torch import nn
 from fume_mm.errors import UserError
 from fume_mm.io.files import write_whole
 from fume_mm.registry import HOOKS
+from fume_mm.structures.labels import GAS_NAME
 
 from ..fitting import bare_model
 
@@ -86,15 +87,29 @@ def disagreement(model: nn.Module, metainfo: dict[str, Any]) -> str | None:
             'model.decode_head=None (configs/fume/fume_fastscnn_health.py)'
         )
     parts = [('classes', f'{gas} decode_head', head) for gas, head in heads.items()]
-    parts.append(('health_classes', 'health_head', getattr(model, 'health_head', None)))
+    health_head = getattr(model, 'health_head', None)
+    parts.append(('health_classes', 'health_head', health_head))
+    parts.append(('health_classes', 'model', model))  # a forest
     for key, name, part in parts:
         classes, number = metainfo.get(key), getattr(part, 'num_classes', None)
         if classes and number and (count := len(classes)) != number:
             return (
                 f'the dataset has {count} {key} ({", ".join(classes)}), the {name} '
-                f'{number}; set model.{name.split()[-1]}.num_classes={count}'
+                f'{number}; set {_key(name)}.num_classes={count}'
+            )
+    for name, part in (('health_head', health_head), ('model', model)):
+        names, value = metainfo.get('classes'), getattr(part, 'gas_class', None)
+        if names and value is not None and (gas := names.index(GAS_NAME)) != value:
+            return (
+                f'the gas is {gas} in the masks of the dataset ({", ".join(names)}), '
+                f'{value} for the {name}; set {_key(name)}.gas_class={gas}'
             )
     return None
+
+
+def _key(name: str) -> str:
+    """The config's key of a part."""
+    return 'model' if name == 'model' else f'model.{name.split()[-1]}'
 
 
 @HOOKS.register_module()

@@ -24,7 +24,7 @@ from fume_mm.io.progress import progress_bar, remark
 from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
-from ..predictor import Predictor
+from ..predictor import Predictor, labels_of
 from .cameras import LivePairs, Source, open_pairs
 from .clips import Instant, Pairs
 from .tally import Tally, values_of
@@ -118,8 +118,11 @@ class _Run:
         self.pbar = pbar
         self.training_data = getattr(predictor, 'training_data', None)
         self.note = f'training data: {self.training_data}' * bool(self.training_data)
-        self.drawing = SideBySide(pairs.sizes, note=self.note or None)
-        self.tally = Tally(1 / pairs.rate)
+        self.labels = labels_of(predictor)
+        self.drawing = SideBySide(
+            pairs.sizes, note=self.note or None, labels=self.labels
+        )
+        self.tally = Tally(1 / pairs.rate, labels=self.labels)
         self.remarks: list[str] = []
         self.seconds = dict.fromkeys(('decode', 'infer', 'draw', 'encode'), 0.0)
         self.latencies: deque[float] = deque(maxlen=_LATENCIES)
@@ -130,7 +133,7 @@ class _Run:
         self.bar = progress_bar(total=pairs.count, unit='frame', show=pbar)
         self._file = (out_dir / TABLE).open('w', newline='', encoding='utf-8')
         columns = ['time_s', *(f'{gas}_frame' for gas in GASES)]
-        columns += list(DualGasResult('', {}).row())[1:]
+        columns += list(DualGasResult('', {}, labels=self.labels).row())[1:]
         self.table = csv.DictWriter(self._file, columns, extrasaction='ignore')
         self.table.writeheader()
         self.start = time.perf_counter()
@@ -202,7 +205,7 @@ class _Run:
     def _put(self, instant: Instant, result: DualGasResult | None) -> None:
         """Draw, encode, and note an instant."""
         begin = time.perf_counter()
-        result = result or DualGasResult('', {})
+        result = result or DualGasResult('', {}, labels=self.labels)
         minutes, hundredths = divmod(round(100 * instant.time), 6000)
         picture = self.drawing.draw(
             {gas: shot.frame for gas, shot in instant.shots.items()},
@@ -294,7 +297,10 @@ class _Run:
         title = 'Timeline'
         if verdict is not None:
             title = f'{verdict["class"]} ({verdict["confidence"]:.0%})'
-        figure = draw_timeline(times, series, title=title, note=self.note or None)
+        note = self.note or None
+        figure = draw_timeline(
+            times, series, title=title, note=note, labels=self.labels
+        )
         with disk_errors(self.out_dir):
             write_timeline(figure, self.out_dir / TIMELINE)
         return True

@@ -4,13 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fume_mm.structures import GASES, HEALTH_CLASSES, SEG_CLASSES
+from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
-#: What is kept of an instant: areas as shares of the frame, class probabilities.
-AREAS = tuple(f'{gas}_{kind}' for gas in GASES for kind in SEG_CLASSES[1:])
-SCORES = tuple(f'p_{name.lower()}' for name in HEALTH_CLASSES)
-COLUMNS = AREAS + SCORES
 HOW = (
     'mean of the class probabilities of all instants with a prediction, each counted '
     'once; confidence is the highest mean, agreement the share of instants whose own '
@@ -20,14 +17,14 @@ HOW = (
 
 
 def values_of(result: DualGasResult) -> dict[str, float]:
-    """The columns of :data:`COLUMNS` that a result has."""
+    """What is kept of a result: areas as shares of the frame, class probabilities."""
     values = {
         f'{gas}_{kind}': shares[kind]
         for gas, shares in result.shares().items()
-        for kind in SEG_CLASSES[1:]
+        for kind in result.labels.foreground
     }
     scores = result.health_by_class().values()
-    return values | dict(zip(SCORES, scores, strict=False))
+    return values | dict(zip(result.labels.score_columns, scores, strict=False))
 
 
 class Tally:
@@ -38,15 +35,21 @@ class Tally:
     Args:
         step: Seconds of a stretch at first.
         capacity: How many there may be; even.
+        labels: What the classes are.
     """
 
-    def __init__(self, step: float, *, capacity: int = 2048) -> None:
-        self.step = step
+    def __init__(
+        self, step: float, *, capacity: int = 2048, labels: Labels = FUME_LABELS
+    ) -> None:
+        self.step, self.labels = step, labels
+        kinds = labels.foreground
+        areas = tuple(f'{gas}_{kind}' for gas in GASES for kind in kinds)
+        self.columns = areas + labels.score_columns
         self.instants = 0
-        self._sums = np.zeros((capacity, len(COLUMNS)))
-        self._counts = np.zeros((capacity, len(COLUMNS)), np.int64)
+        self._sums = np.zeros((capacity, len(self.columns)))
+        self._counts = np.zeros((capacity, len(self.columns)), np.int64)
         self._used = 0
-        self._votes = np.zeros(len(HEALTH_CLASSES), np.int64)
+        self._votes = np.zeros(len(labels.health_classes), np.int64)
 
     def add(self, time: float, values: Mapping[str, float]) -> None:
         """Add what one instant shows; ``time`` in seconds, 0 or more."""
@@ -60,29 +63,30 @@ class Tally:
             self.step *= 2
             self._used = (self._used + 1) // 2
         self._used = max(self._used, place + 1)
-        row = np.array([values.get(name, np.nan) for name in COLUMNS])
+        row = np.array([values.get(name, np.nan) for name in self.columns])
         self._sums[place] += np.nan_to_num(row)
         self._counts[place] += np.isfinite(row)
-        if SCORES[0] in values:
-            self._votes[int(np.argmax([values[name] for name in SCORES]))] += 1
+        scores = self.labels.score_columns
+        if scores[0] in values:
+            self._votes[int(np.argmax([values[name] for name in scores]))] += 1
 
     def series(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Times (T,) at which stretches begin, and by column means (T,) or NaN."""
         sums, counts = self._sums[: self._used], self._counts[: self._used]
         means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
         times = np.arange(self._used) * self.step
-        return times, {name: means[:, i] for i, name in enumerate(COLUMNS)}
+        return times, {name: means[:, i] for i, name in enumerate(self.columns)}
 
     def means(self) -> dict[str, float]:
         """Of all instants, the columns that any of them had."""
         sums, counts = self._sums.sum(axis=0), self._counts.sum(axis=0)
-        parts = zip(COLUMNS, sums.tolist(), counts.tolist(), strict=True)
+        parts = zip(self.columns, sums.tolist(), counts.tolist(), strict=True)
         return {name: total / count for name, total, count in parts if count}
 
     def mean_areas(self, gas: str) -> dict[str, float] | None:
         """Mean share of the frame of each class; None where the gas was never seen."""
         means = self.means()
-        names = {kind: f'{gas}_{kind}' for kind in SEG_CLASSES[1:]}
+        names = {kind: f'{gas}_{kind}' for kind in self.labels.foreground}
         if not means.keys() >= set(names.values()):
             return None
         return {kind: means[name] for kind, name in names.items()}
@@ -93,12 +97,12 @@ class Tally:
         if not votes:
             return None
         means = self.means()
-        scores = [means[name] for name in SCORES]
-        best = int(np.argmax(scores))
+        scores = [means[name] for name in self.labels.score_columns]
+        best, names = int(np.argmax(scores)), self.labels.health_classes
         return {
-            'class': HEALTH_CLASSES[best],
+            'class': names[best],
             'confidence': scores[best],
-            'probabilities': dict(zip(HEALTH_CLASSES, scores, strict=True)),
+            'probabilities': dict(zip(names, scores, strict=True)),
             'agreement': float(self._votes[best] / votes),
             'instants': votes,
             'how': HOW,

@@ -26,13 +26,16 @@ FEATURES = (
 )
 
 
-def frame_features(frame: np.ndarray, mask: np.ndarray, gas: str) -> np.ndarray:
+def frame_features(
+    frame: np.ndarray, mask: np.ndarray, gas: str, gas_class: int = GAS
+) -> np.ndarray:
     """All features of one frame.
 
     Args:
         frame: (H, W) intensities.
         mask: (H, W) class ids; pixels of 255 count nowhere.
         gas: Which gas the frame shows.
+        gas_class: Value of the gas in the mask.
 
     Returns:
         (len(FEATURES),) float64: :func:`area_fraction`, :func:`intensity_features` and
@@ -49,10 +52,10 @@ def frame_features(frame: np.ndarray, mask: np.ndarray, gas: str) -> np.ndarray:
             f'{mask.shape[1]}x{mask.shape[0]}; in the pipeline put LoadDualGasMasks '
             'before ResizeDualGas, or take the latter out.'
         )
-    region = mask == GAS
+    region = mask == gas_class
     one_hot = [float(gas == other) for other in GASES]
     parts = (
-        [area_fraction(mask)],
+        [area_fraction(mask, gas_class)],
         intensity_features(frame[region]),
         shape_features(region),
         one_hot,
@@ -60,14 +63,15 @@ def frame_features(frame: np.ndarray, mask: np.ndarray, gas: str) -> np.ndarray:
     return np.concatenate(parts).astype(np.float64)
 
 
-def area_fraction(mask: np.ndarray) -> float:
+def area_fraction(mask: np.ndarray, gas_class: int = GAS) -> float:
     """Share of the gas in the pixels of ``mask`` that are not 255; 0 if there are none.
 
     Args:
         mask: (H, W) class ids.
+        gas_class: Value of the gas.
     """
     counted = np.count_nonzero(mask != IGNORE)
-    return np.count_nonzero(mask == GAS) / counted if counted else 0.0
+    return np.count_nonzero(mask == gas_class) / counted if counted else 0.0
 
 
 def intensity_features(values: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
-from fume_mm.structures import GASES, HEALTH_CLASSES, DualGasDataSample
+from fume_mm.structures import GAS, GASES, HEALTH_CLASSES, DualGasDataSample
 
 from ..data_preprocessor import DualGasDataPreprocessor
 from ..heads.health_head import health_labels
@@ -43,6 +43,8 @@ class RandomForestModel(BaseModel):
         trees: Number of trees.
         max_depth: Depth of a tree at most; None is no limit.
         class_weight: scikit-learn's; 'balanced' weighs classes by inverse frequency.
+        num_classes: Health classes.
+        gas_class: Value of the gas in a mask.
         data_preprocessor: Config of the preprocessor; None keeps gray levels 0 to 255.
     """
 
@@ -55,6 +57,8 @@ class RandomForestModel(BaseModel):
         *,
         max_depth: int | None = 10,
         class_weight: str | None = 'balanced',
+        num_classes: int = len(HEALTH_CLASSES),
+        gas_class: int = GAS,
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(
@@ -73,6 +77,8 @@ class RandomForestModel(BaseModel):
         self.trees = trees
         self.max_depth = max_depth
         self.class_weight = class_weight
+        self.num_classes = num_classes
+        self.gas_class = gas_class
         self.cases: Tensor
         self.seed: Tensor
         self.register_buffer('cases', torch.zeros(0, _WIDTH, dtype=torch.float64))
@@ -106,10 +112,10 @@ class RandomForestModel(BaseModel):
         samples = data_samples or ()
         forest = self._forest()
         features, owners = self._features(inputs, samples)
-        by_class = np.zeros((len(features), len(HEALTH_CLASSES)))
+        by_class = np.zeros((len(features), self.num_classes))
         # a class that training did not show has no column of its own
         by_class[:, forest.classes_] = forest.predict_proba(features)
-        scores = np.zeros((len(samples), len(HEALTH_CLASSES)))
+        scores = np.zeros((len(samples), self.num_classes))
         np.add.at(scores, owners, by_class)
         scores /= np.bincount(owners, minlength=len(samples))[:, None]
         rows = torch.from_numpy(scores).float().to(self.cases.device)
@@ -178,7 +184,8 @@ class RandomForestModel(BaseModel):
             having = [i for i, sample in enumerate(samples) if gas in sample]
             frames = inputs[gas].cpu().numpy()[:, 0]
             for i, frame in zip(having, frames, strict=True):
-                rows.append(frame_features(frame, _mask(samples[i], gas), gas))
+                mask = _mask(samples[i], gas)
+                rows.append(frame_features(frame, mask, gas, self.gas_class))
             owners += having
         return np.reshape(rows, (-1, len(FEATURES))), np.array(owners, np.int64)
 
@@ -194,8 +201,7 @@ class RandomForestModel(BaseModel):
             self._grown = None
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    @staticmethod
-    def check_weights(state_dict: dict[str, Any]) -> None:
+    def check_weights(self, state_dict: dict[str, Any]) -> None:
         """Raise a UserError if no forest can be grown from ``state_dict``."""
         if 'forest' in state_dict:
             raise UserError(
@@ -210,8 +216,8 @@ class RandomForestModel(BaseModel):
             problem = f'its cases are {tuple(cases.shape)} {cases.dtype}'
         elif not cases.isfinite().all():
             problem = 'a feature is not a number'
-        elif not {*cases[:, -1].tolist()} <= {*range(len(HEALTH_CLASSES))}:
-            problem = 'a class is none of ' + ', '.join(HEALTH_CLASSES)
+        elif not {*cases[:, -1].tolist()} <= {*range(self.num_classes)}:
+            problem = f'a class is none of the {self.num_classes} of the model'
         elif seed.shape or seed.is_floating_point() or not 0 <= int(seed) < 2**32:
             problem = 'its seed is no number from 0 to 2**32 - 1'
         if problem:

@@ -10,6 +10,7 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 from fume_mm.structures import HEALTH_CLASSES, DualGasDataSample
 
+from ..losses.modules import check_class_weight
 from ..rows import Features, Rows
 
 Samples = Sequence[DualGasDataSample]
@@ -67,6 +68,7 @@ class HealthHead(BaseModule):
             width = hidden
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_classes))
         self.loss_health = MODELS.build(loss)
+        check_class_weight(self.loss_health, num_classes, 'model.health_head')
 
     def forward(self, fused: Tensor, logits: Features, rows: Rows) -> Tensor:
         """Logits (N, num_classes) from the fused map (N, in_channels, h, w).

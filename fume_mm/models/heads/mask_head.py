@@ -8,6 +8,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from fume_mm.structures import SEG_CLASSES
 
 from ..layers import norm_or_default
+from ..losses.modules import check_class_weight
 
 
 class MaskHead(BaseDecodeHead):
@@ -48,8 +49,11 @@ class MaskHead(BaseDecodeHead):
             loss_decode=loss_decode,
             dropout_ratio=dropout_ratio,
             num_classes=num_classes,
+            # two classes are two channels: mmsegmentation would advise one
+            out_channels=kwargs.pop('out_channels', num_classes),
             norm_cfg=norm_or_default(norm_cfg),
             init_cfg=init_cfg,
             **several,
             **kwargs,
         )
+        check_class_weight(self.loss_decode, num_classes, 'model.decode_head')

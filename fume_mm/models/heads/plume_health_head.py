@@ -16,12 +16,13 @@ SIZE_CHANNELS = 2 * len(GASES)
 _SHARPENING = 5.0
 
 
-def plume_sizes(logits: Features, rows: Rows) -> Tensor:
+def plume_sizes(logits: Features, rows: Rows, gas_class: int = GAS) -> Tensor:
     """Size of the plumes in the predicted masks; no brightness, no position.
 
     Args:
-        logits: Mask logits (·, 3, h, w) by gas.
+        logits: Mask logits (·, C, h, w) by gas.
         rows: Which rows these are.
+        gas_class: Value of the gas in a mask.
 
     Returns:
         (N, SIZE_CHANNELS) float32. Per gas the log of the plume's share of the frame,
@@ -29,7 +30,7 @@ def plume_sizes(logits: Features, rows: Rows) -> Tensor:
     """
     sizes = {}
     for gas, x in logits.items():
-        share = (_SHARPENING * x.float()).softmax(dim=1)[:, GAS].mean(dim=(1, 2))
+        share = (_SHARPENING * x.float()).softmax(dim=1)[:, gas_class].mean(dim=(1, 2))
         # A share of a thousandth is a few pixels: less does not count.
         size = (torch.log(share + 1e-3) + 2.0) / 2.0
         sizes[gas] = torch.stack([size, torch.ones_like(size)], dim=1)
@@ -51,6 +52,7 @@ class PlumeHealthHead(HealthHead):
     Args:
         in_channels: Channels of the fused map.
         size_channels: Units of the hidden layer on the sizes.
+        gas_class: Value of the gas in a mask, where it is not FUME's 2.
         **kwargs: Of :class:`HealthHead`, for the classifier on the fused features.
 
     Losses: ``loss_health`` of the sum, ``loss_health_fused`` of the fused classifier.
@@ -59,9 +61,15 @@ class PlumeHealthHead(HealthHead):
     needs_masks = True
 
     def __init__(
-        self, in_channels: int, *, size_channels: int = 64, **kwargs: object
+        self,
+        in_channels: int,
+        *,
+        size_channels: int = 64,
+        gas_class: int = GAS,
+        **kwargs: object,
     ) -> None:
         super().__init__(in_channels, **kwargs)  # type: ignore[arg-type]
+        self.gas_class = gas_class
         self.size_mlp = nn.Sequential(
             nn.Linear(SIZE_CHANNELS, size_channels),
             nn.ReLU(inplace=True),
@@ -81,7 +89,7 @@ class PlumeHealthHead(HealthHead):
 
     def _join(self, fused_logits: Tensor, logits: Features, rows: Rows) -> Tensor:
         with torch.no_grad():
-            sizes = plume_sizes(logits, rows)
+            sizes = plume_sizes(logits, rows, self.gas_class)
         size_logits = self.size_mlp(sizes.to(fused_logits.dtype))
         return size_logits + self.gamma * fused_logits.detach()
 

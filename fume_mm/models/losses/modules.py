@@ -75,6 +75,27 @@ class WeightedLoss(nn.Module):
         raise NotImplementedError
 
 
+def check_class_weight(loss: nn.Module, num_classes: int, head: str) -> None:
+    """Refuse a loss that weighs another number of classes than its head has.
+
+    Args:
+        loss: A loss, or several in a list of modules.
+        num_classes: The head's.
+        head: What the head is called in the config.
+
+    Raises:
+        UserError: Naming the config's keys.
+    """
+    for part in loss if isinstance(loss, nn.ModuleList) else (loss,):
+        weights = getattr(part, 'class_weight', None)
+        if weights is not None and len(weights) != num_classes:
+            raise UserError(
+                f'{head}: class_weight of its {type(part).__name__} has '
+                f'{len(weights)} numbers, but num_classes is {num_classes}; give one '
+                'number per class, or class_weight=None.'
+            )
+
+
 @MODELS.register_module()
 class SoftmaxFocalLoss(WeightedLoss):
     """Mean of :func:`~fume_mm.models.losses.softmax_focal_loss`.

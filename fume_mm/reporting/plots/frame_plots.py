@@ -14,7 +14,8 @@ from typing_extensions import Unpack
 from fume_mm.drawing import sheet, tiles
 from fume_mm.drawing.canvas import GREY, Canvas
 from fume_mm.drawing.panel import LEGEND_HEIGHT, draw_legend
-from fume_mm.structures import GAS_LABELS, IGNORE, SEG_CLASSES
+from fume_mm.structures import GAS_LABELS, IGNORE
+from fume_mm.structures.labels import FUME_LABELS, Labels
 
 #: Pixels of a tile's width, between tiles, of a line, and of the text beside a row.
 TILE, GAP, LINE = 270, 10, 22
@@ -44,6 +45,8 @@ class Example(NamedTuple):
 
 def draw_grid(
     examples: Mapping[str, Mapping[tuple[str, str], Example]],
+    *,
+    labels: Labels = FUME_LABELS,
     **options: Unpack[sheet.SheetOptions],
 ) -> Figure:
     """Input, truth and prediction of chosen frames, a block for each gas.
@@ -51,6 +54,7 @@ def draw_grid(
     Args:
         examples: By gas, and by row's name (health class, choice); a row has the
             examples of all gases that have one.
+        labels: What the values of the masks are.
         options: See the module.
     """
     # by class, so that one that the first gas lacks a choice of has its rows together
@@ -63,18 +67,23 @@ def draw_grid(
         for number, choice in enumerate(of_class):
             blocks = [by_row.get((name, choice)) for by_row in examples.values()]
             label = _text(['', '' if number else name, choice], NAMES, bold=1)
-            rows.append([label, *map(_block, blocks)])
+            rows.append([label, *(_block(block, labels) for block in blocks)])
     shown = [example for of in examples.values() for example in of.values()]
-    return _figure('Examples by gas and health class', rows, shown, options)
+    title = 'Examples by gas and health class'
+    return _figure(title, rows, shown, labels, options)
 
 
 def draw_gallery(
-    examples: Sequence[Example], **options: Unpack[sheet.SheetOptions]
+    examples: Sequence[Example],
+    *,
+    labels: Labels = FUME_LABELS,
+    **options: Unpack[sheet.SheetOptions],
 ) -> Figure:
     """Frames one below the other, in words beside them what went wrong.
 
     Args:
         examples: From top to bottom; at least one.
+        labels: What the values of the masks are.
         options: See the module.
     """
     assert examples, 'no frame to draw'
@@ -84,9 +93,9 @@ def draw_gallery(
     for number, example in enumerate(examples, start=1):
         caption = f'{number}  {example.caption}'
         lines = [line for text in example.words for line in textwrap.wrap(text, SIGNS)]
-        block = _block(example._replace(caption=caption), columns)
+        block = _block(example._replace(caption=caption), labels, columns)
         rows.append([block, _text(['', *lines], WORDS)])
-    return _figure('Errors, worst frames first', rows, examples, options)
+    return _figure('Errors, worst frames first', rows, examples, labels, options)
 
 
 def _heading(title: str, columns: Sequence[str] = COLUMNS) -> np.ndarray:
@@ -100,14 +109,20 @@ def _heading(title: str, columns: Sequence[str] = COLUMNS) -> np.ndarray:
     return canvas.array
 
 
-def _block(example: Example | None, columns: Sequence[str] = COLUMNS) -> np.ndarray:
+def _block(
+    example: Example | None, labels: Labels, columns: Sequence[str] = COLUMNS
+) -> np.ndarray:
     """An example's tiles side by side below its caption."""
     if example is None:
         return _text(['', 'no such frame'], TILE)
     size = tiles.tile_size(example.frame.shape, at_least=TILE, at_most=TILE)
     masks = [None, example.truth, example.prediction]
     shown = masks[:2] if example.prediction is None else masks
-    drawn = [tiles.draw_tile(example.frame, mask, size=size) for mask in shown]
+    palette = labels.seg_palette
+    drawn = [
+        tiles.draw_tile(example.frame, mask, size=size, palette=palette)
+        for mask in shown
+    ]
     strip = tiles.lay_out(drawn, columns=len(columns), gap=GAP)
     return tiles.caption_tile(strip, example.caption, height=LINE, above=True)
 
@@ -125,12 +140,19 @@ def _figure(
     title: str,
     rows: list[list[np.ndarray]],
     shown: Sequence[Example],
+    labels: Labels,
     options: sheet.SheetOptions,
 ) -> Figure:
     """A sheet with one picture: the rows, and what the colours mean."""
     ignored = any((example.truth == IGNORE).any() for example in shown)
     legend = Canvas(WORDS, LEGEND_HEIGHT)
-    draw_legend(legend, (0, LEGEND_HEIGHT // 2), SEG_CLASSES, ignored=ignored)
+    draw_legend(
+        legend,
+        (0, LEGEND_HEIGHT // 2),
+        labels.seg_classes,
+        ignored=ignored,
+        palette=labels.seg_palette,
+    )
     blocks = [block for row in rows for block in row]
     table = tiles.lay_out(blocks, columns=len(rows[0]), gap=GAP)
     picture = tiles.lay_out([table, legend.array], columns=1)

@@ -17,7 +17,6 @@ from typing_extensions import Unpack
 
 from fume_mm.drawing import sheet
 from fume_mm.evaluation.estimate import Estimate
-from fume_mm.structures import HEALTH_CLASSES
 
 #: Values that vary more than so many times have a logarithmic axis.
 WIDE_RANGE = 100
@@ -104,18 +103,20 @@ def _draw_curve(
 
 def draw_confusion(
     confusions: Mapping[str, Sequence[Sequence[int]]],
+    names: Sequence[str],
     **options: Unpack[sheet.SheetOptions],
 ) -> Figure:
     """Confusion matrices side by side: counts, and the shares of each true class.
 
     Args:
         confusions: (C, C) counts by what is counted, rows truth, columns prediction.
+        names: Of the C classes.
         options: See the module.
     """
     size = max(0.6 + 3.8 * len(confusions), 5.4), 4.3
     figure = sheet.new_sheet('Health classes: truth and prediction', size, **options)
     grid = figure.subplots(1, len(confusions), squeeze=False)[0]
-    for axes, (name, counted) in zip(grid, confusions.items(), strict=True):
+    for axes, (title, counted) in zip(grid, confusions.items(), strict=True):
         counts = np.asarray(counted)
         totals = counts.sum(axis=1, keepdims=True)
         shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
@@ -126,15 +127,15 @@ def draw_confusion(
             style: sheet.Style = {'color': colour, 'fontsize': sheet.FONT + 1}
             text = f'{count}{share}'
             axes.text(column, row, text, ha='center', va='center', **style)
-        places = range(len(HEALTH_CLASSES))
-        axes.set_xticks(places, HEALTH_CLASSES)
-        axes.set_yticks(places, HEALTH_CLASSES, rotation=90, va='center')
-        title = f'{name} ({counts.sum()})'
-        axes.set(xlabel='predicted', ylabel='true', title=title)
+        places = range(len(names))
+        axes.set_xticks(places, names)
+        axes.set_yticks(places, names, rotation=90, va='center')
+        heading = f'{title} ({counts.sum()})'
+        axes.set(xlabel='predicted', ylabel='true', title=heading)
         sheet.plain_axes(axes)
         axes.spines[:].set_visible(False)
-        axes.set_xticks(np.arange(0.5, len(HEALTH_CLASSES) - 1), minor=True)
-        axes.set_yticks(np.arange(0.5, len(HEALTH_CLASSES) - 1), minor=True)
+        axes.set_xticks(np.arange(0.5, len(names) - 1), minor=True)
+        axes.set_yticks(np.arange(0.5, len(names) - 1), minor=True)
         axes.grid(which='minor', color='white', linewidth=2)
         axes.tick_params(which='both', length=0)
     return figure
@@ -193,6 +194,7 @@ def draw_ranking(
     average_precision: Mapping[str, Estimate],
     *,
     shares: Mapping[str, float],
+    shades: Mapping[str, sheet.Shade],
     **options: Unpack[sheet.SheetOptions],
 ) -> Figure:
     """ROC and precision-recall curves of each class against the rest.
@@ -203,6 +205,7 @@ def draw_ranking(
         roc_auc: Area under the ROC curve, by class.
         average_precision: By class.
         shares: Of the samples, by true class: the precision of a guess.
+        shades: Colours, by class.
         options: See the module.
     """
     text = (
@@ -214,7 +217,7 @@ def draw_ranking(
     guess: sheet.Style = {'color': sheet.QUIET, 'linestyle': '--', 'linewidth': 1}
     roc.plot((0, 1), (0, 1), **guess)
     for name, of_class in curves.items():
-        style: sheet.Style = {'color': sheet.HEALTH_SHADES[name], 'linewidth': 1.8}
+        style: sheet.Style = {'color': shades[name], 'linewidth': 1.8}
         style |= {'path_effects': CASING}
         if points := of_class.get('roc'):
             label = f'{name}: AUC {roc_auc[name].text()}'

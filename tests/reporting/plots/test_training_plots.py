@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from fume_mm.drawing.sheet import health_shades
 from fume_mm.evaluation.estimate import Estimate
 from fume_mm.reporting.plots.training_plots import (
     Curve,
@@ -14,7 +15,9 @@ from fume_mm.reporting.plots.training_plots import (
     draw_reliability,
 )
 from fume_mm.structures import HEALTH_CLASSES, HEALTH_PALETTE
+from fume_mm.structures.labels import FUME_LABELS
 
+SHADES = health_shades(FUME_LABELS)
 CONFUSIONS = {
     'samples': [[8, 2, 0], [1, 3, 0], [0, 0, 0]],
     'vessels': [[4, 0, 0], [0, 2, 0], [0, 0, 1]],
@@ -45,12 +48,17 @@ RATES = [Curve('learning rate', [20, 40], [0.1, 0.00001])]
 SCORES = [Curve('mIoU', [10, 20, 30], [0.4, 0.7, math.nan])]
 FIGURES = {
     'curves': lambda **marks: draw_curves(LOSSES, RATES, SCORES, **marks),
-    'confusion': lambda **marks: draw_confusion(CONFUSIONS, **marks),
+    'confusion': lambda **marks: draw_confusion(CONFUSIONS, HEALTH_CLASSES, **marks),
     'reliability': lambda **marks: draw_reliability(
         RELIABILITY, Estimate(0.2, 0.1, 0.3), **marks
     ),
     'ranking': lambda **marks: draw_ranking(
-        RANKED, AREAS, AREAS, shares={'Healthy': 0.4, 'Transitional': 0}, **marks
+        RANKED,
+        AREAS,
+        AREAS,
+        shares={'Healthy': 0.4, 'Transitional': 0},
+        shades=SHADES,
+        **marks,
     ),
 }
 
@@ -148,5 +156,5 @@ def test_ranking_draws_each_class_that_is_defined_in_its_colour():
 
 def test_ranking_without_a_curve_says_so():
     nothing = {'Healthy': {'roc': None, 'pr': None}}
-    figure = draw_ranking(nothing, AREAS, AREAS, shares={'Healthy': 1.0})
+    figure = draw_ranking(nothing, AREAS, AREAS, shares={'Healthy': 1.0}, shades=SHADES)
     assert [texts(axes) for axes in figure.axes] == [['undefined'], ['undefined']]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fume_mm.simulation import LabelParameters
-from fume_mm.simulation.labels import Annotator, draw_mask, outline_gas
+from fume_mm.simulation.annotator import Annotator, draw_mask, outline_gas
 from fume_mm.structures import BACKGROUND, GAS, TUBE
 
 PARAMETERS = LabelParameters(floor_gray=2.0, smallest=0.003)
