@@ -15,7 +15,12 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import check_mask_values, read_gray, read_mask_values
+from fume_mm.io.images import (
+    check_mask_values,
+    read_gray,
+    read_mask_values,
+    read_pixels,
+)
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import NO_CLASS, CsvTable, Defect
 from fume_mm.structures import GAS, GASES, IGNORE, SPLITS
@@ -28,6 +33,7 @@ from .annotations import (
     parse_annotations,
 )
 from .pairing import PAIRED_COLUMNS, parse_paired
+from .probing import Trace, frames_to_read, probe, trace_frame
 from .splitting import find_leaks
 
 #: Where a row of the report stands.
@@ -49,12 +55,15 @@ class CampaignReport:
         defects: All of them; CSVs in the order of the splits, then files, then splits.
         frames: The rows of all annotation CSVs, also those at fault: ``split`` and what
             :func:`~fume_mm.datasets.annotations.read_annotations` gives.
+        warnings: What lies in the campaign's nature, such as a gas that one class
+            lacks, and may mislead a model all the same.
         notes: Sentences on what is no defect but good to know.
     """
 
     root: Path
     defects: list[Defect] = field(default_factory=list)
     frames: pd.DataFrame = field(default_factory=pd.DataFrame)
+    warnings: list[Defect] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(
@@ -69,18 +78,21 @@ def check_campaign(
     *,
     splits: Sequence[str] = SPLITS,
     workers: int | None = None,
+    deep: bool = False,
 ) -> CampaignReport:
     """Look at every CSV, frame and mask of a campaign, and at its splits.
 
     Each frame and each mask is read and decoded once. Copies across splits are found by
     the content of the frames: a hash of the decoded gray pixels, as training sees them,
-    so neither the file's name nor its format hides a copy.
+    so neither the file's name nor its format hides a copy. The probes look for leaks
+    that no name tells (:mod:`.probing`).
 
     Args:
         root: The campaign's folder.
         splits: Those that must be there. ``paired_{split}_annotations.csv`` is checked
             where it exists.
         workers: Threads that read and decode; None is a few more than processors.
+        deep: Whether to try if the class can be told with the gas erased, too.
 
     Raises:
         UserError: If there is no such folder, or no annotation CSV of these splits.
@@ -112,9 +124,14 @@ def check_campaign(
     if len(tables) == len(splits) == len(SPLITS):
         _check_against_annotations(paired, report, resplit)
     files = pd.concat([report.frames[list(of_pairs)], of_pairs], ignore_index=True)
-    digests = _check_files(files, report, workers)
+    digests, traces = _check_files(files, report, workers, deep=deep)
     if 'group' in report.frames:
         _check_splits(of_pairs, digests, report, resplit)
+        side = of_pairs if resplit else report.frames
+        found = probe(report.frames, side, traces, digests, root=root)
+        report.defects += found.defects
+        report.warnings += found.warnings
+        report.notes += found.notes
     _note(of_pairs, report, resplit)
     return report
 
@@ -187,25 +204,34 @@ def _check_against_annotations(
 
 
 def _check_files(
-    files: pd.DataFrame, report: CampaignReport, workers: int | None
-) -> dict[str, bytes]:
-    """Note what is wrong with the files; the digest of each readable frame's pixels."""
+    files: pd.DataFrame, report: CampaignReport, workers: int | None, *, deep: bool
+) -> tuple[dict[str, bytes], dict[str, Trace]]:
+    """Note what is wrong with the files; digest and trace of each readable frame."""
     names = ['frame_path', 'mask_path']
     jobs = files[(files[names] != '').any(axis=1)].drop_duplicates(names)
-    digests = {}
+    digests, traces = {}, {}
     ignored, gas_seen = 0, False
+    to_read = frames_to_read(report.frames)
     rows = jobs.to_dict('records')
     found = ordered_map(
-        lambda row: _inspect(report.root, row['frame_path'], row['mask_path']),
+        lambda row: _inspect(
+            report.root,
+            row['frame_path'],
+            row['mask_path'],
+            read=row['frame_path'] in to_read,
+            deep=deep,
+        ),
         rows,
         workers,
         frames=len(rows),
     )
-    for row, (faults, digest, values) in zip(rows, found, strict=True):
+    for row, (faults, digest, values, trace) in zip(rows, found, strict=True):
         ignored += IGNORE in values
         gas_seen |= GAS in values
         if digest is not None:
             digests[row['frame_path']] = digest
+        if trace is not None:
+            traces.setdefault(row['frame_path'], trace)
         for fault in faults:
             report.add(row['csv'], row['line'], *fault)
     if ignored and not gas_seen:
@@ -217,19 +243,25 @@ def _check_files(
             f'if {IGNORE} is meant as gas, bring the masks in with '
             '`python tools/dataset_converters/import_folders.py`',
         )
-    return digests
+    return digests, traces
 
 
 Fault = tuple[str, str, str]
 
 
 def _inspect(
-    root: Path, frame: str, mask: str
-) -> tuple[list[Fault], bytes | None, set[int]]:
-    """Faults of a frame and its mask, the frame's digest, GAS and IGNORE if there."""
+    root: Path, frame: str, mask: str, *, read: bool, deep: bool
+) -> tuple[list[Fault], bytes | None, set[int], Trace | None]:
+    """Faults of a frame and its mask, digest, GAS and IGNORE if there, the trace."""
     faults: list[Fault] = []
     values: set[int] = set()
-    pixels = _read(read_gray, root, 'frame', frame, faults)
+    decoded: list[np.ndarray] = []  # what colours the file had
+
+    def reader(path: Path) -> np.ndarray:
+        decoded.append(read_pixels(path))
+        return read_gray(decoded[0], what=str(path))
+
+    pixels = _read(reader, root, 'frame', frame, faults)
     classes = _read(read_mask_values, root, 'mask', mask, faults)
     if classes is not None:
         values = {value for value in (GAS, IGNORE) if (classes == value).any()}
@@ -238,7 +270,7 @@ def _inspect(
         except UserError as error:
             faults.append((f"'{mask}'", *_problem(mask, error)))
     if pixels is None:
-        return faults, None, values
+        return faults, None, values, None
     if classes is not None and pixels.shape != classes.shape:
         sizes = [f'{a.shape[1]}x{a.shape[0]}' for a in (pixels, classes)]
         shown = f"'{frame}' is {sizes[0]}, its mask {sizes[1]}"
@@ -246,7 +278,9 @@ def _inspect(
         faults.append((shown, 'frame and mask differ in size', way_out))
     digest = blake2b(repr(pixels.shape).encode(), digest_size=16)
     digest.update(pixels.data)
-    return faults, digest.digest(), values
+    sound = None if faults else classes
+    trace = trace_frame(frame, decoded[0], pixels, sound, read=read, deep=deep)
+    return faults, digest.digest(), values, trace
 
 
 def _read(

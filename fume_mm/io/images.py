@@ -70,7 +70,7 @@ def read_frame(
     if isinstance(frame, np.ndarray):
         name, pixels = what, frame
     else:
-        name, pixels = str(frame), _decode(_read(Path(frame), what), frame)
+        name, pixels = str(frame), read_pixels(frame, what=what)
     done = []
     if pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4):
         if not _equal_channels(pixels):
@@ -95,6 +95,18 @@ def read_frame(
         done.append(f'{pixels.dtype} stretched to 8 bits')
         pixels = _stretch(pixels, name)
     return np.ascontiguousarray(pixels), ', '.join(done) or None
+
+
+def read_pixels(path: str | Path, *, what: str = 'the frame') -> np.ndarray:
+    """A file as it decodes, which :func:`read_frame` takes in place of the file.
+
+    Returns:
+        (H, W) or (H, W, C), BGR; the bits and channels of the file, without alpha.
+
+    Raises:
+        UserError: If the file is missing, cut short or no single image.
+    """
+    return _decode(_read(Path(path), what), path)
 
 
 def read_mask(path: str | Path) -> np.ndarray:
