@@ -136,7 +136,7 @@ def draw(
     cv2.rectangle(mask, (width // 3, height // 8), (2 * width // 3, top), 1, -1)
     image = np.array([90, 180, 50])[mask] + rng.normal(0, 6, mask.shape)
     # no two walls are alike, and no gray level is the gas's alone
-    image += cv2.resize(rng.normal(0, 25, (4, 5)), size, interpolation=cv2.INTER_CUBIC)
+    image += cv2.resize(rng.normal(0, 25, (6, 8)), size, interpolation=cv2.INTER_CUBIC)
     return image.clip(0, 255).astype(np.uint8), mask
 
 

@@ -216,7 +216,7 @@ def _painted(
             for name in rows['frame_path']
         ]
         for label, least in READER_IOU.items():
-            some = rows[wide] if label == 'outline' else rows
+            some = rows[np.array(wide, bool)] if label == 'outline' else rows
             pixels = [traces[name].pixels for name in some['frame_path']]
             counts = read_painted(
                 [of for of in pixels if of is not None],

@@ -15,6 +15,7 @@ Three steps, all on thumbnails of 64x48:
 Alignment after Reddy and Chatterji (1996); ECC after Evangelidis and Psarakis (2008).
 """
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -30,6 +31,8 @@ SAME_PICTURE, SAME_ALIGNED = 0.9, 0.85
 SAME_SCENE = 0.7
 #: Most candidates of a frame, and the least likeness of signatures to align them.
 _CANDIDATES, _ALIKE = 3, 0.45
+#: In place of the likeness of frames that are not to be compared.
+_APART = -2
 _DIMENSIONS = 32
 #: Frames the signature is fitted on, and warps of each.
 _FITTED, _WARPS = 250, 5
@@ -284,22 +287,28 @@ def find_near_copies(
     for start in range(0, len(queries), _BLOCK):
         rows = queries[start : start + _BLOCK]
         alike = signatures[rows] @ signatures.T
-        alike[numbers[rows][:, None] == numbers] = -2
-        alike[same[rows][:, None] == same] = -2
+        alike[numbers[rows][:, None] == numbers] = _APART
+        alike[same[rows][:, None] == same] = _APART
         most = min(_CANDIDATES, alike.shape[1] - 1)
         nearest = np.argpartition(-alike, most, axis=1)[:, :most]
         for row, others, likeness in zip(
             rows, nearest, np.take_along_axis(alike, nearest, 1), strict=True
         ):
             order = np.argsort(-likeness)
-            likely = [int(others[k]) for k in order if likeness[k] >= _ALIKE]
-            if copy := _compare(looks, int(row), likely):
+            apart = likeness[order] > _APART
+            others, likely = others[order][apart], likeness[order][apart] >= _ALIKE
+            if copy := _compare(looks, int(row), others.tolist(), likely.tolist()):
                 found.append(copy)
     return found
 
 
-def _compare(looks: list[Look], row: int, others: list[int]) -> NearCopy | None:
-    """The frame's copy among these, else one of its scene, else None."""
+def _compare(
+    looks: list[Look], row: int, others: list[int], likely: list[bool]
+) -> NearCopy | None:
+    """The frame's copy among these, else one of its scene, else None.
+
+    Only those that are ``likely`` copies are aligned, which takes milliseconds.
+    """
     if not others:
         return None
     own = looks[row]
@@ -308,7 +317,7 @@ def _compare(looks: list[Look], row: int, others: list[int]) -> NearCopy | None:
     best = int(np.argmax(plain))
     if plain[best] >= SAME_PICTURE:
         return NearCopy(row, others[best], plain[best], same_picture=True)
-    for other in others:
+    for other in itertools.compress(others, likely):
         if (aligned := aligned_correlation(own, looks[other])) >= SAME_ALIGNED:
             return NearCopy(row, other, aligned, same_picture=True)
     if plain[best] >= SAME_SCENE:
