@@ -209,7 +209,8 @@ def _check_files(
     """Note what is wrong with the files; digest and trace of each readable frame."""
     names = ['frame_path', 'mask_path']
     jobs = files[(files[names] != '').any(axis=1)].drop_duplicates(names)
-    digests, traces = {}, {}
+    digests: dict[str, bytes] = {}
+    traces: dict[str, Trace] = {}
     ignored, gas_seen = 0, False
     to_read = frames_to_read(report.frames)
     rows = jobs.to_dict('records')

@@ -175,8 +175,9 @@ def _copies(
         side['split'].to_numpy(object).astype(str),
         np.array([digests[name].hex() for name in names]),
     )
+    rows = side.to_dict('records')
     for copy in copies:
-        row, other = side.loc[copy.frame], side.loc[copy.other]
+        row, other = rows[copy.frame], rows[copy.other]
         what = (
             'is nearly the same picture as'
             if copy.same_picture
@@ -266,8 +267,9 @@ def _file_traits(
             for trait in (*_WAYS_OUT, 'gray')
         }
     )
+    rows = table.to_dict('records')
     for giveaway in find_giveaways(table):
-        row = table.loc[giveaway.frame]
+        row = rows[giveaway.frame]
         shown = (
             f'{GAS_LABELS.get(giveaway.gas, giveaway.gas)}, {giveaway.shown}; balanced '
             f'accuracy {giveaway.accuracy:.2f}, chance {giveaway.chance:.2f}'

@@ -76,7 +76,8 @@ def find_giveaways(frames: pd.DataFrame, *, seed: int = 0) -> list[Giveaway]:
 def _of_trait(rows: pd.DataFrame, gas: str, trait: str, seed: int) -> Giveaway | None:
     groups = rows.groupby(['group', 'class_name'])[trait]
     values = groups.agg(lambda text: text.mode().iat[0])
-    classes, names = pd.factorize(values.index.get_level_values('class_name'))
+    of_class = values.index.get_level_values('class_name').to_numpy(object)
+    classes, names = pd.factorize(of_class)
     codes, kinds = pd.factorize(values)
     if len(names) < 2 or len(kinds) < 2:
         return None
@@ -95,8 +96,9 @@ def _of_trait(rows: pd.DataFrame, gas: str, trait: str, seed: int) -> Giveaway |
     )
     right = rows[trait].map(dict(zip(kinds, names[guess], strict=True)))
     rarest = rows[trait].map(rows[trait].value_counts())
-    told = rarest[right == rows['class_name']]
-    return Giveaway(trait, gas, accuracy, chance, shown, int(told.idxmin()))
+    told = rarest[right == rows['class_name']].to_numpy()
+    at = np.flatnonzero(right == rows['class_name'])[told.argmin()]
+    return Giveaway(trait, gas, accuracy, chance, shown, int(rows.index[at]))
 
 
 def _guess(codes: np.ndarray, classes: np.ndarray) -> tuple[float, np.ndarray]:

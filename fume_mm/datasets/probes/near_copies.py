@@ -272,7 +272,9 @@ def find_near_copies(
     Returns:
         For each frame that has any, its likest other.
     """
-    names, numbers, sizes = np.unique(splits, return_inverse=True, return_counts=True)
+    names, firsts, numbers, sizes = np.unique(
+        splits, return_index=True, return_inverse=True, return_counts=True
+    )
     if len(names) < 2:
         return []
     same = np.unique(digests, return_inverse=True)[1]
@@ -283,7 +285,8 @@ def find_near_copies(
     signatures /= np.linalg.norm(signatures, axis=1, keepdims=True) + 1e-9
     coarse = _coarse(looks)
     mirrored = _coarse([look.mirror() for look in looks])
-    queries = np.flatnonzero(numbers != sizes.argmax())
+    largest = np.lexsort((firsts, -sizes))[0]  # the first of several
+    queries = np.flatnonzero(numbers != largest)
     found = []
     for start in range(0, len(queries), _BLOCK):
         rows = queries[start : start + _BLOCK]

@@ -107,9 +107,9 @@ def draw_pixels(
     labelled = mask[y, x] != IGNORE
     y, x = y[labelled], x[labelled]
     steps = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    gas_near = np.stack([mask[y + dy, x + dx] == gas for dy, dx in steps])
+    gas_near = np.stack([mask[y + dy, x + dx] for dy, dx in steps]) == gas
     inside = gas_near[len(steps) // 2]
-    outline = gas_near.any(axis=0) & ~gas_near.all(axis=0)
+    outline = gas_near.max(axis=0) != gas_near.min(axis=0)
     kept, weights = [], []
     for kind in (outline, inside & ~outline, ~inside & ~outline):
         found = np.flatnonzero(kind)
