@@ -23,7 +23,7 @@ from .probes.painted import (
 )
 
 #: Frames of each gas that the trivial reader is fitted and tried on.
-READ_FRAMES = 200
+READ_FRAMES = 120
 #: Frames narrower than this have plumes as sharp as a drawn line.
 _WIDTH_OF_LINES = 160
 #: A single frame is read if its IoU is this; so many of them, at least, are no chance.

@@ -76,8 +76,8 @@ def find_giveaways(frames: pd.DataFrame, *, seed: int = 0) -> list[Giveaway]:
 def _of_trait(rows: pd.DataFrame, gas: str, trait: str, seed: int) -> Giveaway | None:
     groups = rows.groupby(['group', 'class_name'])[trait]
     values = groups.agg(lambda text: text.mode().iat[0])
-    of_class = values.index.get_level_values('class_name').to_numpy(object)
-    classes, names = pd.factorize(of_class)
+    of_class = values.index.get_level_values('class_name').tolist()
+    names, classes = np.unique(np.array(of_class, str), return_inverse=True)
     codes, kinds = pd.factorize(values)
     if len(names) < 2 or len(kinds) < 2:
         return None
@@ -115,7 +115,7 @@ def _of_gray(rows: pd.DataFrame, gas: str, seed: int) -> Giveaway | None:
     from sklearn.tree import DecisionTreeClassifier
 
     means = rows.groupby(['group', 'class_name'])['gray'].mean()
-    classes = means.index.get_level_values('class_name').to_numpy(object).astype(str)
+    classes = np.array(means.index.get_level_values('class_name').tolist(), str)
     names, counts = np.unique(classes, return_counts=True)
     if len(names) < 2 or counts.min() < _LEAST_GROUPS:
         return None

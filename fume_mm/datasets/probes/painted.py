@@ -162,13 +162,14 @@ def read_painted(
             np.concatenate([frame.labels[label] for frame in parts]),
             np.concatenate([frame.weights for frame in parts]),
         )
-        for row in np.flatnonzero(~fitted):
-            frame = frames[row]
-            truth, found = frame.labels[label], tree.predict(frame.features)
-            for column, hit in enumerate(
-                (found & truth, found & ~truth, ~found & truth)
-            ):
-                counts[row, column] = frame.weights[hit].sum()
+        rows = np.flatnonzero(~fitted)
+        held = [frames[row] for row in rows]
+        found = tree.predict(np.concatenate([frame.features for frame in held]))
+        truth = np.concatenate([frame.labels[label] for frame in held])
+        weights = np.concatenate([frame.weights for frame in held])
+        row_of = np.repeat(rows, [len(frame.weights) for frame in held])
+        for column, hit in enumerate((found & truth, found & ~truth, ~found & truth)):
+            np.add.at(counts[:, column], row_of[hit], weights[hit])
     return counts
 
 
