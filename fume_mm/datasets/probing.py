@@ -154,7 +154,8 @@ def probe(
     frames = frames.drop_duplicates('frame_path').reset_index(drop=True)
     _copies(side[side['frame_path'].isin(list(traces))], traces, digests, found)
     _painted(frames, traces, str(root), found)
-    labelled = frames[frames['class_id'] != NO_CLASS].reset_index(drop=True)
+    known = (frames['class_id'] != NO_CLASS) & frames['gas_type'].isin(GASES)
+    labelled = frames[known].reset_index(drop=True)
     _file_traits(labelled, traces, str(root), found)
     _background(labelled, traces, str(root), found)
     return found

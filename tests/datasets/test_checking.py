@@ -242,7 +242,7 @@ def test_a_mirrored_brighter_copy_in_another_split_is_found(tmp_path):
     (defect,) = check_campaign(root).defects
     assert (defect.file, defect.line) == (str(annotations(root, 'test')), 6)
     first, second = rows[1]['frame_path'], rows[0]['frame_path']
-    assert defect.shown.startswith(f"'{first}', '{second}' of train, correlation 0.9")
+    assert defect.shown == f"'{first}', '{second}' of train, correlation 1.00"
     assert (
         defect.problem == 'a frame is nearly the same picture as one of another split'
     )

@@ -76,7 +76,7 @@ def find_giveaways(frames: pd.DataFrame, *, seed: int = 0) -> list[Giveaway]:
 def _of_trait(rows: pd.DataFrame, gas: str, trait: str, seed: int) -> Giveaway | None:
     groups = rows.groupby(['group', 'class_name'])[trait]
     # the mode; of several, the first in order
-    values = groups.agg(lambda of: of.value_counts().sort_index().idxmax())
+    values = groups.agg(lambda of: str(of.value_counts().sort_index().idxmax()))
     of_class = values.index.get_level_values('class_name').tolist()
     names, classes = np.unique(np.array(of_class, str), return_inverse=True)
     codes, kinds = pd.factorize(values.to_numpy(object))
