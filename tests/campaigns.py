@@ -137,6 +137,8 @@ def draw(
     cv2.ellipse(mask, (width // 2, top), (max(width // 4, 1), reach), 0, 0, 180, 2, -1)
     cv2.rectangle(mask, (width // 3, height // 8), (2 * width // 3, top), 1, -1)
     image = np.array([90, 180, 50])[mask] + rng.normal(0, 6, mask.shape)
+    # no two walls are alike, and no gray level is the gas's alone
+    image += cv2.resize(rng.normal(0, 25, (6, 8)), size, interpolation=cv2.INTER_CUBIC)
     return image.clip(0, 255).astype(np.uint8), mask
 
 

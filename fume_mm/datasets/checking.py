@@ -8,7 +8,6 @@ those of the readers.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -16,7 +15,12 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import check_mask_values, read_gray, read_mask_values
+from fume_mm.io.images import (
+    check_mask_values,
+    read_gray,
+    read_mask_values,
+    read_pixels,
+)
 from fume_mm.io.label_file import read_labels
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.stretch import Limits
@@ -33,6 +37,7 @@ from .annotations import (
 )
 from .frame_limits import frame_limits, limits_of_rows
 from .pairing import PAIRED_COLUMNS, parse_paired
+from .probing import Trace, frames_to_read, probe, trace_frame
 from .splitting import find_leaks
 
 #: Where a row of the report stands.
@@ -54,12 +59,15 @@ class CampaignReport:
         defects: All of them; CSVs in the order of the splits, then files, then splits.
         frames: The rows of all annotation CSVs, also those at fault: ``split`` and what
             :func:`~fume_mm.datasets.annotations.read_annotations` gives.
+        warnings: What lies in the campaign's nature, such as a gas that one class
+            lacks, and may mislead a model all the same.
         notes: Sentences on what is no defect but good to know.
     """
 
     root: Path
     defects: list[Defect] = field(default_factory=list)
     frames: pd.DataFrame = field(default_factory=pd.DataFrame)
+    warnings: list[Defect] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(
@@ -75,12 +83,14 @@ def check_campaign(
     ann_root: str | Path | None = None,
     splits: Sequence[str] = SPLITS,
     workers: int | None = None,
+    deep: bool = False,
 ) -> CampaignReport:
     """Look at every CSV, frame and mask of a campaign, and at its splits.
 
     Each frame and each mask is read and decoded once. Copies across splits are found by
     the content of the frames: a hash of the decoded gray pixels, as training sees them,
-    so neither the file's name nor its format hides a copy.
+    so neither the file's name nor its format hides a copy. The probes look for leaks
+    that no name tells (:mod:`.probing`).
 
     Args:
         root: The campaign's folder.
@@ -88,6 +98,7 @@ def check_campaign(
         splits: Those that must be there. ``paired_{split}_annotations.csv`` is checked
             where it exists.
         workers: Threads that read and decode; None is a few more than processors.
+        deep: Whether to try if the class can be told with the gas erased, too.
 
     Raises:
         UserError: If there is no such folder, or no annotation CSV of these splits.
@@ -121,9 +132,14 @@ def check_campaign(
         _check_against_annotations(paired, report, resplit)
     files = pd.concat([report.frames[list(of_pairs)], of_pairs], ignore_index=True)
     limits = _limits(paired, report, workers)
-    digests = _check_files(files, report, workers, limits)
+    digests, traces = _check_files(files, report, workers, limits, deep=deep)
     if 'group' in report.frames:
         _check_splits(of_pairs, digests, report, resplit)
+        side = of_pairs if resplit else report.frames
+        found = probe(report.frames, side, traces, digests, root=root)
+        report.defects += found.defects
+        report.warnings += found.warnings
+        report.notes += found.notes
     _note(of_pairs, report, resplit)
     return report
 
@@ -200,13 +216,17 @@ def _check_files(
     report: CampaignReport,
     workers: int | None,
     limits: dict[str, Limits],
-) -> dict[str, bytes]:
-    """Note what is wrong with the files; the digest of each readable frame's pixels."""
+    *,
+    deep: bool,
+) -> tuple[dict[str, bytes], dict[str, Trace]]:
+    """Note what is wrong with the files; digest and trace of each readable frame."""
     names = ['frame_path', 'mask_path']
     jobs = files[(files[names] != '').any(axis=1)].drop_duplicates(names)
-    digests = {}
+    digests: dict[str, bytes] = {}
+    traces: dict[str, Trace] = {}
     ignored, gas_seen = 0, False
     labels = read_labels(report.root)
+    to_read = frames_to_read(report.frames)
     rows = jobs.to_dict('records')
     found = ordered_map(
         lambda row: _inspect(
@@ -215,16 +235,20 @@ def _check_files(
             row['mask_path'],
             limits.get(row['frame_path']),
             labels,
+            read=row['frame_path'] in to_read,
+            deep=deep,
         ),
         rows,
         workers,
         frames=len(rows),
     )
-    for row, (faults, digest, values) in zip(rows, found, strict=True):
+    for row, (faults, digest, values, trace) in zip(rows, found, strict=True):
         ignored += IGNORE in values
         gas_seen |= labels.gas in values
         if digest is not None:
             digests[row['frame_path']] = digest
+        if trace is not None:
+            traces.setdefault(row['frame_path'], trace)
         for fault in faults:
             report.add(row['csv'], row['line'], *fault)
     if ignored and not gas_seen:
@@ -236,7 +260,7 @@ def _check_files(
             f'if {IGNORE} is meant as gas, bring the masks in with '
             '`python tools/dataset_converters/import_dataset.py`',
         )
-    return digests
+    return digests, traces
 
 
 def _limits(
@@ -269,12 +293,24 @@ Fault = tuple[str, str, str]
 
 
 def _inspect(
-    root: Path, frame: str, mask: str, limits: Limits | None, labels: Labels
-) -> tuple[list[Fault], bytes | None, set[int]]:
-    """Faults of a frame and its mask, the frame's digest, gas and IGNORE if there."""
+    root: Path,
+    frame: str,
+    mask: str,
+    limits: Limits | None,
+    labels: Labels,
+    *,
+    read: bool,
+    deep: bool,
+) -> tuple[list[Fault], bytes | None, set[int], Trace | None]:
+    """Faults of a frame and its mask, digest, gas and IGNORE if there, the trace."""
     faults: list[Fault] = []
     values: set[int] = set()
-    as_trained = partial(read_gray, limits=limits)
+    decoded: list[np.ndarray] = []  # what colours the file had
+
+    def as_trained(path: Path) -> np.ndarray:
+        decoded.append(read_pixels(path))
+        return read_gray(decoded[0], what=str(path), limits=limits)
+
     pixels = _read(as_trained, root, 'frame', frame, faults)
     classes = _read(read_mask_values, root, 'mask', mask, faults)
     if classes is not None:
@@ -284,7 +320,7 @@ def _inspect(
         except UserError as error:
             faults.append((f"'{mask}'", *_problem(mask, error)))
     if pixels is None:
-        return faults, None, values
+        return faults, None, values, None
     if classes is not None and pixels.shape != classes.shape:
         sizes = [f'{a.shape[1]}x{a.shape[0]}' for a in (pixels, classes)]
         shown = f"'{frame}' is {sizes[0]}, its mask {sizes[1]}"
@@ -292,7 +328,11 @@ def _inspect(
         faults.append((shown, 'frame and mask differ in size', way_out))
     digest = blake2b(repr(pixels.shape).encode(), digest_size=16)
     digest.update(pixels.data)
-    return faults, digest.digest(), values
+    sound = None if faults else classes
+    trace = trace_frame(
+        frame, decoded[0], pixels, sound, gas=labels.gas, read=read, deep=deep
+    )
+    return faults, digest.digest(), values, trace
 
 
 def _read(

@@ -120,10 +120,7 @@ def read_values(
     if isinstance(frame, np.ndarray):
         name, pixels = what, frame
     else:
-        name = str(frame)
-        data = _read(Path(frame), what)
-        counts = _flir_counts(data, name)
-        pixels = _decode(data, frame) if counts is None else counts
+        name, pixels = str(frame), read_pixels(frame, what=what)
     done = []
     if pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4):
         if not _equal_channels(pixels):
@@ -146,6 +143,21 @@ def read_values(
             f'least {_SMALLEST}x{_SMALLEST}.'
         )
     return pixels, done
+
+
+def read_pixels(path: str | Path, *, what: str = 'the frame') -> np.ndarray:
+    """A file as it decodes, which :func:`read_frame` takes in place of the file.
+
+    Returns:
+        (H, W) or (H, W, C), BGR; the bits and channels of the file, without alpha; the
+        raw counts of a radiometric file.
+
+    Raises:
+        UserError: If the file is missing, cut short or no single image.
+    """
+    data = _read(Path(path), what)
+    counts = _flir_counts(data, str(path))
+    return _decode(data, path) if counts is None else counts
 
 
 def read_mask(path: str | Path, classes: Sequence[str] = SEG_CLASSES) -> np.ndarray:

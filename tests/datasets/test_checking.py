@@ -234,3 +234,97 @@ def test_csvs_may_lie_in_a_folder_of_their_own(tmp_path):
     assert problems(root, ann_root=fold)[0] == 'gas_type must be one of co2, ch4'
     with pytest.raises(UserError, match=r'has none of train_annotations\.csv'):
         check_campaign(root)
+
+
+def found_by_probes(root, **options):
+    report = check_campaign(root, **options)
+    return [
+        [(found.file, found.line, found.problem) for found in kind]
+        for kind in (report.defects, report.warnings)
+    ]
+
+
+def test_a_mirrored_brighter_copy_in_another_split_is_found(tmp_path):
+    root = make_campaign(tmp_path)
+    rows = [read_rows(annotations(root, split))[4] for split in ('train', 'test')]
+    for column in ('frame_path', 'mask_path'):
+        image = cv2.imread(str(root / rows[0][column]), cv2.IMREAD_GRAYSCALE)
+        if column == 'frame_path':
+            image = cv2.convertScaleAbs(image, alpha=0.9, beta=5)
+        cv2.imwrite(str(root / rows[1][column]), cv2.flip(image, 1))
+    (defect,) = check_campaign(root).defects
+    assert (defect.file, defect.line) == (str(annotations(root, 'test')), 6)
+    first, second = rows[1]['frame_path'], rows[0]['frame_path']
+    assert defect.shown == f"'{first}', '{second}' of train, correlation 1.00"
+    assert (
+        defect.problem == 'a frame is nearly the same picture as one of another split'
+    )
+    assert 'split_by_group.py' in defect.way_out
+
+
+def test_labels_painted_in_gray_are_found(tmp_path):
+    root = make_campaign(tmp_path)
+    for split in SPLITS:
+        for row in read_rows(annotations(root, split)):
+            image = cv2.imread(str(root / row['frame_path']), cv2.IMREAD_GRAYSCALE)
+            mask = cv2.imread(str(root / row['mask_path']), cv2.IMREAD_GRAYSCALE)
+            image[mask == 2] = 255
+            cv2.imwrite(str(root / row['frame_path']), image)
+    defects = check_campaign(root).defects
+    of_reader = [d for d in defects if 'trivial reader' in d.problem]
+    assert [d.shown.split(', most in ')[0] for d in of_reader] == [
+        'CO2, IoU 1.00',
+        'CH4, IoU 1.00',
+    ]
+    assert of_reader[0].shown.count('images/') == 3
+
+
+def test_a_label_painted_in_colour_is_found_in_its_one_frame(tmp_path):
+    root = make_campaign(tmp_path)
+    row = read_rows(annotations(root))[2]
+    image = cv2.imread(str(root / row['frame_path']))
+    mask = cv2.imread(str(root / row['mask_path']), cv2.IMREAD_GRAYSCALE)
+    image[mask == 2] = (0, 0, 200)
+    cv2.imwrite(str(root / row['frame_path']), image)
+    defects, _ = found_by_probes(root)
+    problem = 'the label is painted into the frame in colour'
+    assert defects == [(str(annotations(root)), 4, problem)]
+
+
+def test_a_class_of_another_size_is_found(tmp_path):
+    root = make_campaign(tmp_path)
+    for split in SPLITS:
+        for row in read_rows(annotations(root, split)):
+            if row['class_name'] == 'Acidotic':
+                for column in ('frame_path', 'mask_path'):
+                    path = str(root / row[column])
+                    image = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+                    cv2.imwrite(path, image[:-6])
+    report = check_campaign(root)
+    size = [d for d in report.defects if 'size' in d.problem]
+    assert len(size) == len(report.defects) == 2  # one of each gas
+    assert size[0].problem == 'the size of the file gives the class away'
+    assert '64x42: mostly Acidotic' in size[0].shown
+    assert size[0].way_out.startswith('bring the frames of all classes to one size')
+
+
+def test_a_gas_that_a_class_lacks_is_a_warning(tmp_path):
+    root = make_campaign(tmp_path, co2_only=(1,), ch4_only=())
+    defects, warnings = found_by_probes(root)
+    assert defects == []
+    problem = 'which gas was recorded tells the class, without a look at it'
+    assert warnings == [(str(root), None, problem)]
+
+
+def test_deep_says_whether_the_background_tells_the_class(tmp_path):
+    root = make_campaign(tmp_path, vessels=12, frames=1)
+    report = check_campaign(root, deep=True)
+    assert report.warnings == []
+    assert sum('gas erased' in note for note in report.notes) == 2
+    for split in SPLITS:
+        for row in read_rows(annotations(root, split)):
+            path = str(root / row['frame_path'])
+            image = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+            cv2.imwrite(path, cv2.add(image, 45.0 * int(row['class_id'])))
+    told = [w.problem for w in check_campaign(root, deep=True).warnings]
+    assert told.count('the background alone tells the class') == 2

@@ -82,6 +82,20 @@ def test_defects_are_status_1_and_rows_of_a_csv(tool: Tool, tmp_path: Path) -> N
         (str(annotations(root)), '6'),
     ]
     assert rows[1]['problem'] == 'the frame does not exist'
+    assert [row['kind'] for row in rows] == ['defect', 'defect']
+
+
+def test_warnings_are_shown_and_leave_status_0(tool: Tool, tmp_path: Path) -> None:
+    root = make_campaign(tmp_path / 'data', co2_only=(1,), ch4_only=())
+    out = tmp_path / 'found.csv'
+    status, output, _ = tool(CHECK, root, '--out', out)
+    assert status == 0
+    assert output.rstrip().endswith(f'{root}: no defects, 1 warnings')
+    assert f'warning: {root} (CH4 (as ' in output
+    with out.open(newline='') as file:
+        (row,) = csv.DictReader(file)
+    assert row['kind'] == 'warning'
+    assert 'not for Transitional' in row['shown']
 
 
 def test_alike_defects_are_one_line(tool: Tool, tmp_path: Path) -> None:

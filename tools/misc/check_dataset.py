@@ -2,7 +2,9 @@
 
 Every row of the annotation CSVs (and of the paired CSVs, where there are any), every
 frame and every mask is looked at; copies across splits are found by a hash of the
-decoded pixels. Exit status: 0 nothing is wrong, 1 something is, 2 the command is.
+decoded pixels. Probes look for leaks that no name tells: nearly equal frames across
+splits, labels painted into frames, classes given away by the file. Exit status: 0
+nothing is wrong (there may be warnings), 1 something is, 2 the command is.
 """
 
 import argparse
@@ -38,7 +40,9 @@ def parse_args() -> argparse.Namespace:
         type=Path,
         help='folder of its CSVs, such as that of a fold (the data root)',
     )
-    parser.add_argument('--out', type=Path, help='CSV to write, a row per defect')
+    parser.add_argument(
+        '--out', type=Path, help='CSV to write, a row per defect and warning'
+    )
     parser.add_argument(
         '--splits',
         nargs='+',
@@ -48,6 +52,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--workers', type=int, help='threads (a few more than processors)'
+    )
+    parser.add_argument(
+        '--deep',
+        action='store_true',
+        help='also try whether the class can be told with the gas erased',
     )
     return parser.parse_args()
 
@@ -75,15 +84,15 @@ def print_counts(frames: pd.DataFrame, classes: Sequence[str]) -> None:
         print(f'\n{text.to_string(index=False)}')
 
 
-def print_defects(defects: list[Defect]) -> None:
-    """A line per kind of defect and file, with the first example."""
+def print_findings(findings: list[Defect], prefix: str = '') -> None:
+    """A line per kind of finding and file, with the first example."""
 
-    def kind(defect: Defect) -> tuple[str, str, str]:
-        return defect.file, defect.problem, defect.way_out
+    def kind(found: Defect) -> tuple[str, str, str]:
+        return found.file, found.problem, found.way_out
 
     print()
     for (file, problem, way_out), alike in itertools.groupby(
-        sorted(defects, key=kind), kind
+        sorted(findings, key=kind), kind
     ):
         found = list(alike)
         first = found[0]
@@ -91,27 +100,32 @@ def print_defects(defects: list[Defect]) -> None:
         shown = f' ({first.shown})' if first.shown else ''
         more = f' and {len(found) - 1} more' if len(found) > 1 else ''
         end = f'; {way_out}.' if way_out else '.'
-        print(f'{file}{place}{shown}{more}: {problem}{end}')
+        print(f'{prefix}{file}{place}{shown}{more}: {problem}{end}')
 
 
-def write_defects(defects: list[Defect], path: Path) -> None:
-    """A row per defect; a header alone if there is none."""
+def write_findings(report: CampaignReport, path: Path) -> None:
+    """A row per defect and per warning; a header alone if there is none."""
     with path.open('w', newline='', encoding='utf-8') as file:
         columns = [field.name for field in dataclasses.fields(Defect)]
-        writer = csv.DictWriter(file, columns)
+        writer = csv.DictWriter(file, [*columns, 'kind'])
         writer.writeheader()
-        writer.writerows(dataclasses.asdict(defect) for defect in defects)
+        for kind, found in (('defect', report.defects), ('warning', report.warnings)):
+            rows = (dataclasses.asdict(each) | {'kind': kind} for each in found)
+            writer.writerows(rows)
 
 
 def print_report(report: CampaignReport) -> None:
-    """Counts, notes and defects, and a last line that sums up."""
+    """Counts, notes, warnings, defects, and a last line that sums up."""
     print_counts(report.frames, read_labels(report.root).health_classes)
     if report.notes:
         print('\n' + '\n'.join(report.notes))
+    if report.warnings:
+        print_findings(report.warnings, 'warning: ')
     if report.defects:
-        print_defects(report.defects)
-    number = len(report.defects)
-    print(f'\n{report.root}: ' + (f'{number} defects' if number else 'no defects'))
+        print_findings(report.defects)
+    number, warned = len(report.defects), len(report.warnings)
+    text = f'{number} defects' if number else 'no defects'
+    print(f'\n{report.root}: {text}' + (f', {warned} warnings' if warned else ''))
 
 
 def main() -> int:
@@ -124,11 +138,15 @@ def main() -> int:
     cv2.setNumThreads(1)
     splits = [split for split in SPLITS if split in args.splits]
     report = check_campaign(
-        args.root, ann_root=args.annotations, splits=splits, workers=args.workers
+        args.root,
+        ann_root=args.annotations,
+        splits=splits,
+        workers=args.workers,
+        deep=args.deep,
     )
     print_report(report)
     if args.out is not None:
-        write_defects(report.defects, args.out)
+        write_findings(report, args.out)
     return int(bool(report.defects))
 
 
