@@ -1,7 +1,7 @@
 # Fine-tuning of the bundled weights (fume_fastscnn_benchmark_health: FUME on Fast-SCNN,
 # arXiv 2601.08205, trained on simulated frames) on the masks of data/fume: ten epochs
 # at a tenth of their learning rate, with their augmentations. No pH is needed; the
-# bundled health head is left out.
+# bundled health head is left out. The focal loss has gamma 1, as theirs had.
 _base_ = [
     '../_base_/datasets/ogi_sim_benchmark.py',
     '../_base_/models/fume_fastscnn.py',

@@ -1,9 +1,12 @@
 # Health alone, of frames without masks: fume_fastscnn (FUME on Fast-SCNN, arXiv
 # 2601.08205) without its mask heads, from any import with pH or class into data/fume.
 # That is the ablation tasks_cls_only on other data.
-_base_ = '../ablations/tasks_cls_only.py'
-data_root = 'data/fume'
-dataset = dict(data_root=data_root)
-train_dataloader = dict(dataset=dataset)
-val_dataloader = dict(dataset=dataset)
-test_dataloader = dict(dataset=dataset)
+_base_ = [
+    '../_base_/datasets/fume.py',
+    '../_base_/models/fume_fastscnn.py',
+    '../_base_/schedules/fume.py',
+    '../_base_/runtime/health.py',
+]
+model = dict(decode_head=None)
+val_evaluator = dict(metrics=_base_.health_metrics)
+test_evaluator = val_evaluator

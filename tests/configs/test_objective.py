@@ -120,9 +120,11 @@ MASK_LOSS = {
     'fume_fastscnn_benchmark': {'gamma': 1.0},
     'fume_fastscnn_benchmark_health': {'gamma': 1.0},
     'fume_fastscnn_demo': {'gamma': 1.0},
+    'fume_fastscnn_finetune': {'gamma': 1.0},
     'ddrnet_slim': [{}, {'loss_weight': 0.4}],
 }
 NO_CLASS_WEIGHTS = ('fume_fastscnn_demo', 'fume_fastscnn_benchmark_health')
+OTHER_CLASSES = ('fume_fastscnn_flow', 'fume_fastscnn_two_classes')
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
@@ -146,6 +148,8 @@ def test_the_objective_is_fume_s_unless_the_header_says_otherwise(path: Path) ->
         gamma, weights = (
             (0.0, None) if name in NO_CLASS_WEIGHTS else (2.0, [1.0, 8.0, 1.2])
         )
+        if name in OTHER_CLASSES:  # FUME's weights are of three classes
+            weights = None
         assert (loss.type, loss.gamma, loss.loss_weight) == (
             'SoftmaxFocalLoss',
             gamma,
