@@ -61,7 +61,9 @@ def browse(
 @pytest.fixture(scope='module')
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six vessels a split, one frame each: 4 samples of both gases, 2 of one."""
-    return pair_campaign(make_campaign(tmp_path_factory.mktemp('campaign'), frames=1))
+    return pair_campaign(
+        make_campaign(tmp_path_factory.mktemp('campaign'), frames=1, vessel_id=True)
+    )
 
 
 def read(path: Path) -> np.ndarray:
@@ -184,7 +186,12 @@ def test_the_contact_sheet_has_up_to_twelve_panels(
 ) -> None:
     root = pair_campaign(
         make_campaign(
-            tmp_path / 'data', vessels=7, frames=2, co2_only=[], ch4_only=range(7)
+            tmp_path / 'data',
+            vessels=7,
+            frames=2,
+            co2_only=[],
+            ch4_only=range(7),
+            vessel_id=True,
         )
     )
     status, *_ = browse('--out', tmp_path / 'out', '--number=13', root=root)
@@ -201,7 +208,7 @@ def test_the_contact_sheet_has_up_to_twelve_panels(
 def test_samples_without_a_health_label_have_no_caption(
     browse: Tool, tmp_path: Path
 ) -> None:
-    root = make_campaign(tmp_path / 'data', vessels=1, frames=1)
+    root = make_campaign(tmp_path / 'data', vessels=1, frames=1, vessel_id=True)
     for split in SPLITS:
         path = annotations(root, split)
         empty = {'ph_value': '', 'class_id': '', 'class_name': ''}
@@ -218,7 +225,7 @@ def test_samples_without_a_health_label_have_no_caption(
 def test_a_class_without_a_ph_is_shown_without_one(
     browse: Tool, tmp_path: Path
 ) -> None:
-    root = make_campaign(tmp_path / 'data', vessels=1, frames=1)
+    root = make_campaign(tmp_path / 'data', vessels=1, frames=1, vessel_id=True)
     for split in SPLITS:
         path = annotations(root, split)
         write_rows(path, [row | {'ph_value': ''} for row in read_rows(path)])
