@@ -141,6 +141,7 @@ def test_results_say_what_was_tested(folder: Path) -> None:
         'gases': ['co2', 'ch4'],
         'left_out': 0,
         'pairing': {'same original': 3},
+        'fold': None,
     }
     assert (content['simulated'], content['leakage']) == (False, False)
     assert content['by_frame'] is True  # the campaign names no vessel
