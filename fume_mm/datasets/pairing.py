@@ -480,9 +480,8 @@ def _find_groups(table: CsvTable, *, required: bool) -> None:
     source = path.with_name(path.name.removeprefix('paired_'))
     if 'pairing' not in frame:
         frame['pairing'] = ''
-    if given and 'grouped_by' in frame:
-        pass
-    elif source != path and source.is_file():
+    complete = given and 'grouped_by' in frame
+    if not complete and source != path and source.is_file():
         known = read_annotations(source, root=table.root, check_files=False)
         known = known.set_index('frame_path')
         names = {gas: frame[f'{gas}_frame'] for gas in GASES}

@@ -70,6 +70,12 @@ SHARED: dict[str, dict[str, Any]] = {
         'type': Path,
         'help': "the campaign's folder (default: where the run's config says)",
     },
+    '--annotations': {
+        'metavar': 'DIR',
+        'type': Path,
+        'help': 'folder of its CSVs, such as that of a fold (the data root)',
+    },
+    '--workers': {'type': int, 'help': 'threads (a few more than processors)'},
     '--json': {'metavar': 'FILE', 'type': Path, 'help': 'also write the result here'},
     '--imports': {
         'metavar': 'MODULE',

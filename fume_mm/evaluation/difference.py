@@ -9,7 +9,7 @@ import pandas as pd
 
 from .estimate import Estimate
 from .resampling import ResampledTotals
-from .scores import LEAST_DEFINED, LEVEL, RESAMPLES, compute_figures
+from .scores import RESAMPLES, compute_figures, percentile_interval
 from .table import without_vessel
 
 
@@ -104,8 +104,5 @@ def _mean(figures: Sequence[dict]) -> dict:
 def _estimate(value: float, draws: np.ndarray | None) -> Estimate:
     if draws is None or math.isnan(value):
         return Estimate(value)
-    defined = draws[~np.isnan(draws)]
-    if len(defined) < LEAST_DEFINED * len(draws):
-        return Estimate(value)
-    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high))
+    interval, _ = percentile_interval(draws)
+    return Estimate(value, *(interval or ()))

@@ -35,6 +35,24 @@ RESAMPLES = 1000
 LEAST_DEFINED = 0.5
 
 
+def percentile_interval(
+    draws: np.ndarray,
+) -> tuple[tuple[float, float] | None, int]:
+    """The :data:`LEVEL` interval of a figure, and how many resamples define it.
+
+    Args:
+        draws: The figure by resample, (R,); NaN where it is not defined.
+
+    Returns:
+        None for the interval if fewer than :data:`LEAST_DEFINED` define it.
+    """
+    defined = draws[~np.isnan(draws)]
+    if len(defined) < LEAST_DEFINED * len(draws):
+        return None, len(defined)
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return (float(low), float(high)), len(defined)
+
+
 def registered_metrics(labels: Labels = FUME_LABELS) -> list[type[DualGasMetric]]:
     """The metrics that anybody registered, in their order, for these classes."""
     kinds = dict.fromkeys(METRICS.module_dict.values())
@@ -197,13 +215,10 @@ class Scores:
             if nothing:
                 reasons[key] = nothing
                 continue
-            defined = drawn[key][~np.isnan(drawn[key])]
-            if len(defined) < LEAST_DEFINED * resamples:
-                share = f'{len(defined)} of {resamples} resamples'
+            intervals[key], defined = percentile_interval(drawn[key])
+            if intervals[key] is None:
+                share = f'{defined} of {resamples} resamples'
                 reasons[key] = f'no interval: only {share} define it'
-                continue
-            low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            intervals[key] = float(low), float(high)
         method = {
             'method': 'percentile bootstrap over vessels',
             'level': LEVEL,

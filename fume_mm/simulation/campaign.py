@@ -196,7 +196,7 @@ def write_campaign(
                 on_frames(frames_of(vessels[index], parameters))
         counts = _write_tables(out, files).as_dict()
         if parameters.counts is not None:
-            _write_owners_tables(out, files, parameters)
+            write_json(out / 'split_config.json', _split_config(counts, parameters))
         manifest = {**identity, 'counts': counts}
         (out / 'README.md').write_text(data_card(manifest), encoding='utf-8')
         write_json(out / PARTIAL, manifest)
@@ -220,6 +220,9 @@ def _write_tables(out: Path, files: list[Path]) -> Counts:
         annotated = ['sample_id', *ANNOTATION_COLUMNS, 'is_augmented']
     columns = {f'{split}_annotations': annotated for split in SPLITS}
     columns['truth'] = [key for key in first if key not in NOT_IN_TRUTH]
+    if owners:
+        kept = ('ph_value', 'class_id', 'class_name', 'gas_type')
+        columns['annotations'] = ['sample_id', 'frame_path', 'mask_path', *kept]
     with ExitStack() as stack:
         tables = {}
         for name, fields in columns.items():
@@ -237,6 +240,8 @@ def _write_tables(out: Path, files: list[Path]) -> Counts:
                 tables[f'{row["split"]}_annotations'].writerow(
                     {key: _as_theirs(row[key]) for key in annotated} if owners else row
                 )
+                if owners and not row['is_augmented']:
+                    tables['annotations'].writerow(_original(row))
     return counts
 
 
@@ -247,42 +252,29 @@ def _as_theirs(value: Any) -> Any:
     return f'mmseg_dataset/{value}'.replace('/', '\\')
 
 
-def _write_owners_tables(
-    out: Path, files: list[Path], parameters: CampaignParameters
-) -> None:
-    """The CSV of the originals, and split_config.json."""
-    originals, by_split = [], dict.fromkeys(SPLITS, 0)
-    for file in files:
-        for row in read_json(file):
-            by_split[row['split']] += 1
-            if not row['is_augmented']:
-                paths = {
-                    f'{x}_path': row[f'original_{x}_path'] for x in ('frame', 'mask')
-                }
-                kept = ('ph_value', 'class_id', 'class_name', 'gas_type')
-                labels = {key: row[key] for key in kept}
-                originals.append(
-                    {'sample_id': row['original_sample_id']} | paths | labels
-                )
-    with (out / 'annotations.csv').open('w', newline='', encoding='utf-8') as text:
-        table = csv.DictWriter(text, list(originals[0]), lineterminator='\n')
-        table.writeheader()
-        table.writerows(originals)
-    folders = {
-        split: {'frames': f'{split}/frames', 'masks': f'{split}/masks'}
-        for split in SPLITS
-    }
-    content = {
+def _original(row: Row) -> Row:
+    """The root CSV's row of an original, of the row of its copy in a split."""
+    paths = {f'{part}_path': row[f'original_{part}_path'] for part in ('frame', 'mask')}
+    return row | paths | {'sample_id': row['original_sample_id']}
+
+
+def _split_config(
+    counts: dict[str, Any], parameters: CampaignParameters
+) -> dict[str, Any]:
+    """The owners' split_config.json."""
+    return {
         'dataset_info': {
             'simulated': True,
-            'total_originals': len(originals),
-            'total_samples': sum(by_split.values()),
+            'total_originals': sum(counts['originals_by_gas'].values()),
+            'total_samples': counts['frames'],
         },
         'split_ratios': parameters.split_shares,
-        'split_counts': by_split,
-        'directory_structure': folders,
+        'split_counts': {split: counts['frames_by_split'][split] for split in SPLITS},
+        'directory_structure': {
+            split: {'frames': f'{split}/frames', 'masks': f'{split}/masks'}
+            for split in SPLITS
+        },
     }
-    write_json(out / 'split_config.json', content)
 
 
 def _run(

@@ -28,11 +28,9 @@ class Counts:
         for key, values in {
             'vessels': [name],
             'vessels_by_split': set(splits),
-            'samples': [name] * len(samples),
             'samples_by_split': [split for _, split in in_split],
             'samples_by_class': [name] * len(samples),
             'samples_by_gases': map(availability, samples.values()),
-            'frames': [name] * len(rows),
             'frames_by_gas': gases,
             'frames_by_split': splits,
             'frames_by_ph_and_gas': [f'{ph} {gas}' for gas in gases],
@@ -47,8 +45,9 @@ class Counts:
         tallies = {key: dict(sorted(x.items())) for key, x in self.tallies.items()}
         without_gas = sum(tallies.pop('without_gas').values())
         totals = {
-            what: sum(tallies.pop(what).values())
-            for what in ('vessels', 'samples', 'frames')
+            'vessels': sum(tallies.pop('vessels').values()),
+            'samples': sum(tallies['samples_by_class'].values()),
+            'frames': sum(tallies['frames_by_gas'].values()),
         }
         return {**totals, **tallies, 'frames_without_gas': without_gas}
 

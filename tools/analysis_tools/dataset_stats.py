@@ -58,22 +58,13 @@ HEADINGS = {
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
-    parser = make_parser(__doc__, epilog=EXAMPLE)
+    parser = make_parser(__doc__, '--annotations', '--workers', epilog=EXAMPLE)
     parser.add_argument('root', type=Path, help='data root of the campaign')
-    parser.add_argument(
-        '--annotations',
-        metavar='DIR',
-        type=Path,
-        help='folder of its CSVs, such as that of a fold (the data root)',
-    )
     parser.add_argument(
         '--out', type=Path, help='folder for CSVs and figures; made if need be'
     )
     parser.add_argument(
         '--splits', nargs='+', choices=SPLITS, help='the splits to count (all there)'
-    )
-    parser.add_argument(
-        '--workers', type=int, help='threads (a few more than processors)'
     )
     return parser.parse_args()
 

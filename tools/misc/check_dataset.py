@@ -32,14 +32,8 @@ example:
 
 def parse_args() -> argparse.Namespace:
     """The command line's arguments."""
-    parser = make_parser(__doc__, epilog=EXAMPLE)
+    parser = make_parser(__doc__, '--annotations', '--workers', epilog=EXAMPLE)
     parser.add_argument('root', type=Path, help='data root of the campaign')
-    parser.add_argument(
-        '--annotations',
-        metavar='DIR',
-        type=Path,
-        help='folder of its CSVs, such as that of a fold (the data root)',
-    )
     parser.add_argument(
         '--out', type=Path, help='CSV to write, a row per defect and warning'
     )
@@ -49,9 +43,6 @@ def parse_args() -> argparse.Namespace:
         choices=SPLITS,
         default=list(SPLITS),
         help='the splits that must be there (all three)',
-    )
-    parser.add_argument(
-        '--workers', type=int, help='threads (a few more than processors)'
     )
     parser.add_argument(
         '--deep',

@@ -204,7 +204,7 @@ def _look(item: Item, colours: bool) -> _Seen:
         upright = True
         if isinstance(item.frame, Path):
             size = image_size(item.frame)
-            if item.suffix.lower() != '.png':
+            if item.ending.lower() != '.png':
                 upright = orientation(item.frame) == 1
         else:
             size = decode_size(item.frame(), item.name)
@@ -270,7 +270,7 @@ def _raw(
 
 def _targets(item: Item, seen: _Seen, out: Path, same: bool) -> tuple[Path, Path]:
     """Where the frame and the mask of an item will be."""
-    frame = out / 'frames' / item.gas / f'{item.name}{item.suffix}'
+    frame = out / 'frames' / item.gas / f'{item.name}{item.ending}'
     folder = 'masks'
     if isinstance(item.frame, Path) and out.resolve() in _absolute(item.frame).parents:
         frame, folder = item.frame, 'imported_masks'

@@ -56,7 +56,6 @@ def read(source: Path, options: Options) -> Source:
                     name=frame.relative_to(folder).with_suffix('').as_posix(),
                     frame=frame,
                     mask=Shapes(drawn, size) if rows else None,
-                    suffix=frame.suffix,
                     split=split_of(here),
                 )
             )

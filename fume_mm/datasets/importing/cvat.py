@@ -54,7 +54,6 @@ def read(source: Path, options: Options) -> Source:
                     name=frame.relative_to(folder).with_suffix('').as_posix(),
                     frame=frame,
                     mask=Shapes(parts, size) if parts else None,
-                    suffix=frame.suffix,
                     split=split_of(subset),
                 )
             )

@@ -40,7 +40,7 @@ class Item:
         frame: The picture.
         mask: Its mask; None if it has none.
         gas: The gas; empty if the source does not say.
-        suffix: Ending of the frame's file name.
+        suffix: Ending of the frame's file name, where ``frame`` is no file.
         recording: What was recorded together; empty if the source does not say.
         split: The split it is published in, in the source's word; empty if in none.
         ph: pH, as text; empty if unknown.
@@ -58,6 +58,11 @@ class Item:
     ph: str = ''
     class_name: str = ''
     extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ending(self) -> str:
+        """What the frame's copy is called after its name."""
+        return self.frame.suffix if isinstance(self.frame, Path) else self.suffix
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def read(source: Path, options: Options) -> Source:
         return replace(read_folders(source, options), missing_mask='skip')
     return Source(
         [
-            Item(name=str(name), frame=frame, mask=mask, suffix=frame.suffix)
+            Item(name=str(name), frame=frame, mask=mask)
             for name, frame, mask in match(source, masks, options.mask_name)
             if frame.parent == source
         ],

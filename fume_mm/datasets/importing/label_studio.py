@@ -61,7 +61,7 @@ def read(source: Path, options: Options) -> Source:
             continue
         stem = frame.relative_to(folder).with_suffix('').as_posix()
         mask = _png_mask(of_task.get(str(task['id']))) or _mask(task)
-        items.append(Item(name=stem, frame=frame, mask=mask, suffix=frame.suffix))
+        items.append(Item(name=stem, frame=frame, mask=mask))
     refuse(
         missing,
         f"frames of Label Studio's tasks are not in {pictures.folder} (or not once); "

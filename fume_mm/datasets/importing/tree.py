@@ -111,7 +111,6 @@ def walk(source: Path, options: Options) -> list[Item]:
                 name=str(name),
                 frame=frame,
                 mask=mask,
-                suffix=frame.suffix,
                 split=next(iter(splits.values()), ''),
             )
         )
