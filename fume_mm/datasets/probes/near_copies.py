@@ -16,6 +16,7 @@ Alignment after Reddy and Chatterji (1996); ECC after Evangelidis and Psarakis (
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -77,6 +78,11 @@ class Look:
 
     texture: np.ndarray
     counts: np.ndarray
+
+    @cached_property
+    def polar(self) -> np.ndarray:
+        """:func:`polar_spectrum` of the texture: signature and alignment need it."""
+        return polar_spectrum(self.texture)
 
     def warp(self, matrix: np.ndarray, flags: int = cv2.INTER_LINEAR) -> 'Look':
         """Moved by an affine matrix (2, 3)."""
@@ -190,10 +196,7 @@ def _projection(
     some = rng.permutation(len(thumbs))[:_FITTED]
     features = np.array(
         [
-            [
-                _features(polar_spectrum(look_at(_warped(thumbs[row], rng)).texture))
-                for _ in range(_WARPS)
-            ]
+            [_features(look_at(_warped(thumbs[row], rng)).polar) for _ in range(_WARPS)]
             for row in some
         ]
     )
@@ -210,9 +213,8 @@ def _projection(
 
 def aligned_correlation(first: Look, second: Look) -> float:
     """Correlation of two textures, the first moved to lie on the second."""
-    polar = polar_spectrum(first.texture)
-    polar = polar - polar.mean(axis=1, keepdims=True)
-    known = polar_spectrum(second.texture)[1:-1]
+    polar = first.polar - first.polar.mean(axis=1, keepdims=True)
+    known = second.polar[1:-1]
     known = (known - known.mean(axis=1, keepdims=True)).ravel()
     turned = np.concatenate([of.ravel()[_TURNED] for of in (polar, _mirrored(polar))])
     alike = turned @ known / (np.linalg.norm(turned, axis=1) + 1e-9)
@@ -280,7 +282,7 @@ def find_near_copies(
     same = np.unique(digests, return_inverse=True)[1]
     looks = [look_at(thumb) for thumb in thumbs]
     mean, directions = _projection(thumbs, np.random.default_rng(seed))
-    features = np.array([_features(polar_spectrum(look.texture)) for look in looks])
+    features = np.array([_features(look.polar) for look in looks])
     signatures = ((features - mean) @ directions).astype(np.float32)
     signatures /= np.linalg.norm(signatures, axis=1, keepdims=True) + 1e-9
     coarse = _coarse(looks)
