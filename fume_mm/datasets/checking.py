@@ -36,6 +36,7 @@ from .annotations import (
     parse_annotations,
 )
 from .frame_limits import frame_limits, limits_of_rows
+from .grouping import by_frame_note
 from .pairing import PAIRED_COLUMNS, parse_paired
 from .probing import Trace, frames_to_read, probe, trace_frame
 from .splitting import find_leaks
@@ -437,6 +438,8 @@ def _note(of_pairs: pd.DataFrame, report: CampaignReport, resplit: bool) -> None
         report.add(path, None, '', *_problem(path, error))
     if 'group' not in frames:
         return
+    if note := by_frame_note(frames):
+        report.notes.append(note)
     empty = (frames['class_id'] == NO_CLASS) & (frames['class_name'] == '')
     if unlabelled := int(empty.sum()):
         report.notes.append(

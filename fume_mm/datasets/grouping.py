@@ -79,10 +79,10 @@ def by_frame_note(annotations: pd.DataFrame) -> str:
     if not count:
         return ''
     return (
-        f'no recording is known of {count} of {len(annotations)} frames (no column '
-        f'{", ".join(GROUP_COLUMNS)}, no recording in the names): splits are by frame '
-        'only, so frames of one recording may be on both sides, and every result is '
-        'marked. Add a column recording, or give --group-pattern.'
+        f'SPLIT BY FRAME: no recording is known of {count} of {len(annotations)} '
+        f'frames (no column {", ".join(GROUP_COLUMNS)}, no recording in the names): '
+        'splits are by frame only, so frames of one recording may be on both sides, '
+        'and every result is marked. Add a column recording, or give --group-pattern.'
     )
 
 

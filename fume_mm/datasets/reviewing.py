@@ -30,6 +30,7 @@ from fume_mm.io.images import (
     write_mask,
 )
 from fume_mm.io.progress import ordered_map
+from fume_mm.io.stretch import Limits, parse_limits
 from fume_mm.io.tables import CsvTable, repeated, write_table
 from fume_mm.structures import (
     ANNOTATION_COLUMNS,
@@ -44,6 +45,8 @@ from fume_mm.structures import (
     SEG_PALETTE,
     health_class,
 )
+
+from .frame_limits import check_limits
 
 #: What a reviewer may say of a mask; those before a decision are ``new``.
 STATUSES = ('new', 'accepted', 'no gas', 'rejected')
@@ -228,6 +231,7 @@ class Review:
                 f'{column} must be one of {", ".join(known)}',
             )
         table.parse_health()
+        check_limits(table, ('limits',))
         self._past: list[tuple[int, str, bytes | None]] = []
 
     def __len__(self) -> int:
@@ -241,6 +245,11 @@ class Review:
         """Where its mask lies, or will."""
         return self.folder / self.rows['mask_path'][index]
 
+    def limits(self, index: int) -> Limits | None:
+        """What becomes black and white in the frame, if its recording says so."""
+        known = 'limits' in self.rows
+        return parse_limits(self.rows['limits'][index]) if known else None
+
     def status(self, index: int) -> str:
         """One of :data:`STATUSES`."""
         return self.rows['status'][index]
@@ -251,7 +260,7 @@ class Review:
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The frame and its mask, (H, W) uint8; without a file, all background."""
-        frame = read_gray(self.frame_file(index))
+        frame = read_gray(self.frame_file(index), limits=self.limits(index))
         path = self.mask_file(index)
         if not path.exists():
             return frame, np.full(frame.shape, BACKGROUND, np.uint8)

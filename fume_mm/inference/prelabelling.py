@@ -42,7 +42,11 @@ def prelabel(
     gases = review.rows['gas_type']
     stream = inferencer.stream(
         [
-            {gases[i]: review.frame_file(i), 'name': review.mask_file(i).stem}
+            {
+                gases[i]: review.frame_file(i),
+                'name': review.mask_file(i).stem,
+                'limits': {gases[i]: x} if (x := review.limits(i)) else {},
+            }
             for i in missing
         ],
         probabilities=unsure_below > 0,

@@ -116,7 +116,7 @@ def test_a_copy_in_another_split_is_found_in_another_format(tmp_path):
 
 
 def test_a_copy_in_the_same_split_is_a_note(tmp_path):
-    root = make_campaign(tmp_path)
+    root = make_campaign(tmp_path, vessel_id=True)
     first, other = (row['frame_path'] for row in read_rows(annotations(root))[:3:2])
     shutil.copy(root / first, root / other)
     report = check_campaign(root)
@@ -155,8 +155,15 @@ def test_paired_rows_of_another_split_are_found(tmp_path):
     assert 'a group is in more than one split of the paired CSVs' in found
 
 
+def test_a_campaign_that_names_no_recording_is_a_note(tmp_path):
+    notes = check_campaign(make_campaign(tmp_path / 'none')).notes
+    assert notes[0].startswith('SPLIT BY FRAME: no recording is known of 60 of 60')
+    named = make_campaign(tmp_path / 'named', vessel_id=True)
+    assert check_campaign(named).notes == []
+
+
 def test_frames_that_no_sample_uses_are_a_note(tmp_path):
-    root = make_campaign(tmp_path)
+    root = make_campaign(tmp_path, vessel_id=True)
     pair_campaign(root)
     path = root / 'paired_val_annotations.csv'
     write_rows(path, read_rows(path)[1:])
@@ -166,7 +173,7 @@ def test_frames_that_no_sample_uses_are_a_note(tmp_path):
 
 
 def test_rows_without_ph_and_class_are_a_note_with_half_of_it_a_defect(tmp_path):
-    root = make_campaign(tmp_path)
+    root = make_campaign(tmp_path, vessel_id=True)
     edit(root, 0, ph_value='', class_id='', class_name='')
     report = check_campaign(root)
     assert report.defects == []

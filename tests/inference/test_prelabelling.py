@@ -11,6 +11,7 @@ from fume_mm.inference.predictor import read_frames
 from fume_mm.inference.prelabelling import prelabel
 from fume_mm.io.images import read_mask, write_mask
 from fume_mm.structures.dual_gas_result import DualGasResult
+from tests.campaigns import write_rows
 
 LEVELS = np.uint8([[20] * 20 + [130] * 10 + [200] * 10] * 20)
 
@@ -52,6 +53,26 @@ def test_masks_are_the_models(review, unsure_below):
     expected = np.uint8([[0] * 20 + [middle] * 10 + [2] * 10] * 20)
     for index in range(2):
         assert (read_mask(review.mask_file(index)) == expected).all()
+
+
+def test_deep_frames_are_seen_by_the_limits_of_their_recording(tmp_path):
+    counts = LEVELS.astype(np.uint16) * 100 + 1000
+    for name in 'ab':
+        cv2.imwrite(str(tmp_path / f'{name}.png'), counts)
+    rows = [
+        {'frame_path': f'{name}.png', 'gas_type': 'ch4', 'limits': '1000 26500'}
+        for name in 'ab'
+    ]
+    write_rows(tmp_path / 'frames.csv', rows)
+    review, _ = open_review(tmp_path / 'frames.csv', tmp_path)
+    assert (review.read(0)[0] == LEVELS).all()
+    # by its own percentiles the middle would be bright, and so surely gas
+    assert list(prelabel(DualGasInferencer(Bright()), review, unsure_below=0.6)) == [
+        0,
+        1,
+    ]
+    expected = np.uint8([[0] * 20 + [255] * 10 + [2] * 10] * 20)
+    assert (read_mask(review.mask_file(1)) == expected).all()
 
 
 def test_what_is_there_is_not_replaced(review):

@@ -231,7 +231,7 @@ def pair(
     for text, number in words[words != ''].value_counts().items():
         print(f'{number} pairs: {text}')
     if note := by_frame_note(pool):
-        print(f'SPLIT BY FRAME: {note}')
+        print(note)
     print(f'wrote {path} and the paired CSVs beside it')
 
 

@@ -229,7 +229,7 @@ def main() -> None:
         print(folds_table(folds))
         print('\n'.join(['', *shortcomings(folds)]))
         if note := by_frame_note(pool):
-            print(f'SPLIT BY FRAME: {note}')
+            print(note)
         print(f'\nwrote {len(folds)} folds to {args.out}; now pair the gases with')
         print(f'  {pair} --folds')
         return
@@ -246,7 +246,7 @@ def main() -> None:
     print(f'{number} groups, frames of each class:')
     print(shares_table(splits))
     if note := by_frame_note(pool):
-        print(f'SPLIT BY FRAME: {note}')
+        print(note)
     print(f'\nwrote {", ".join(map(str, paths.values()))}; now pair the gases with')
     print(f'  {pair}')
 
