@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fume_mm.errors import UserError
-from fume_mm.io.files import read_json, write_json
+from fume_mm.io.files import read_json
 from fume_mm.structures.labels import FUME_LABELS, KEYS, Labels
 
 LABELS_FILE = 'labels.json'
@@ -35,12 +35,3 @@ def read_labels(root: str | Path) -> Labels:
         return Labels.from_meta(content)
     except UserError as error:
         raise UserError(f'{path}: {error}') from error
-
-
-def write_labels(labels: Labels, root: str | Path) -> None:
-    """Write labels.json into ``root``; where they are FUME's, there is none."""
-    path = Path(root) / LABELS_FILE
-    if labels == FUME_LABELS:
-        path.unlink(missing_ok=True)
-    else:
-        write_json(path, labels.to_meta())
