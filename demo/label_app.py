@@ -20,10 +20,12 @@ from typing import Any
 import app
 import numpy as np
 
-from fume_mm.datasets.reviewing import Review, legend, paint
+from fume_mm.datasets.reviewing import Review
 from fume_mm.drawing import overlay
+from fume_mm.drawing.brushes import legend, paint
 from fume_mm.errors import UserError, run_cli
 from fume_mm.structures import GAS_LABELS
+from fume_mm.structures.labels import GAS_NAME
 
 #: Frames are shown enlarged by a whole number, up to this width in pixels.
 SHOWN_WIDTH, EDITOR_HEIGHT = 960, 780
@@ -74,7 +76,8 @@ def enlarged(image: np.ndarray) -> np.ndarray:
 def painted(review: Review, index: int, drawn: dict[str, Any] | None) -> np.ndarray:
     """The mask of a frame with the strokes that the page's editor holds."""
     _, mask = review.read(index)
-    return paint(mask, [np.asarray(x) for x in (drawn or {}).get('layers') or ()])
+    layers = [np.asarray(x) for x in (drawn or {}).get('layers') or ()]
+    return paint(mask, layers, review.labels)
 
 
 def facts(review: Review, index: int) -> str:
@@ -100,13 +103,13 @@ def facts(review: Review, index: int) -> str:
     )
 
 
-def brushes() -> str:
+def brushes(colours: dict[str, tuple[int, int, int]]) -> str:
     """What each colour of the brush paints, as HTML."""
     return '<div class="brushes">{}</div>'.format(
         ''.join(
             f'<span><span class="swatch" style="background: rgb{colour}"></span>'
-            f'{name}</span>'
-            for name, colour in legend().items()
+            f'{html.escape(name)}</span>'
+            for name, colour in colours.items()
         )
     )
 
@@ -123,7 +126,8 @@ def build(review: Review) -> Any:
             return [gr.skip(), facts(review, index), index, index + 1, str(error)]
         picture = enlarged(frame)
         if masked:
-            picture = overlay(picture, enlarged(mask))
+            palette = review.labels.seg_palette
+            picture = overlay(picture, enlarged(mask), palette=palette)
         else:
             picture = np.stack([picture] * 3, axis=2)
         editor = {'background': picture, 'layers': [], 'composite': picture}
@@ -174,7 +178,8 @@ def build(review: Review) -> Any:
         return show(changed, masked)
 
     first = review.next_new(-1) or 0
-    colours = [f'rgb{colour}' for colour in reversed(legend().values())]
+    known = legend(review.labels)
+    colours = [f'rgb{colour}' for colour in reversed(known.values())]
     with gr.Blocks(
         title='Review of masks', analytics_enabled=False, fill_width=True
     ) as page:
@@ -192,10 +197,12 @@ def build(review: Review) -> Any:
                     height=EDITOR_HEIGHT,
                     canvas_size=(SHOWN_WIDTH, SHOWN_WIDTH * 3 // 4),
                     brush=gr.Brush(
-                        colors=[*colours], default_color=colours[1], color_mode='fixed'
+                        colors=[*colours],
+                        default_color=f'rgb{known[GAS_NAME]}',
+                        color_mode='fixed',
                     ),
                 )
-                gr.HTML(brushes())
+                gr.HTML(brushes(known))
                 masked = gr.Checkbox(True, label='Show the mask', elem_id='masked')
             with gr.Column(scale=3, min_width=280):
                 note = gr.HTML(visible=False, elem_id='note')

@@ -16,6 +16,7 @@ from fume_mm.datasets.importing import (
 )
 from fume_mm.datasets.pairing import pair_gases
 from fume_mm.io.images import read_mask
+from fume_mm.io.label_file import read_labels
 from tests.campaigns import read_rows
 
 SIZE = (64, 48)
@@ -69,7 +70,9 @@ def convert(name: str, source: Path, out: Path, **options) -> list[str]:
         options.pop('mask_name', None),
     )
     if 'mask_map' in options:
-        options['mask_map'] = parse_mask_map(options['mask_map'].split())
+        options['mask_map'] = parse_mask_map(
+            options['mask_map'].split(), read_labels(out)
+        )
     return write_campaign(
         read_source(name, source, of_source), out, gases=gases, **options
     )
@@ -86,7 +89,9 @@ def rows(out: Path) -> list[dict[str, str]]:
 def masks(out: Path) -> dict[str, np.ndarray]:
     """Class ids by the name of the frame."""
     return {
-        row['original_sample_id']: read_mask(out / row['mask_path'])
+        row['original_sample_id']: read_mask(
+            out / row['mask_path'], read_labels(out).seg_classes
+        )
         for row in rows(out)
     }
 

@@ -13,7 +13,6 @@ absolute ones. Every decision is written at once, file by file and whole.
 import filecmp
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -29,22 +28,17 @@ from fume_mm.io.images import (
     read_mask,
     write_mask,
 )
+from fume_mm.io.label_file import LABELS_FILE, read_labels
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.stretch import Limits, parse_limits
 from fume_mm.io.tables import CsvTable, repeated, write_table
 from fume_mm.structures import (
     ANNOTATION_COLUMNS,
     BACKGROUND,
-    GAS,
     GASES,
-    HEALTH_CLASSES,
-    IGNORE,
-    IGNORE_COLOUR,
     PH_RANGE,
-    SEG_CLASSES,
-    SEG_PALETTE,
-    health_class,
 )
+from fume_mm.structures.labels import Labels
 
 from .frame_limits import check_limits
 
@@ -55,8 +49,6 @@ TAKEN = ('accepted', 'no gas')
 REVIEW, COLLECTED = 'review.csv', 'reviewed_annotations.csv'
 _HEALTH = ('ph_value', 'class_id', 'class_name')
 _COLUMNS = ('frame_path', 'mask_path', 'gas_type', 'status', *_HEALTH)
-#: RGB by the value that a brush of this colour paints.
-BRUSHES = dict(enumerate(SEG_PALETTE)) | {IGNORE: IGNORE_COLOUR}
 
 
 def open_review(
@@ -90,9 +82,7 @@ def open_review(
     if path.exists():
         old = Review(path).rows
         added = rows[~rows['frame_path'].isin(old['frame_path'])]
-        rows = pd.concat([old, added], ignore_index=True).fillna(
-            dict.fromkeys(rows, '')
-        )
+        rows = pd.concat([old, added], ignore_index=True).astype(object).fillna('')
     twice = rows.loc[rows['mask_path'].duplicated(keep=False), 'frame_path']
     if len(twice):
         raise UserError(
@@ -146,7 +136,7 @@ def _of_csv(source: Path, gas: str | None) -> tuple[pd.DataFrame, int]:
     table.refuse(
         repeated(frame['frame_path']), 'frame_path', 'frame_path is in two rows'
     )
-    _complete_health(frame)
+    _complete_health(frame, table.labels)
     table.parse_health()
     table.check_files('frame_path')
     frame['frame_path'] = [
@@ -160,18 +150,20 @@ def _of_csv(source: Path, gas: str | None) -> tuple[pd.DataFrame, int]:
     return frame[bare].reset_index(drop=True), int((~bare).sum())
 
 
-def _complete_health(frame: pd.DataFrame) -> None:
+def _complete_health(frame: pd.DataFrame, labels: Labels) -> None:
     """Add the columns of health that are not there; the class follows from the pH."""
     for column in _HEALTH:
         if column not in frame:
             frame[column] = ''
+    if labels.ph_limits is None:
+        return
     ph = pd.to_numeric(frame['ph_value'], errors='coerce')
     empty = (frame[['class_id', 'class_name']] == '').all(axis=1)
     for row in np.flatnonzero(empty & ph.between(*PH_RANGE)):
-        class_id = health_class(ph[row])
+        class_id = labels.health_class(ph[row])
         frame.loc[row, ['class_id', 'class_name']] = (
             str(class_id),
-            HEALTH_CLASSES[class_id],
+            labels.health_classes[class_id],
         )
 
 
@@ -203,6 +195,7 @@ class Review:
     Attributes:
         path: The CSV.
         folder: Its folder, which paths are relative to.
+        labels: What the classes are, by the ``labels.json`` of the folder.
         rows: As the CSV has them, health parsed as
             :meth:`~fume_mm.io.tables.CsvTable.parse_health` does.
 
@@ -221,7 +214,7 @@ class Review:
             )
         self.folder = self.path.parent
         table = CsvTable(self.path, _COLUMNS, root=self.folder)
-        self.rows = table.frame
+        self.rows, self.labels = table.frame, table.labels
         self.rows['frame_path'] = table.paths('frame_path', anywhere=True)
         self.rows['mask_path'] = table.paths('mask_path')
         for column, known in (('status', STATUSES), ('gas_type', GASES)):
@@ -264,20 +257,20 @@ class Review:
         path = self.mask_file(index)
         if not path.exists():
             return frame, np.full(frame.shape, BACKGROUND, np.uint8)
-        mask = read_mask(path)
+        mask = read_mask(path, self.labels.seg_classes)
         check_same_size(mask, path, frame.shape)
         return frame, mask
 
     def save(self, index: int, mask: np.ndarray, status: str) -> None:
         """Write the mask and the status of a frame; ``no gas`` takes the gas away."""
         if status == 'no gas':
-            mask = np.where(mask == GAS, np.uint8(BACKGROUND), mask)
+            mask = np.where(mask == self.labels.gas, np.uint8(BACKGROUND), mask)
         path = self.mask_file(index)
         before = path.read_bytes() if path.exists() else None
         self._past.append((index, self.status(index), before))
         with disk_errors(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_mask(path, mask)
+            write_mask(path, mask, self.labels.seg_palette)
             self._write(index, status)
 
     def undo(self) -> int | None:
@@ -305,32 +298,6 @@ class Review:
         write_table(self.rows, self.path)
 
 
-def paint(mask: np.ndarray, layers: Sequence[np.ndarray]) -> np.ndarray:
-    """A mask with the strokes of brushes of :data:`BRUSHES` on it.
-
-    Args:
-        mask: (H, W) uint8.
-        layers: (h, w, 4) uint8 RGBA each, the last on top. A pixel that is at least
-            half opaque becomes the class of the nearest colour. A layer of another size
-            is brought to the mask's (nearest pixel).
-
-    Returns:
-        (H, W) uint8, a new array.
-    """
-    values = np.array(list(BRUSHES), np.uint8)
-    colours = np.array(list(BRUSHES.values()), np.int32)
-    mask = mask.copy()
-    height, width = mask.shape
-    for layer in layers:
-        rows = (np.arange(height) * 2 + 1) * layer.shape[0] // (2 * height)
-        columns = (np.arange(width) * 2 + 1) * layer.shape[1] // (2 * width)
-        layer = layer[rows[:, None], columns]
-        painted = layer[..., 3] >= 128
-        distance = layer[painted][:, None, :3].astype(np.int32) - colours
-        mask[painted] = values[(distance**2).sum(axis=2).argmin(axis=1)]
-    return mask
-
-
 def collect_reviewed(
     review: Review, out: str | Path | None = None
 ) -> tuple[Path, pd.DataFrame, int]:
@@ -355,9 +322,20 @@ def collect_reviewed(
             f'demo/label_app.py {review.path}`.'
         )
     files = [(review.frame_file(i), review.mask_file(i)) for i in rows['index']]
-    for _ in ordered_map(lambda pair: read_labelled(*pair), files, frames=len(files)):
+    classes = review.labels.seg_classes
+    checks = ordered_map(
+        lambda pair: read_labelled(*pair, classes), files, frames=len(files)
+    )
+    for _ in checks:
         pass  # raises what does not fit
     out = _whole(out or review.folder)
+    if (theirs := read_labels(out)) != review.labels:
+        raise UserError(
+            f'{out}: its masks and health have the classes {theirs.seg_legend}; '
+            f'{theirs.health_legend}, those of {review.path} are '
+            f'{review.labels.seg_legend}; {review.labels.health_legend}. Put the same '
+            f'{LABELS_FILE} into both.'
+        )
     make_folder(out)
     copied = 0
     for row, (frame, mask) in enumerate(files):
@@ -395,9 +373,3 @@ def _copy(file: Path, out: Path, name: str) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
     return name
-
-
-def legend() -> dict[str, tuple[int, ...]]:
-    """RGB of each brush by what it paints."""
-    names = (*SEG_CLASSES, 'unsure')
-    return dict(zip(names, BRUSHES.values(), strict=True))

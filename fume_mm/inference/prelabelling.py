@@ -8,6 +8,7 @@ from fume_mm.datasets.reviewing import Review
 from fume_mm.errors import UserError
 from fume_mm.io.files import disk_errors
 from fume_mm.io.images import write_mask
+from fume_mm.io.label_file import LABELS_FILE
 from fume_mm.structures import IGNORE
 
 from .inferencer import DualGasInferencer
@@ -30,8 +31,16 @@ def prelabel(
         The index of each frame whose mask has been written.
 
     Raises:
-        UserError: If the probability is none, or the model predicts no masks.
+        UserError: If the probability is none, the model predicts no masks, or their
+            classes are not the campaign's.
     """
+    theirs, ours = inferencer.labels, review.labels
+    if theirs.seg_classes != ours.seg_classes:
+        raise UserError(
+            f'{inferencer.model_name}: its masks have the classes {theirs.seg_legend}, '
+            f'those of {review.folder} are {ours.seg_legend}; give another model, or '
+            f'say its classes in {review.folder / LABELS_FILE}.'
+        )
     if not 0 <= unsure_below <= 1:
         raise UserError(
             f'--unsure-below {unsure_below} is no probability; give 0 to 1.'
@@ -64,5 +73,5 @@ def prelabel(
         path = review.mask_file(index)
         with disk_errors(review.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_mask(path, mask)
+            write_mask(path, mask, review.labels.seg_palette)
         yield index

@@ -128,7 +128,8 @@ class ResultWriter:
         files = self._outputs(result.name, result.masks)
         with disk_errors(self.out_dir):
             for gas, mask in result.masks.items():
-                write_mask(self.out_dir / files['masks'][gas], mask)
+                path = self.out_dir / files['masks'][gas]
+                write_mask(path, mask, result.labels.seg_palette)
             if panel is None:
                 del files['panel']
             else:

@@ -391,7 +391,11 @@ def encode_png(image: np.ndarray) -> bytes:
     return cv2.imencode('.png', image)[1].tobytes()
 
 
-def write_mask(path: str | Path, mask: np.ndarray) -> None:
+def write_mask(
+    path: str | Path,
+    mask: np.ndarray,
+    palette: Sequence[tuple[int, int, int]] = SEG_PALETTE,
+) -> None:
     """Write a mask as a palette PNG, whole or not at all: ids, which viewers colour.
 
     OpenCV reads the colours, not the ids; Pillow and :func:`read_mask` read the ids.
@@ -399,8 +403,9 @@ def write_mask(path: str | Path, mask: np.ndarray) -> None:
     Args:
         path: The file.
         mask: (H, W) uint8 class ids, :data:`IGNORE` where unlabelled.
+        palette: RGB by class id.
     """
-    colours = list(SEG_PALETTE)
+    colours = list(palette)
     if mask.max(initial=0) >= len(colours):  # else the file need not hold 256 colours
         colours += [IGNORE_COLOUR] * (256 - len(colours))
     with write_whole(path) as part:

@@ -76,15 +76,10 @@ def _write_owners(job: Job, original: Rendered) -> Iterator[Row]:
     name = f'{vessel.recording}_frame_{original.frame:04d}.png'
     folder = f'original_annotated/ph_{vessel.ph:.1f}/{gas}'
     originals = [f'{folder}_{part}/{name}' for part in ('frame', 'mask')]
-    parts = zip(
-        originals,
-        (write_png, write_mask),
-        (original.image, original.mask),
-        strict=True,
-    )
-    for path, write, pixels in parts:
+    for path in originals:
         (out / path).parent.mkdir(parents=True, exist_ok=True)
-        write(out / path, pixels)
+    write_png(out / originals[0], original.image)
+    write_mask(out / originals[1], original.mask)
     sample_id = f'sample_{number:05d}'
     for copy, split in enumerate(vessel.splits[original.frame]):
         stem = f'{sample_id}_aug_{copy - 1:03d}' if copy else f'{sample_id}_orig'

@@ -13,6 +13,7 @@ from . import (
     HEALTH_PALETTE,
     HEALTHY_ABOVE_PH,
     IGNORE,
+    IGNORE_COLOUR,
     PH_RANGE,
     SEG_CLASSES,
     SEG_PALETTE,
@@ -89,7 +90,7 @@ class Labels:
                 f"background, and '{GAS_NAME}' must be among the others."
             )
         set_(self, 'ph_limits', _limits(self.ph_limits, self.health_classes))
-        others = [c for c in _SPARE if c not in SEG_PALETTE]
+        others = [c for c in _SPARE if c not in (*SEG_PALETTE, IGNORE_COLOUR)]
         spare = iter(others * len(self.seg_classes))
         default: tuple[Colour, ...] = tuple(
             SEG_PALETTE[0] if not i else _BY_NAME.get(name) or next(spare)

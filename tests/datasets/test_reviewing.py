@@ -1,6 +1,8 @@
 """The review of masks: what is begun, decided, taken back and collected."""
 
+import json
 import shutil
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -8,15 +10,11 @@ import pytest
 from PIL import Image
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.reviewing import (
-    BRUSHES,
-    Review,
-    collect_reviewed,
-    open_review,
-    paint,
-)
+from fume_mm.datasets.reviewing import Review, collect_reviewed, open_review
 from fume_mm.errors import UserError
+from fume_mm.inference.prelabelling import prelabel
 from fume_mm.io.images import read_mask, write_mask
+from fume_mm.structures.labels import FUME_LABELS, Labels
 from tests.campaigns import read_rows, write_rows
 
 SIZE = (20, 30)  # height, width
@@ -157,45 +155,6 @@ def test_the_next_frame_is_one_that_is_new(review):
     assert review.next_new(0) is None
 
 
-# -- painting -------------------------------------------------------------------------
-
-
-def stroke(value, where, *, alpha=255, times=1):
-    layer = np.zeros((SIZE[0] * times, SIZE[1] * times, 4), np.uint8)
-    rows, columns = (slice(a * times, b * times) for a, b in where)
-    layer[rows, columns] = (*BRUSHES[value], alpha)
-    return layer
-
-
-@pytest.mark.parametrize('times', [1, 3])
-def test_strokes_become_classes_and_the_rest_stays(times):
-    mask = mask_of(tube=3, gas=5)
-    layers = [
-        stroke(value, ((row, row + 2), (4, 9)), times=times)
-        for row, value in ((0, 0), (6, 1), (12, 2), (17, 255))
-    ]
-    expected = mask.copy()
-    for row, value in ((0, 0), (6, 1), (12, 2), (17, 255)):
-        expected[row : row + 2, 4:9] = value
-    before = mask.copy()
-    assert (paint(mask, layers) == expected).all()
-    assert (mask == before).all()
-    assert (paint(mask, []) == before).all()
-
-
-def test_soft_edges_and_near_colours():
-    faint = stroke(2, ((0, 5), (0, 5)), alpha=127)
-    assert not paint(mask_of(), [faint]).any()
-    near = stroke(2, ((0, 5), (0, 5)), alpha=200)
-    near[..., :3] -= near[..., :3] // 10  # as a codec may leave it
-    assert (paint(mask_of(), [near]) == 2).sum() == 25
-    both = [stroke(2, ((0, 5), (0, 5))), stroke(1, ((0, 5), (0, 3)))]
-    assert np.bincount(paint(mask_of(), both).ravel(), minlength=3)[1:].tolist() == [
-        15,
-        10,
-    ]
-
-
 # -- collecting -----------------------------------------------------------------------
 
 
@@ -241,3 +200,32 @@ def test_a_mask_that_does_not_fit_stops_the_collection(root, review):
     with pytest.raises(UserError, match=r'clip_00000\.png: the mask is 30x19 pixels'):
         collect_reviewed(review)
     assert not (root / 'reviewed_annotations.csv').exists()
+
+
+# -- other classes --------------------------------------------------------------------
+
+
+def test_the_campaigns_classes_are_those_of_its_labels_json(root, tmp_path):
+    labels = {'classes': ['background', 'gas', 'tank'], 'ph_limits': [6.0]}
+    labels['health_classes'] = ['good', 'bad']
+    (root / 'labels.json').write_text(json.dumps(labels))
+    review = open_review(root / 'frames.csv', root)[0]
+    assert review.rows['class_name'].tolist() == ['', 'good', 'good']
+    review.save(1, mask_of(tube=3, gas=4), 'no gas')  # the values 1 and 2
+    assert np.bincount(review.read(1)[1].ravel()).tolist() == [16 * 30, 0, 4 * 30]
+    palette = Image.open(review.mask_file(1)).getpalette()
+    assert tuple(palette[3:6]) == FUME_LABELS.seg_palette[2]  # gas has one colour
+    path, *_ = collect_reviewed(review)
+    assert read_annotations(path, check_pixels=True)['class_id'].tolist() == [0]
+    other = tmp_path / 'campaign'
+    with pytest.raises(UserError, match=r'campaign: .*1 tube.*1 gas.*labels\.json'):
+        collect_reviewed(review, other)
+    assert not other.exists()
+
+
+def test_a_model_of_other_classes_draws_no_masks(review):
+    model = SimpleNamespace(
+        model_name='other.py', labels=Labels(seg_classes=('a', 'gas'))
+    )
+    with pytest.raises(UserError, match=r'other\.py: .*0 a, 1 gas.*1 tube, 2 gas'):
+        next(prelabel(model, review))

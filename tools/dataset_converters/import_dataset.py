@@ -26,6 +26,7 @@ from fume_mm.datasets.importing import (
 )
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.label_file import read_labels
 from fume_mm.structures import GASES
 
 EXAMPLE = """\
@@ -43,7 +44,12 @@ def parse_args() -> argparse.Namespace:
         'format', choices=FORMATS, metavar='FORMAT', help=', '.join(FORMATS)
     )
     parser.add_argument('source', type=Path, help='folder, file or zip to read')
-    parser.add_argument('out', type=Path, help='data root to write; may be SOURCE')
+    parser.add_argument(
+        'out',
+        type=Path,
+        help='data root to write; may be SOURCE. A labels.json there says what the '
+        "classes are, where they are not FUME's",
+    )
     parser.add_argument(
         '--gas',
         nargs='+',
@@ -172,7 +178,7 @@ def main() -> None:
             f'{args.out} lies in {args.source}, and would be read as part of it the '
             f'next time; write to {args.source} itself or beside it.'
         )
-    mask_map = parse_mask_map(args.mask_map)
+    mask_map = parse_mask_map(args.mask_map, read_labels(args.out))
     options = Options(gases, args.frames, args.masks, mask_name(args))
     with opened(args.source, link=args.link) as source:
         lines = write_campaign(

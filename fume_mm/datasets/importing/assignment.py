@@ -12,7 +12,8 @@ from fume_mm.datasets.grouping import RECORDING_PATTERN, recordings
 from fume_mm.datasets.splitting import find_leaks, split_by_group
 from fume_mm.errors import UserError
 from fume_mm.io.tables import NO_CLASS, CsvTable
-from fume_mm.structures import HEALTH_CLASSES, SPLITS, health_class
+from fume_mm.structures import SPLITS
+from fume_mm.structures.labels import Labels
 
 from .items import Item, counted, refuse
 from .tree import SPLIT_WORDS, nfc, split_of
@@ -85,7 +86,7 @@ def add_labels(
     return list(items)
 
 
-def health(items: Sequence[Item]) -> pd.DataFrame:
+def health(items: Sequence[Item], labels: Labels) -> pd.DataFrame:
     """``ph_value`` (NaN if unknown), ``class_id`` (-1) and ``class_name`` of each item.
 
     Raises:
@@ -100,21 +101,24 @@ def health(items: Sequence[Item]) -> pd.DataFrame:
         ],
         'frames have a ph_value that is not a number; correct it or leave it empty',
     )
-    by_ph = {ph: health_class(ph) for ph in numbers.dropna().unique()}
-    names = [item.class_name.capitalize() for item in items]
+    known = numbers.dropna().unique() if labels.ph_limits is not None else ()
+    by_ph = {ph: labels.health_class(ph) for ph in known}
+    classes = labels.health_classes
+    spelled = {name.lower(): i for i, name in enumerate(classes)}
+    names = [item.class_name.strip().lower() for item in items]
     refuse(
         [
             f'{i.name} ({i.class_name})'
             for i, name in zip(items, names, strict=True)
-            if name not in ('', *HEALTH_CLASSES)
+            if name not in ('', *spelled)
         ],
-        f'frames have a class_name that is none of {", ".join(HEALTH_CLASSES)}',
+        f'frames have a class_name that is none of {", ".join(classes)}',
     )
     ids = [
-        HEALTH_CLASSES.index(name) if name else by_ph.get(ph, NO_CLASS)
+        spelled[name] if name else by_ph.get(ph, NO_CLASS)
         for name, ph in zip(names, numbers, strict=True)
     ]
-    legend = {NO_CLASS: ''} | dict(enumerate(HEALTH_CLASSES))
+    legend = {NO_CLASS: ''} | dict(enumerate(classes))
     return pd.DataFrame(
         {
             'ph_value': numbers.astype(float),

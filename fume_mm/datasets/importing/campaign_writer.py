@@ -21,13 +21,22 @@ from fume_mm.io.images import (
     orientation,
     write_mask,
 )
+from fume_mm.io.label_file import read_labels
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import write_table
-from fume_mm.structures import ANNOTATION_COLUMNS, IGNORE, SEG_CLASSES, SPLITS
+from fume_mm.structures import ANNOTATION_COLUMNS, SPLITS
+from fume_mm.structures.labels import Labels
 
 from .assignment import add_labels, add_recordings, divide, health
 from .items import Encoded, Item, Shapes, Source, Value, counted, refuse
-from .legend import mask_coding, mask_values, to_classes, two_levels, value_text
+from .legend import (
+    class_ids,
+    mask_coding,
+    mask_values,
+    to_classes,
+    two_levels,
+    value_text,
+)
 from .tree import nfc, with_gas
 
 #: What a frame without a mask may mean.
@@ -79,7 +88,8 @@ def write_campaign(
 
     Args:
         source: The frames.
-        out: Data root, made if need be.
+        out: Data root, made if need be. A ``labels.json`` there says what the classes
+            are.
         gases: The gases there are; of several, names must tell them.
         mask_map: Class ids of the masks' values; see :func:`.legend.mask_coding`.
         missing_mask: One of :data:`MISSING_MASK`; None is the format's own rule.
@@ -98,6 +108,7 @@ def write_campaign(
     Raises:
         UserError: Naming the files that do not fit, once for all of a kind.
     """
+    classes = read_labels(out)
     remarks = list(source.remarks)
     items = with_gas(source.items, gases)
     items = [replace(item, name=_safe(item.name)) for item in items]
@@ -118,13 +129,13 @@ def write_campaign(
     )
     refuse([s.problem for s in seen if s.problem], 'files do not fit or read')
     values = frozenset[Value]().union(*(s.values for s in seen))
-    coding = mask_coding(values, given, source.legend)
-    remarks += _remarks(seen, coding, given, source.legend)
+    coding = mask_coding(values, given, source.legend, classes)
+    remarks += _remarks(seen, coding, given, source.legend, classes)
 
     items, recordings = add_recordings(items, group_pattern)
     same = all(value == code for value, code in coding.items())
     paths = [_targets(i, s, out, same) for i, s in zip(items, seen, strict=True)]
-    rows = _rows(items, paths, out)
+    rows = _rows(items, paths, out, classes)
     official = [item.split for item in items]
     if any(official):
         rows.insert(len(rows.columns) - 1, 'official_split', official)
@@ -138,7 +149,7 @@ def write_campaign(
 
     def write(job: tuple[Item, _Seen, tuple[Path, Path]]) -> None:
         with disk_errors(out):
-            _write(*job, coding=coding, colours=colours, link=link)
+            _write(*job, coding=coding, labels=classes, colours=colours, link=link)
 
     jobs = zip(items, seen, paths, strict=True)
     for _ in ordered_map(write, jobs, frames=len(items)):
@@ -290,6 +301,7 @@ def _write(
     targets: tuple[Path, Path],
     *,
     coding: Mapping[Value, int],
+    labels: Labels,
     colours: bool,
     link: bool,
 ) -> None:
@@ -315,11 +327,15 @@ def _write(
     if mask != item.mask:
         values, *_ = _raw(item, seen.size, colours, coding)
         drawn = item.mask is None or isinstance(item.mask, Shapes)
-        write_mask(mask, values if drawn else to_classes(values, coding))
+        ids = values if drawn else to_classes(values, coding)
+        write_mask(mask, ids, labels.seg_palette)
 
 
 def _rows(
-    items: Sequence[Item], paths: Sequence[tuple[Path, Path]], out: Path
+    items: Sequence[Item],
+    paths: Sequence[tuple[Path, Path]],
+    out: Path,
+    labels: Labels,
 ) -> pd.DataFrame:
     base = out.resolve()
 
@@ -336,7 +352,7 @@ def _rows(
             'augmentation_id': '0',
         }
     )
-    table = pd.concat([table, health(items)], axis=1)[list(ANNOTATION_COLUMNS)]
+    table = pd.concat([table, health(items, labels)], axis=1)[list(ANNOTATION_COLUMNS)]
     if known:
         table['recording'] = [item.recording for item in items]
     for column in dict.fromkeys(key for item in items for key in item.extra):
@@ -350,8 +366,9 @@ def _remarks(
     coding: Mapping[Value, int],
     given: Mapping[Value, int],
     names: Mapping[Value, str],
+    labels: Labels,
 ) -> list[str]:
-    legend = {**dict(enumerate(SEG_CLASSES)), IGNORE: 'unlabelled'}
+    legend = {code: name for name, code in class_ids(labels).items()}
     text = ', '.join(f'{value_text(v)} is {legend[code]}' for v, code in coding.items())
     source = 'as given' if given else 'by the legend' if names else 'inferred'
     if any(isinstance(value, str) for value in coding) and not given:

@@ -8,44 +8,51 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.tables import CsvTable, read_text
-from fume_mm.structures import BACKGROUND, GAS, IGNORE, SEG_CLASSES, SEG_PALETTE, TUBE
+from fume_mm.structures import BACKGROUND, IGNORE
+from fume_mm.structures.labels import FUME_LABELS, GAS_NAME, Labels
 
 from .items import Value
 
-#: Names of the classes; ids as well.
-CLASSES = {name: i for i, name in enumerate(SEG_CLASSES)} | {'unlabelled': IGNORE}
-#: How labels are called elsewhere, in lower case.
+#: How classes are called elsewhere, in lower case.
 _ALIASES = {
-    **CLASSES,
-    '_background_': BACKGROUND,
-    'plume': GAS,
-    'ch4': GAS,
-    'co2': GAS,
-    'methane': GAS,
-    'ignore': IGNORE,
-    '__ignore__': IGNORE,
-    'unlabeled': IGNORE,
-    'unsure': IGNORE,
+    '_background_': 'background',
+    'plume': GAS_NAME,
+    'ch4': GAS_NAME,
+    'co2': GAS_NAME,
+    'methane': GAS_NAME,
+    'ignore': 'unlabelled',
+    '__ignore__': 'unlabelled',
+    'unlabeled': 'unlabelled',
+    'unsure': 'unlabelled',
 }
 #: The first colours of PASCAL VOC's palette, which labelme and others write.
 _VOC = ((0, 0, 0), (128, 0, 0), (0, 128, 0))
 _MOST = 256
 
 
-def parse_mask_map(entries: Sequence[str]) -> dict[Value, int]:
+def class_ids(labels: Labels) -> dict[str, int]:
+    """Mask values by the names of the campaign's classes, in lower case."""
+    names = {name.lower(): i for i, name in enumerate(labels.seg_classes)}
+    return {'background': BACKGROUND, **names, 'unlabelled': IGNORE}
+
+
+def parse_mask_map(
+    entries: Sequence[str], labels: Labels = FUME_LABELS
+) -> dict[Value, int]:
     """``127=tube``, ``250,50,83=tube``, ``plume=gas`` as class ids by value.
 
     Raises:
-        UserError: On another form, or a class that there is not.
+        UserError: On another form, or a class that the campaign has not.
     """
     coding: dict[Value, int] = {}
+    classes = class_ids(labels)
+    ids = {str(i): i for i in classes.values()} | classes
     for entry in entries:
         key, equals, name = entry.rpartition('=')
-        ids = {str(i): i for i in CLASSES.values()} | CLASSES
         if not equals or name.strip().lower() not in ids:
             raise UserError(
                 f'--mask-map {entry}: write VALUE=CLASS, a gray value, a colour as '
-                f'R,G,B or a label, and one of {", ".join(CLASSES)}: 127=tube.'
+                f'R,G,B or a label, and one of {", ".join(classes)}: 127=gas.'
             )
         coding[_value(key.strip())] = ids[name.strip().lower()]
     return coding
@@ -95,18 +102,21 @@ def mask_coding(
     values: Iterable[Value],
     given: Mapping[Value, int],
     names: Mapping[Value, str],
+    labels: Labels = FUME_LABELS,
 ) -> dict[Value, int]:
     """The class id (or 255) of each value that masks have.
 
     What is given counts first, then a name; then, of values without names, what they
-    must mean: 0 and 1 or 255 background and gas; 0, 1, 2 (and 255) the classes; 0, 127
-    or 128, 255 background, tube and gas; two colours, one of them black, background and
-    gas; the colours of VOC's palette or of FUME's the classes.
+    must mean: 0 and 1 or 255 background and gas; the classes' own ids (and 255) the
+    classes; 0, 127 or 128, 255 background, tube and gas; two colours, one of them
+    black, background and gas; the colours of VOC's palette or of the campaign's the
+    classes.
 
     Raises:
         UserError: If some mean nothing, naming them and the way out.
     """
     found = set(values)
+    classes = class_ids(labels)
     coding: dict[Value, int] = {}
     for value in found:
         name = (value if isinstance(value, str) else names.get(value, '')).lower()
@@ -115,13 +125,13 @@ def mask_coding(
                 coding[value] = given[key]
                 break
         else:
-            if name in _ALIASES:
-                coding[value] = _ALIASES[name]
+            if (called := _ALIASES.get(name, name)) in classes:
+                coding[value] = classes[called]
     if given and 0 in found:
         coding.setdefault(0, BACKGROUND)
     unknown = found - set(coding)
     if unknown and not given and not names:
-        coding |= _inferred(found)
+        coding |= _inferred(found, labels)
         unknown = found - set(coding)
     if unknown:
         named = sorted(unknown - {0} or unknown, key=_order)
@@ -132,28 +142,30 @@ def mask_coding(
         raise UserError(
             f'masks hold {", ".join(shown[:8])}{more}, and nothing says of which '
             'class; say it with --mask-map, as in `--mask-map '
-            f'{value_text(named[-1])}=gas` (classes: {", ".join(CLASSES)}). Masks that '
+            f'{value_text(named[-1])}=gas` (classes: {", ".join(classes)}). Masks that '
             'were saved with loss hold stray values: save them as PNG.'
         )
     return {value: coding[value] for value in sorted(found, key=_order)}
 
 
-def _inferred(found: set[Value]) -> dict[Value, int]:
+def _inferred(found: set[Value], labels: Labels) -> dict[Value, int]:
+    gas, tube = labels.gas, labels.tube
+    ids = range(len(labels.seg_classes))
     if found <= {0, 1} or found <= {0, 255}:
-        return {value: GAS if value else BACKGROUND for value in found}
-    if found <= {0, 1, 2, IGNORE} and GAS in found:
-        return {i: i for i in (BACKGROUND, TUBE, GAS, IGNORE)}
+        return {value: gas if value else BACKGROUND for value in found}
+    if found <= {*ids, IGNORE} and gas in found:
+        return {i: i for i in (*ids, IGNORE)}
     for middle in (127, 128):
-        if found <= {0, middle, 255}:
-            return {0: BACKGROUND, middle: TUBE, 255: GAS}
-    for palette in (_VOC, SEG_PALETTE):
+        if found <= {0, middle, 255} and tube is not None:
+            return {0: BACKGROUND, middle: tube, 255: gas}
+    for palette in (_VOC[: len(ids)], labels.seg_palette):
         known = {_plain(colour): i for i, colour in enumerate(palette)}
         if found <= set(known):
             return known
     if len(found) == 2 and 0 in found:
         (colour,) = found - {0}
         if not isinstance(colour, (int, str)):
-            return {0: BACKGROUND, colour: GAS}
+            return {0: BACKGROUND, colour: gas}
     return {}
 
 

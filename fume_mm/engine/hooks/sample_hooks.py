@@ -59,8 +59,8 @@ class SampleFilesHook(Hook):
 class MaskHook(SampleFilesHook):
     """Write each test sample's predicted masks, batch by batch.
 
-    A mask is ``<sample_id>_<gas>.png``, a palette PNG, 0 background, 1 tube, 2 gas, at
-    the size of its frame on disk.
+    A mask is ``<sample_id>_<gas>.png``, a palette PNG of class ids (FUME's: 0
+    background, 1 tube, 2 gas), at the size of its frame on disk.
 
     Args:
         out_dir: Folder of the masks; files of these names are replaced.
@@ -83,7 +83,8 @@ class MaskHook(SampleFilesHook):
                     'decode_head, or ask for no masks.'
                 )
             mask = sample.get(gas).pred_sem_seg.data[0].to('cpu').numpy()
-            write_mask(self.out_dir / mask_name(name, gas), mask.astype(np.uint8))
+            path = self.out_dir / mask_name(name, gas)
+            write_mask(path, mask.astype(np.uint8), _labels(runner).seg_palette)
 
 
 @HOOKS.register_module()
@@ -149,10 +150,13 @@ class PanelHook(SampleFilesHook):
         folder = Path(self.out_dir or Path(runner.log_dir) / 'panels')
         folder.mkdir(parents=True, exist_ok=True)
         note = _note(runner.test_dataloader)
-        meta = getattr(runner.test_dataloader.dataset, 'metainfo', None)
-        labels = Labels.from_meta(meta)
-        panel = draw_panel(read_frames(sample), sample, note=note, labels=labels)
+        frames = read_frames(sample)
+        panel = draw_panel(frames, sample, note=note, labels=_labels(runner))
         write_png(folder / f'{file_name(str(sample.get("sample_id")))}.png', panel)
+
+
+def _labels(runner: Runner) -> Labels:
+    return Labels.from_meta(getattr(runner.test_dataloader.dataset, 'metainfo', None))
 
 
 def evenly_spaced(count: int, total: int) -> list[int]:
