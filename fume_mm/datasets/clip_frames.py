@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,10 @@ from fume_mm.io.naming import split_gas
 from fume_mm.io.progress import progress_bar
 from fume_mm.io.recordings import Recording, open_recording
 from fume_mm.io.stretch import format_limits
-from fume_mm.io.tables import CsvTable
+from fume_mm.io.tables import CsvTable, repeated
+from fume_mm.structures import ANNOTATION_COLUMNS, GASES
+
+from .reviewing import HEALTH_COLUMNS, parse_health
 
 #: The CSV, and the folder of the recordings' folders.
 TABLE, FRAMES = 'frames.csv', 'frames'
@@ -49,6 +53,7 @@ def cut_recordings(
     out: str | Path,
     *,
     gas: str | None = None,
+    about: str | Path | None = None,
     choice: Choice | None = None,
     force: bool = False,
 ) -> pd.DataFrame:
@@ -60,12 +65,16 @@ def cut_recordings(
     Args:
         paths: Recordings, see :func:`~fume_mm.io.recordings.open_recording`.
         out: Folder to write to.
-        gas: Of all of them; None where each name ends in ``_co2`` or ``_ch4``.
+        gas: Of all of them; None where ``about`` says it, or each name ends in ``_co2``
+            or ``_ch4``.
+        about: CSV with a column ``recording`` (a clip's name without ending) and
+            whatever is known of each: ``gas_type``, ``vessel_id``, ``ph_value``, ...;
+            each frame gets it.
         choice: Which frames.
         force: Whether recordings that were cut before are cut again.
 
     Returns:
-        The rows that were written now, columns :data:`COLUMNS`.
+        The rows that were written now, columns :data:`COLUMNS` and those of ``about``.
 
     Raises:
         UserError: If a recording cannot be read, its gas is not known, its name is not
@@ -78,7 +87,13 @@ def cut_recordings(
             f'every {choice.every}, change {choice.change:g}: give at least 1 and 0.'
         )
     out = Path(out)
-    gases = {Path(path): gas or _gas_of(Path(path)) for path in paths}
+    said = _about(Path(about), out, [Path(p).stem for p in paths]) if about else {}
+    gases = {
+        Path(path): gas
+        or said.get(Path(path).stem, {}).get('gas_type')
+        or _gas_of(Path(path))
+        for path in paths
+    }
     known = _known(out)
     _refuse_names(list(gases), out, known, force)
     limits = {}
@@ -92,13 +107,40 @@ def cut_recordings(
             recording.limits = limits[path]
             rows = list(_cut(recording, path.stem, shown, out, choice))
             problems += [recording.problem] if recording.problem else []
-        parts.append(pd.DataFrame(rows, columns=list(COLUMNS)))
+        cut = pd.DataFrame(rows, columns=list(COLUMNS))
+        parts.append(cut.assign(**said.get(path.stem, {}) | {'gas_type': shown}))
         known = pd.concat([known[known['recording'] != path.stem], parts[-1]])
         with written_file(out / TABLE) as part:
             known.to_csv(part, index=False, lineterminator='\n')
     if problems:
         raise UserError(f'{"; ".join(problems)}. The frames until then are in {out}.')
     return pd.concat(parts, ignore_index=True)
+
+
+def _about(path: Path, out: Path, names: list[str]) -> dict[str, dict[Any, Any]]:
+    """What a CSV says of each recording of these names."""
+    if not path.is_file():
+        raise UserError(f'{path}: there is no such CSV; give one with a row per clip.')
+    table = CsvTable(path, ['recording'], root=out, known=ANNOTATION_COLUMNS)
+    frame = table.frame
+    table.refuse(repeated(frame['recording']), 'recording', 'recording is in two rows')
+    missing = [name for name in names if name not in set(frame['recording'])]
+    if missing:
+        raise UserError(
+            f'{path} says nothing of {", ".join(missing[:3])}; add a row for each '
+            'clip, its recording being the name without the ending.'
+        )
+    of_frames = {*COLUMNS, 'mask_path'} - {'gas_type', 'recording'}
+    if taken := sorted(of_frames & set(frame)):
+        raise UserError(f'{path}: the column {taken[0]} is of frames; rename it.')
+    if 'gas_type' in frame:
+        frame['gas_type'] = frame['gas_type'].str.lower()
+        unknown = ~frame['gas_type'].isin(['', *GASES])
+        table.refuse(unknown, 'gas_type', f'gas_type is none of {", ".join(GASES)}')
+    if set(HEALTH_COLUMNS) & set(frame):
+        parse_health(table)
+        frame['class_id'] = [str(i) if i >= 0 else '' for i in frame['class_id']]
+    return {row.pop('recording'): row for row in frame.to_dict('records')}
 
 
 def _gas_of(path: Path) -> str:

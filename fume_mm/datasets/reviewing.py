@@ -38,7 +38,6 @@ from fume_mm.structures import (
     GASES,
     PH_RANGE,
 )
-from fume_mm.structures.labels import Labels
 
 from .frame_limits import check_limits
 
@@ -47,8 +46,8 @@ STATUSES = ('new', 'accepted', 'no gas', 'rejected')
 #: Of these the frames that go into the campaign.
 TAKEN = ('accepted', 'no gas')
 REVIEW, COLLECTED = 'review.csv', 'reviewed_annotations.csv'
-_HEALTH = ('ph_value', 'class_id', 'class_name')
-_COLUMNS = ('frame_path', 'mask_path', 'gas_type', 'status', *_HEALTH)
+HEALTH_COLUMNS = ('ph_value', 'class_id', 'class_name')
+_COLUMNS = ('frame_path', 'mask_path', 'gas_type', 'status', *HEALTH_COLUMNS)
 
 
 def open_review(
@@ -136,8 +135,7 @@ def _of_csv(source: Path, gas: str | None) -> tuple[pd.DataFrame, int]:
     table.refuse(
         repeated(frame['frame_path']), 'frame_path', 'frame_path is in two rows'
     )
-    _complete_health(frame, table.labels)
-    table.parse_health()
+    parse_health(table)
     table.check_files('frame_path')
     frame['frame_path'] = [
         _whole(root / name).as_posix() for name in frame['frame_path']
@@ -150,21 +148,25 @@ def _of_csv(source: Path, gas: str | None) -> tuple[pd.DataFrame, int]:
     return frame[bare].reset_index(drop=True), int((~bare).sum())
 
 
-def _complete_health(frame: pd.DataFrame, labels: Labels) -> None:
-    """Add the columns of health that are not there; the class follows from the pH."""
-    for column in _HEALTH:
+def parse_health(table: CsvTable) -> None:
+    """Parse the columns of health of a CSV that may lack some, or the class of a pH.
+
+    See :meth:`~fume_mm.io.tables.CsvTable.parse_health`.
+    """
+    frame, labels = table.frame, table.labels
+    for column in HEALTH_COLUMNS:
         if column not in frame:
             frame[column] = ''
-    if labels.ph_limits is None:
-        return
     ph = pd.to_numeric(frame['ph_value'], errors='coerce')
     empty = (frame[['class_id', 'class_name']] == '').all(axis=1)
+    empty &= labels.ph_limits is not None
     for row in np.flatnonzero(empty & ph.between(*PH_RANGE)):
         class_id = labels.health_class(ph[row])
         frame.loc[row, ['class_id', 'class_name']] = (
             str(class_id),
             labels.health_classes[class_id],
         )
+    table.parse_health()
 
 
 def _whole(path: str | Path) -> Path:

@@ -16,6 +16,7 @@ from fume_mm.inference.video.annotate import run_video
 from fume_mm.inference.video.clips import Clip
 from fume_mm.io.stretch import format_limits, limits_of, stretch
 from fume_mm.structures.dual_gas_result import DualGasResult
+from tests.campaigns import write_rows
 from tests.clips import number_of, write_clip
 from tests.recordings import counts, fff, jpeg_ls, scene, write_16_bit_clip
 
@@ -208,3 +209,52 @@ def test_frames_cut_of_a_clip_are_what_the_clip_shows(tool, tmp_path):
         assert str(shot.index) == row['frame']
         assert (shot.frame == read(tmp_path / 'cut' / row['frame_path'])).all()
     clip.close()
+
+
+# -- what is known of recordings ------------------------------------------------------
+
+KNOWN = {'recording': 'a', 'gas_type': 'CO2', 'vessel_id': 'v7', 'ph_value': '5.6'}
+
+
+def about(folder: Path, *given: dict[str, str]) -> Path:
+    write_rows(folder / 'recordings.csv', list(given))
+    return folder / 'recordings.csv'
+
+
+def test_each_frame_gets_what_is_known_of_its_recording(tool, tmp_path):
+    clips = [write_clip(tmp_path / f'{name}.mp4', 2, 5.0) for name in 'ab']
+    bare = {'recording': 'b', 'gas_type': 'ch4', 'vessel_id': 'v7', 'ph_value': ''}
+    known = about(tmp_path, KNOWN, bare)
+    out = tmp_path / 'cut'
+    status, _, errors = tool(*clips, '--recordings', known, '--every', 1, '--out', out)
+    assert status == 0, errors
+    columns = ('recording', 'gas_type', 'vessel_id', 'ph_value', 'class_name')
+    assert [tuple(row[x] for x in columns) for row in rows(out)] == [
+        *[('a', 'co2', 'v7', '5.6', 'Acidotic')] * 2,
+        *[('b', 'ch4', 'v7', '', '')] * 2,
+    ]
+    assert [row['class_id'] for row in rows(out)] == ['2', '2', '', '']
+    more = write_clip(tmp_path / 'c_co2.mp4', 1, 5.0)  # of which nothing is known
+    assert tool(more, '--out', out)[0] == 0
+    assert [row['vessel_id'] for row in rows(out)] == ['v7'] * 4 + ['']
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'message'),
+    [
+        ({'recording': 'b'}, 'recordings.csv says nothing of a; add a row'),
+        ({'gas_type': 'n2o'}, "line 2 ('n2o'): gas_type is none of co2, ch4"),
+        ({'ph_value': '56'}, "line 2 ('56'): ph_value is outside 3.0 to 9.0"),
+        ({'frame': '1'}, 'the column frame is of frames'),
+    ],
+)
+def test_what_cannot_be_so_is_refused_before_a_frame_is_written(
+    tool, tmp_path, wrong, message
+):
+    clip = write_clip(tmp_path / 'a.mp4', 2, 5.0)
+    known = about(tmp_path, KNOWN | wrong)
+    out = tmp_path / 'cut'
+    status, _, errors = tool(clip, '--recordings', known, '--out', out)
+    assert status == 2
+    assert message in errors
+    assert not out.exists()

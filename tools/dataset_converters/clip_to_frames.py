@@ -30,7 +30,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--gas',
         choices=GASES,
-        help='which gas they show (default: what their names end in)',
+        help='which gas they show (default: what --recordings says, or their names end '
+        'in)',
+    )
+    parser.add_argument(
+        '--recordings',
+        type=Path,
+        metavar='CSV',
+        help='what is known of each recording: a column recording (name of the clip '
+        'without ending), and any of gas_type, vessel_id, ph_value, ...; it goes into '
+        'frames.csv',
     )
     parser.add_argument(
         '--every',
@@ -67,7 +76,12 @@ def main() -> None:
     args = parse_args()
     choice = Choice(args.every, args.change, args.keep_depth, args.fps)
     rows = cut_recordings(
-        args.clips, args.out, gas=args.gas, choice=choice, force=args.force
+        args.clips,
+        args.out,
+        gas=args.gas,
+        about=args.recordings,
+        choice=choice,
+        force=args.force,
     )
     for name, part in rows.groupby('recording', sort=False):
         camera = part['camera'].iat[0]
