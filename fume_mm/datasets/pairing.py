@@ -123,8 +123,8 @@ def pair_gases(
     one_row_per_frame(annotations)
     ordered = _ordered(annotations, strategy, seed).reset_index(drop=True)
     partners = _partners(ordered, strategy, uses)
-    parts = ordered.rename(columns={'frame_path': 'frame', 'mask_path': 'mask'})
-    parts = parts[['frame', 'mask', 'group', 'grouped_by', *_HEALTH]]
+    parts = ordered[['frame_path', 'mask_path', 'group', 'grouped_by', *_HEALTH]]
+    parts = parts.rename(columns={'frame_path': 'frame', 'mask_path': 'mask'})
     sides = [
         parts.reindex(partners[gas]).reset_index(drop=True).add_prefix(f'{gas}_')
         for gas in GASES

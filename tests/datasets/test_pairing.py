@@ -602,3 +602,9 @@ def test_what_is_wrong_with_frames_to_look_at_is_named(tmp_path, lines, message)
     assert str(error.value).startswith(str(tmp_path / 'mine.csv'))
     with pytest.raises(UserError, match='there is no such CSV'):
         read_paired(tmp_path / 'other.csv', labelled=False)
+
+
+def test_further_columns_may_be_called_anything():
+    rows = frames([('co2', 5.6, 'a', 0), ('ch4', 5.6, 'a', 0)])
+    further = dict.fromkeys(('frame', 'mask', 'number', 'rank', 'pairing', 'co2'), '7')
+    assert pair_gases(rows.assign(**further)).equals(pair_gases(rows))
