@@ -1,6 +1,5 @@
 """The commands of docs/your_data.md, from recordings to a tested model."""
 
-import glob
 import json
 from pathlib import Path
 
@@ -63,6 +62,12 @@ def review(path: Path, masks: dict[str, list[np.ndarray]]) -> None:
         opened.save(i, masks[row['recording']][int(row['frame']) // EVERY], 'accepted')
 
 
+def expand(word: str) -> list[str]:
+    """What the shell makes of a word."""
+    folder, star, _ = word.partition('*')
+    return sorted(map(str, Path(folder).iterdir())) if star else [word]
+
+
 def test_the_page_from_recordings_to_a_tested_model(tmp_path):
     masks = record(tmp_path / 'recordings')
     places = {
@@ -81,7 +86,7 @@ def test_the_page_from_recordings_to_a_tested_model(tmp_path):
                 else word
                 for word in words
             ]
-        words = [path for x in words for path in (sorted(glob.glob(x)) or [x])]
+        words = [path for word in words for path in expand(word)]
         if words[0] in ('tools/train.py', 'tools/test.py'):
             words += SMALL
         lines.append(words)
