@@ -5,9 +5,7 @@ mask is looked at, and the splits are held against each other. The checks of row
 those of the readers.
 """
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from fume_mm.io.images import (
 from fume_mm.io.label_file import read_labels
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.stretch import Limits
-from fume_mm.io.tables import NO_CLASS, CsvTable, Defect
+from fume_mm.io.tables import NO_CLASS, CsvTable
 from fume_mm.structures import GASES, IGNORE, SPLITS
 from fume_mm.structures.labels import Labels
 
@@ -35,47 +33,16 @@ from .annotations import (
     is_simulated,
     parse_annotations,
 )
+from .campaign_report import PAIR_AGAIN, CampaignReport, problem_of
 from .frame_limits import frame_limits, limits_of_rows
 from .grouping import by_frame_note
 from .pairing import PAIRED_COLUMNS, parse_paired
 from .probing import Trace, frames_to_read, probe, trace_frame
-from .splitting import find_leaks
+from .split_checks import check_split_config, check_splits, is_resplit
 
 #: Where a row of the report stands.
 _PLACE = ['split', 'csv', 'line']
 _RESTORE = 'restore the file or delete the row'
-_PAIR = 'pair again with `python tools/dataset_converters/pair_gases.py {root}`'
-_SPLIT = (
-    'split again by whole groups with '
-    '`python tools/dataset_converters/split_by_group.py {root} --out {root} --force`'
-)
-
-
-@dataclass
-class CampaignReport:
-    """What :func:`check_campaign` found.
-
-    Attributes:
-        root: The campaign.
-        defects: All of them; CSVs in the order of the splits, then files, then splits.
-        frames: The rows of all annotation CSVs, also those at fault: ``split`` and what
-            :func:`~fume_mm.datasets.annotations.read_annotations` gives.
-        warnings: What lies in the campaign's nature, such as a gas that one class
-            lacks, and may mislead a model all the same.
-        notes: Sentences on what is no defect but good to know.
-    """
-
-    root: Path
-    defects: list[Defect] = field(default_factory=list)
-    frames: pd.DataFrame = field(default_factory=pd.DataFrame)
-    warnings: list[Defect] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def add(
-        self, file: object, line: int | None, shown: str, problem: str, way_out: str
-    ) -> None:
-        """Note a defect."""
-        self.defects.append(Defect(str(file), line, shown, problem, way_out))
 
 
 def check_campaign(
@@ -128,14 +95,15 @@ def check_campaign(
         ignore_index=True,
     )
     of_pairs = _frames_of(paired)
-    resplit = _is_resplit(csvs)
+    resplit = is_resplit(csvs)
     if len(tables) == len(splits) == len(SPLITS):
         _check_against_annotations(paired, report, resplit)
     files = pd.concat([report.frames[list(of_pairs)], of_pairs], ignore_index=True)
     limits = _limits(paired, report, workers)
     digests, traces = _check_files(files, report, workers, limits, deep=deep)
+    check_split_config(csvs, report)
     if 'group' in report.frames:
-        _check_splits(of_pairs, digests, report, resplit)
+        check_splits(of_pairs, digests, report, resplit)
         side = of_pairs if resplit else report.frames
         found = probe(report.frames, side, traces, digests, root=root)
         report.defects += found.defects
@@ -159,16 +127,9 @@ def _parsed(
         table = CsvTable(path, columns, root=report.root, defects=report.defects)
         parse(table)
     except UserError as error:
-        report.add(path, None, '', *_problem(path, error))
+        report.add(path, None, '', *problem_of(path, error))
         return None
     return table
-
-
-def _problem(path: str | Path, error: UserError) -> tuple[str, str]:
-    """The problem and the way out of a reader's ``path: problem; way out.``."""
-    text = str(error).removeprefix(str(path)).lstrip(':, ').removesuffix('.')
-    problem, _, way_out = text.partition('; ')
-    return problem, way_out
 
 
 def _check_against_annotations(
@@ -176,7 +137,7 @@ def _check_against_annotations(
 ) -> None:
     """Note samples whose frames the annotation CSVs lack or describe otherwise."""
     rows = report.frames.drop_duplicates('frame_path').set_index('frame_path')
-    again = _PAIR.format(root=report.root)
+    again = PAIR_AGAIN.format(root=report.root)
     for split, table in paired.items():
         frame = table.frame
         for gas in GASES:
@@ -273,14 +234,14 @@ def _limits(
     try:
         limits = frame_limits(report.frames, report.root, workers=workers)
     except UserError as error:
-        report.add(report.root, None, '', *_problem(report.root, error))
+        report.add(report.root, None, '', *problem_of(report.root, error))
         return {}
     for table in paired.values():
         of_pairs = limits_of_rows(table.frame)
         frames = {x for gas in GASES for x in table.frame[f'{gas}_frame']}
         without = sorted(frames & limits.keys() - of_pairs.keys())
         if without:
-            again = _PAIR.format(root=report.root)
+            again = PAIR_AGAIN.format(root=report.root)
             report.notes.append(
                 f'{len(without)} frames of more than 8 bits (as {without[0]}) have no '
                 f'limits in {table.path.name}, so each is stretched by itself, not '
@@ -319,7 +280,7 @@ def _inspect(
         try:
             check_mask_values(classes, mask, labels.seg_classes)
         except UserError as error:
-            faults.append((f"'{mask}'", *_problem(mask, error)))
+            faults.append((f"'{mask}'", *problem_of(mask, error)))
     if pixels is None:
         return faults, None, values, None
     if classes is not None and pixels.shape != classes.shape:
@@ -352,50 +313,9 @@ def _read(
     try:
         return reader(path)
     except UserError as error:
-        problem, way_out = _problem(path, error)
+        problem, way_out = problem_of(path, error)
         faults.append((f"'{name}'", f'the {kind} {problem}', way_out))
         return None
-
-
-def _check_splits(
-    of_pairs: pd.DataFrame,
-    digests: dict[str, bytes],
-    report: CampaignReport,
-    resplit: bool,
-) -> None:
-    """Note groups and frames that more than one split has."""
-    frames, root = report.frames, report.root
-    if resplit:
-        report.notes.append(
-            'The paired CSVs were split anew (pair_gases.py --resplit): they, not the '
-            'annotation CSVs, were held against each other.'
-        )
-    else:
-        _note_leaks(frames, 'annotation', _SPLIT.format(root=root), report)
-    group_of = frames.drop_duplicates('frame_path').set_index('frame_path')['group']
-    grouped = of_pairs.assign(group=of_pairs['frame_path'].map(group_of))
-    again = _PAIR.format(root=root)[:-1] + ' --resplit`'
-    _note_leaks(grouped, 'paired', again, report)
-
-    side = of_pairs if resplit else frames[list(of_pairs)]
-    copies = side.assign(digest=side['frame_path'].map(digests)).dropna()
-    firsts = copies.drop_duplicates('digest').set_index('digest')
-    split_of_first = copies['digest'].map(firsts['split'])
-    for other in copies[copies['split'] != split_of_first].to_dict('records'):
-        first = firsts.loc[other['digest']]
-        report.add(
-            other['csv'],
-            other['line'],
-            f"'{other['frame_path']}' is '{first['frame_path']}' of {first['split']}",
-            'a frame has the same pixels as one of another split',
-            'delete one of the rows',
-        )
-    # what is in other splits is a defect above
-    once = copies.drop_duplicates(['split', 'digest'])
-    if repeats := len(copies) - len(once):
-        report.notes.append(
-            f'{repeats} frames repeat the pixels of one of their split.'
-        )
 
 
 def _frames_of(paired: dict[str, CsvTable]) -> pd.DataFrame:
@@ -409,24 +329,6 @@ def _frames_of(paired: dict[str, CsvTable]) -> pd.DataFrame:
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _note_leaks(
-    rows: pd.DataFrame, kind: str, way_out: str, report: CampaignReport
-) -> None:
-    by_split = {str(name): part for name, part in rows.groupby('split', sort=False)}
-    problem = f'a group is in more than one split of the {kind} CSVs'
-    for group, where in find_leaks(by_split).items():
-        shown = f'{group} ({", ".join(where)})'
-        report.add(report.root, None, shown, problem, way_out)
-
-
-def _is_resplit(root: Path) -> bool:
-    try:
-        text = (root / 'pairing_statistics.json').read_text(encoding='utf-8')
-        return bool(json.loads(text).get('resplit'))
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
 def _note(of_pairs: pd.DataFrame, report: CampaignReport, resplit: bool) -> None:
     """Note what a user should know, and metadata that cannot be read."""
     frames = report.frames
@@ -435,7 +337,7 @@ def _note(of_pairs: pd.DataFrame, report: CampaignReport, resplit: bool) -> None
             report.notes.append('The campaign is simulated.')
     except UserError as error:
         path = report.root / 'campaign.json'
-        report.add(path, None, '', *_problem(path, error))
+        report.add(path, None, '', *problem_of(path, error))
     if 'group' not in frames:
         return
     if note := by_frame_note(frames):

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import cv2
@@ -335,3 +336,30 @@ def test_deep_says_whether_the_background_tells_the_class(tmp_path):
             cv2.imwrite(path, cv2.add(image, 45.0 * int(row['class_id'])))
     told = [w.problem for w in check_campaign(root, deep=True).warnings]
     assert told.count('the background alone tells the class') == 2
+
+
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        ('{"split_counts": {"train": 3}}', 'split_counts differs from the'),
+        (
+            '{"original_samples": {"val": ["v0_f0", "other"]}}',
+            'original_samples differs from the CSV in',
+        ),
+        ('[]', 'restore it'),
+        ('{', 'is no readable description of the splits'),
+    ],
+)
+def test_what_the_owners_say_of_their_splits(tmp_path, content, said):
+    campaign = make_campaign(tmp_path)
+    frames = check_campaign(campaign).frames
+    counts = frames['split'].value_counts().to_dict()
+    of_split = frames.groupby('split')['original_sample_id']
+    originals = {split: sorted(set(ids)) for split, ids in of_split}
+    path = campaign / 'split_config.json'
+    path.write_text(json.dumps({'split_counts': counts, 'original_samples': originals}))
+    assert check_campaign(campaign).defects == []
+    path.write_text(content)
+    (defect,) = check_campaign(campaign).defects
+    assert defect.file == str(path)
+    assert said in f'{defect.problem}; {defect.way_out}'

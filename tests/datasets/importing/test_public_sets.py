@@ -2,12 +2,15 @@
 
 import io
 import json
+import re
 import sys
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fume_mm.datasets.importing import FORMATS
 from fume_mm.errors import UserError
 from fume_mm.io.images import read_gray
 from tests.imports import (
@@ -275,3 +278,11 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'pyarrow.parquet', None)
     with pytest.raises(UserError, match=r"pip install -e '\.\[import\]'"):
         convert('gasformer', tmp_path, tmp_path / 'out')
+
+
+def test_every_format_has_a_tree_here():
+    texts = [
+        path.read_text('utf-8') for path in Path(__file__).parent.glob('test_*.py')
+    ]
+    named = {name for text in texts for name in re.findall(r"'(\w+)'", text)}
+    assert set(FORMATS) - named == set()
