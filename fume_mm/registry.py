@@ -65,11 +65,20 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     for place in PLACES:
         importlib.import_module(f'fume_mm.{place}')
     if init_default_scope:
-        current = DefaultScope.get_current_instance()
-        if current is None or current.scope_name != SCOPE:
-            DefaultScope.get_instance(
-                f'{SCOPE}-{len(DefaultScope._instance_dict)}', scope_name=SCOPE
-            )
+        use_scope()
+
+
+def use_scope() -> None:
+    """Make ``fume_mm`` the scope in which names without a prefix are looked up.
+
+    A registry imports its parts when it is first asked for one; what only builds a
+    model need not wait for those of the others.
+    """
+    current = DefaultScope.get_current_instance()
+    if current is None or current.scope_name != SCOPE:
+        DefaultScope.get_instance(
+            f'{SCOPE}-{len(DefaultScope._instance_dict)}', scope_name=SCOPE
+        )
 
 
 def import_modules(names: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """Who may import whom, and what one name may mean."""
 
 import ast
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -215,15 +216,46 @@ print('done')
 """
 
 
-def test_inference_with_an_exported_model_needs_no_torch(tmp_path: Path) -> None:
-    write_graph(tmp_path / 'model.onnx')
-    write_clip(tmp_path / 'a.mp4', 3, 10)
+def python(code: str, *arguments: object) -> str:
+    """What ``code`` prints in a process of its own."""
     done = subprocess.run(
-        [sys.executable, '-c', RUNTIME, tmp_path / 'model.onnx', tmp_path],
+        [sys.executable, '-c', code, *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.splitlines()[-1] == 'done'
+    return done.stdout
+
+
+def test_inference_with_an_exported_model_needs_no_torch(tmp_path: Path) -> None:
+    write_graph(tmp_path / 'model.onnx')
+    write_clip(tmp_path / 'a.mp4', 3, 10)
+    said = python(RUNTIME, tmp_path / 'model.onnx', tmp_path)
+    assert said.splitlines()[-1] == 'done'
+
+
+#: A model that predicts, then every part and what shows a run.
+STARTED = """
+import json, sys
+import numpy as np
+from fume_mm.apis import DualGasInferencer
+from fume_mm.registry import VISUALIZERS, register_all_modules
+
+DualGasInferencer()(co2=np.zeros((48, 64), np.uint8), pbar=False)
+predicting = list(sys.modules)
+register_all_modules()
+VISUALIZERS.build({'type': 'DualGasVisualizer', 'name': 'started'})
+print(json.dumps([predicting, list(sys.modules)]))
+"""
+
+
+def test_starting_imports_nothing_heavy_that_it_does_not_use() -> None:
+    predicting, everything = json.loads(python(STARTED).splitlines()[-1])
+    assert {'torch', 'mmseg.models'} <= set(predicting)
+    heavy = {'albumentations', 'matplotlib', 'sklearn', 'torch._dynamo', 'torch.onnx'}
+    assert heavy & set(everything) == set()
+    # a table of samples is read for training and testing
+    assert {'pandas', 'pyarrow'} & set(predicting) == set()
+    assert 'pandas' in everything

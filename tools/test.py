@@ -112,6 +112,7 @@ def main() -> None:
     from mmengine.dist import is_main_process
 
     from fume_mm.engine.config import config_errors, load_config
+    from fume_mm.engine.fitting import check_parts
     from fume_mm.engine.runner import build_runner
     from fume_mm.evaluation.predictions import check_path, write_predictions
     from fume_mm.evaluation.scores import Scores
@@ -148,7 +149,12 @@ def main() -> None:
     with config_errors(cfg):
         evaluator = runner.test_loop.evaluator
     leave_out_unpredicted(evaluator, model)
-    metrics = runner.test()
+    try:
+        metrics = runner.test()
+    except (AssertionError, IndexError, RuntimeError, TypeError):
+        # training asks this first, of a model that has no checkpoint to fit
+        check_parts(cfg)
+        raise
     if not is_main_process():
         return
     dataset = runner.test_dataloader.dataset

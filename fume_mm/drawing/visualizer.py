@@ -1,6 +1,7 @@
 """The visualizer: panels of samples to every backend (files, TensorBoard, W&B)."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.dist import master_only
@@ -15,12 +16,36 @@ from fume_mm.structures.marks import dataset_note
 from .panel import draw_panel
 
 
+class _NoFigure:
+    """Where MMEngine expects a figure of Matplotlib."""
+
+    @staticmethod
+    def get_dpi() -> None:
+        """Nothing to say."""
+
+
 @VISUALIZERS.register_module()
 class DualGasVisualizer(Visualizer):
     """MMEngine's visualizer that knows how to draw a dual-gas sample.
 
-    Its arguments are those of :class:`mmengine.visualization.Visualizer`.
+    Its arguments are those of :class:`mmengine.visualization.Visualizer`. Samples are
+    not drawn on that one's canvas, so Matplotlib, half a second to import, is only when
+    an image is set on it.
     """
+
+    fig_save: Any
+
+    def _initialize_fig(self, fig_cfg: dict[str, Any]) -> tuple:
+        return None, _NoFigure, None
+
+    @master_only
+    def set_image(self, image: np.ndarray) -> None:
+        """Set the image, (h, w, 3) uint8 RGB, that MMEngine's methods draw on."""
+        if self.fig_save is _NoFigure:
+            canvas = super()._initialize_fig(self.fig_save_cfg)
+            self.fig_save_canvas, self.fig_save, self.ax_save = canvas
+            self.dpi = self.fig_save.get_dpi()
+        super().set_image(image)
 
     @master_only
     def add_image(self, name: str, image: np.ndarray, step: int = 0) -> None:

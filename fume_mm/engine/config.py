@@ -216,6 +216,7 @@ def _registries() -> list[Any]:
 
     from fume_mm import registry
 
+    registry.register_all_modules(init_default_scope=False)
     ours = [x for x in vars(registry).values() if isinstance(x, Registry)]
     return [*ours, *(x.parent for x in ours)]
 

@@ -114,8 +114,7 @@ def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:
     does not do.
 
     Raises:
-        UserError: For a part that cannot be built or does not fit the others, naming
-            it.
+        UserError: For a part that cannot be built, naming it.
     """
     register_all_modules()
     cfg.launcher = launcher
@@ -132,7 +131,6 @@ def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:
         if on_cpu:
             cfg.model_wrapper_cfg['device_ids'] = None
     with config_errors(cfg):
-        check_parts(cfg)
         return ConfigRunner.from_cfg(cfg)
 
 
@@ -156,8 +154,8 @@ def train(
         The trained model.
 
     Raises:
-        UserError: If a part cannot be built, the checkpoint is not there or is not of
-            this model, or training diverges.
+        UserError: If a part cannot be built or does not fit the others, the checkpoint
+            is not there or is not of this model, or training diverges.
     """
     if amp:
         cfg.optim_wrapper.type = 'AutoAmpOptimWrapper'
@@ -171,6 +169,8 @@ def train(
     if resume:
         cfg.resume = True
         cfg.load_from = resume
+    register_all_modules()
+    check_parts(cfg)
     runner = build_runner(cfg, launcher=launcher)
     if resume:
         require_match(bare_model(runner.model), resume, resume=True)

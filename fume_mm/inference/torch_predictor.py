@@ -12,13 +12,13 @@ from mmengine.config import Config
 from fume_mm.datasets.samplers import collate_samples
 from fume_mm.datasets.transforms import LoadDualGasMasks
 from fume_mm.engine.config import config_errors, first_line, load_config
-from fume_mm.engine.hooks.training_hooks import disagreement
+from fume_mm.engine.fitting import disagreement
 from fume_mm.errors import UserError
 from fume_mm.io.images import Frame
 from fume_mm.io.stretch import Limits
 from fume_mm.io.weights import require_match, weights_of
 from fume_mm.models.dual_gas_model import DualGasModel
-from fume_mm.registry import MODELS, TRANSFORMS, register_all_modules
+from fume_mm.registry import MODELS, TRANSFORMS, use_scope
 from fume_mm.structures import GASES, DualGasDataSample
 from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
 from fume_mm.structures.labels import Labels
@@ -47,7 +47,7 @@ def init_model(
         UserError: If the config cannot be built, the checkpoint does not belong to it
             or the device is not there.
     """
-    register_all_modules()
+    use_scope()
     cfg = config if isinstance(config, Config) else load_config(str(config))
     with config_errors(cfg):
         model = MODELS.build(cfg.model)

@@ -19,7 +19,7 @@ from fume_mm.errors import UserError
 from fume_mm.io.files import write_whole
 from fume_mm.io.images import image_size
 from fume_mm.io.label_file import LABELS_FILE, read_labels
-from fume_mm.structures import PH_RANGE
+from fume_mm.structures import NO_CLASS, PH_RANGE
 from fume_mm.structures.labels import FUME_LABELS
 
 #: The folder the owners' paths start with; their data root is that folder.
@@ -37,8 +37,6 @@ _DECIMAL_COMMA = r'\s*[+-]?\d+(?:,\d+)?\s*'
 _DATE = (
     r'\d{1,2}[. /-]+[^\W\d]{3,}\.?(?:[ -]\d+)?|[^\W\d]{3,}\.?[ -]\d+|(?:\d+[./-]){2}\d+'
 )
-#: ``class_id`` of a row that has masks only; empty in the file.
-NO_CLASS = -1
 
 
 @dataclass(frozen=True)

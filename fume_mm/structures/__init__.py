@@ -32,6 +32,8 @@ IGNORE_COLOUR = (204, 121, 167)
 
 #: Names of FUME's health classes by class id; see :mod:`.labels`, too.
 HEALTH_CLASSES = ('Healthy', 'Transitional', 'Acidotic')
+#: ``class_id`` of a row that has masks only; empty in the file.
+NO_CLASS = -1
 #: RGB, 0 to 255.
 HEALTH_PALETTE = ((0, 158, 115), (240, 228, 66), (213, 94, 0))
 #: The pH values of FUME's campaigns and the class of each.

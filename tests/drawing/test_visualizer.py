@@ -56,3 +56,11 @@ def test_simulated_dataset_is_noted(
     visualizer.add_datasample('x', make_frames(), make_sample(), out_file=out_file)
     note = 'simulated' if simulated else None
     assert (read(out_file) == draw_panel(make_frames(), make_sample(), note=note)).all()
+
+
+def test_the_canvas_of_mmengine_is_there_when_it_is_used(visualizer):
+    image = np.full((20, 30, 3), 50, np.uint8)
+    visualizer.set_image(image)
+    assert (visualizer.get_image() == image).all()
+    visualizer.draw_bboxes(np.array([5, 5, 20, 15]), face_colors='r', alpha=1.0)
+    assert (visualizer.get_image()[10, 10] == (255, 0, 0)).all()

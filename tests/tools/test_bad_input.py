@@ -18,6 +18,7 @@ import torch
 from fume_mm.io.weights import TRAINING_STATE
 from fume_mm.registry import PLACES
 from tests.campaigns import make_campaign, read_rows, write_rows
+from tests.checkpoints import make_checkpoint
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/fume/fume_fastscnn.py'
@@ -329,6 +330,16 @@ def test_the_checkpoint_is_refused(
         command = ('tools/test.py', CONFIG, path, f'--work-dir={work_dir}')
         done = run(*command, '--cfg-options', f'data_root={campaign}')
     refused(done, *said)
+
+
+def test_testing_names_the_part_that_does_not_fit(
+    campaign: Path, tmp_path: Path
+) -> None:
+    path = make_checkpoint(tmp_path / 'model.pth')
+    command = ('tools/test.py', CONFIG, path, f'--work-dir={tmp_path}/run')
+    options = ('scale=(64,48)', 'model.decode_head.in_index=(1,0)')
+    done = run(*command, '--cfg-options', f'data_root={campaign}', *options)
+    refused(done, 'model.decode_head (FastSCNNHead) cannot take', CONFIG)
 
 
 def test_a_run_cannot_go_on_from_weights_alone(

@@ -1,8 +1,11 @@
-"""Albumentations on both gases; the only module that knows it."""
+"""Albumentations on both gases; the only module that knows it.
+
+It takes a second to import, so it is when the first transform is built.
+"""
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -10,17 +13,21 @@ from mmcv.transforms import BaseTransform
 from fume_mm.errors import UserError
 from fume_mm.registry import TRANSFORMS
 
+if TYPE_CHECKING:
+    import albumentations as A
+
 # albumentations asks the network for its newest version when it is imported
 os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
-import albumentations as A
 
 
-def build_albumentation(cfg: dict[str, Any], *, key: str) -> A.BasicTransform:
+def build_albumentation(cfg: dict[str, Any], *, key: str) -> 'A.BasicTransform':
     """An Albumentations transform from ``dict(type=name, …)``, nested where it nests.
 
     Raises:
         UserError: Naming ``key`` for an unknown name or argument.
     """
+    import albumentations as A
+
     options = dict(cfg)
     name = options.pop('type', None)
     factory = getattr(A, str(name), None)
@@ -34,7 +41,7 @@ def build_albumentation(cfg: dict[str, Any], *, key: str) -> A.BasicTransform:
         raise UserError(f'{key}.{name}: {error}') from error
 
 
-def _built(cfgs: Sequence[dict[str, Any]], key: str) -> list[A.BasicTransform]:
+def _built(cfgs: Sequence[dict[str, Any]], key: str) -> 'list[A.BasicTransform]':
     return [build_albumentation(cfg, key=key) for cfg in cfgs]
 
 
@@ -56,6 +63,8 @@ class DualGasAugment(BaseTransform):
         *,
         photometric: Sequence[dict[str, Any]] = (),
     ) -> None:
+        import albumentations as A
+
         self.geometric = A.Compose(
             _built(geometric, 'DualGasAugment.geometric'),
             additional_targets={'image2': 'image', 'mask2': 'mask'},
@@ -63,7 +72,7 @@ class DualGasAugment(BaseTransform):
         self.photometric = A.Compose(_built(photometric, 'DualGasAugment.photometric'))
 
     @staticmethod
-    def _reseed(compose: A.Compose) -> None:
+    def _reseed(compose: 'A.Compose') -> None:
         compose.set_random_seed(int(np.random.randint(2**31)))  # noqa: NPY002
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

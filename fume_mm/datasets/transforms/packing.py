@@ -8,9 +8,8 @@ from mmcv.transforms import BaseTransform
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from fume_mm.io.tables import NO_CLASS
 from fume_mm.registry import TRANSFORMS
-from fume_mm.structures import GASES, DualGasDataSample
+from fume_mm.structures import GASES, NO_CLASS, DualGasDataSample
 
 
 @TRANSFORMS.register_module()

@@ -49,7 +49,10 @@ class TensorboardHook(Hook):
         try:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter('ignore')  # tracing's, about shapes
-                writer.add_graph(DenseForward(model), (*frames, present))
+                inputs = (*frames, present)
+                # not traced a second time to compare: only the graph is kept
+                traced = torch.jit.trace(DenseForward(model), inputs, check_trace=False)
+                writer.add_graph(traced, inputs)
         except (RuntimeError, TypeError, ValueError) as error:
             # a picture of the model is not worth a run
             runner.logger.warning(

@@ -16,9 +16,8 @@ from torch import nn
 from fume_mm.errors import UserError
 from fume_mm.io.files import write_whole
 from fume_mm.registry import HOOKS
-from fume_mm.structures.labels import GAS_NAME
 
-from ..fitting import bare_model
+from ..fitting import bare_model, disagreement
 
 
 @HOOKS.register_module()
@@ -55,61 +54,6 @@ class ConsistencyHook(Hook):
                 f'{split}_dataloader.dataset ({type(dataset).__name__}) and model '
                 f'disagree: {problem}.'
             )
-
-
-def disagreement(model: nn.Module, metainfo: dict[str, Any]) -> str | None:
-    """What the model and the dataset's metainfo disagree on, and the way out.
-
-    Args:
-        model: With ``decode_head`` (by gas) and ``health_head``, each of which it may
-            lack.
-        metainfo: ``gases``, ``classes``, ``palette``, ``health_classes`` and
-            ``without_mask``; what it lacks is not checked.
-    """
-    classes, palette = metainfo.get('classes'), metainfo.get('palette')
-    if classes and palette and len(classes) != len(palette):
-        return (
-            f'its metainfo has {len(classes)} classes ({", ".join(classes)}) and '
-            f'{len(palette)} colours in palette; give a colour for each class'
-        )
-    model = getattr(model, 'module', model)  # of test-time augmentation
-    heads = getattr(model, 'decode_head', None)
-    heads = heads if isinstance(heads, nn.ModuleDict) else {}
-    gases = metainfo.get('gases')
-    if gases and heads and set(gases) != set(heads):
-        return (
-            f'the dataset has the gases {", ".join(gases)}, the model a decode_head '
-            f'for {", ".join(heads)}; make them the same'
-        )
-    if heads and metainfo.get('without_mask') == 1:
-        return (
-            'no frame of the dataset has a mask, the model has a decode_head; set '
-            'model.decode_head=None (configs/fume/fume_fastscnn_health.py)'
-        )
-    parts = [('classes', f'{gas} decode_head', head) for gas, head in heads.items()]
-    health_head = getattr(model, 'health_head', None)
-    parts.append(('health_classes', 'health_head', health_head))
-    parts.append(('health_classes', 'model', model))  # a forest
-    for key, name, part in parts:
-        classes, number = metainfo.get(key), getattr(part, 'num_classes', None)
-        if classes and number and (count := len(classes)) != number:
-            return (
-                f'the dataset has {count} {key} ({", ".join(classes)}), the {name} '
-                f'{number}; set {_key(name)}.num_classes={count}'
-            )
-    for name, part in (('health_head', health_head), ('model', model)):
-        names, value = metainfo.get('classes'), getattr(part, 'gas_class', None)
-        if names and value is not None and (gas := names.index(GAS_NAME)) != value:
-            return (
-                f'the gas is {gas} in the masks of the dataset ({", ".join(names)}), '
-                f'{value} for the {name}; set {_key(name)}.gas_class={gas}'
-            )
-    return None
-
-
-def _key(name: str) -> str:
-    """The config's key of a part."""
-    return 'model' if name == 'model' else f'model.{name.split()[-1]}'
 
 
 @HOOKS.register_module()

@@ -166,7 +166,7 @@ def pool_to_bins(x: Tensor, bins: int) -> Tensor:
     Returns:
         (N, C, bins, bins).
     """
-    if torch.onnx.is_in_onnx_export() or torch.compiler.is_exporting():
+    if torch.compiler.is_exporting():
         return _pool_by_matmul(x, bins)
     return F.adaptive_avg_pool2d(x, bins)
 
