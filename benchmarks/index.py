@@ -72,7 +72,7 @@ def progress(text: str) -> None:
 
 def lines(rows: int) -> Iterator[str]:
     """A paired CSV: of twenty samples one lacks CH4 and one CO2."""
-    from fume_mm.datasets.pairing import EXTRA_COLUMNS, PAIRED_COLUMNS
+    from fume_mm.datasets.paired_csv import EXTRA_COLUMNS, PAIRED_COLUMNS
 
     yield ','.join([*PAIRED_COLUMNS, *EXTRA_COLUMNS])
     phs = sorted(NOMINAL_PH, reverse=True)

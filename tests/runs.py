@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, read_paired
+from fume_mm.datasets.paired_csv import read_paired
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.engine.config import load_config
 from fume_mm.evaluation import (
     BoundaryMetric,

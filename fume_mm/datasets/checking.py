@@ -36,7 +36,7 @@ from .annotations import (
 from .campaign_report import PAIR_AGAIN, CampaignReport, problem_of
 from .frame_limits import frame_limits, limits_of_rows
 from .grouping import by_frame_note
-from .pairing import PAIRED_COLUMNS, parse_paired
+from .paired_csv import PAIRED_COLUMNS, parse_paired
 from .probing import Trace, frames_to_read, probe, trace_frame
 from .split_checks import check_split_config, check_splits, is_resplit
 

@@ -18,9 +18,9 @@ from fume_mm.io.progress import progress_bar
 from fume_mm.io.recordings import Recording, open_recording
 from fume_mm.io.stretch import format_limits
 from fume_mm.io.tables import CsvTable, repeated
-from fume_mm.structures import ANNOTATION_COLUMNS, GASES
+from fume_mm.structures import ANNOTATION_COLUMNS, GASES, HEALTH_COLUMNS
 
-from .reviewing import HEALTH_COLUMNS, parse_health
+from .reviewing import parse_health
 
 #: The CSV, and the folder of the recordings' folders.
 TABLE, FRAMES = 'frames.csv', 'frames'

@@ -19,7 +19,7 @@ from fume_mm.structures.labels import FUME_LABELS, KEYS, Labels
 
 from .annotations import existing_root, is_simulated
 from .grouping import BY_FRAME
-from .pairing import read_paired
+from .paired_csv import read_paired
 from .splitting import check_leaks, find_leaks
 from .transforms.loading import checked_scale
 
@@ -138,7 +138,7 @@ class DualGasDataset(BaseDataset):
         self.ann_file: str = str(self.ann_root / self.ann_file)
 
     def read_table(self) -> pd.DataFrame:
-        """A row per sample, as :func:`.pairing.read_paired` gives them.
+        """A row per sample, as :func:`.paired_csv.read_paired` gives them.
 
         What a dataset of another layout overrides: ``sample_id``, ``ph_value``,
         ``class_id``, ``groups``, and by gas ``<gas>_frame``, ``_mask`` and ``_group``,

@@ -36,6 +36,7 @@ from fume_mm.structures import (
     ANNOTATION_COLUMNS,
     BACKGROUND,
     GASES,
+    HEALTH_COLUMNS,
     PH_RANGE,
 )
 
@@ -46,7 +47,6 @@ STATUSES = ('new', 'accepted', 'no gas', 'rejected')
 #: Of these the frames that go into the campaign.
 TAKEN = ('accepted', 'no gas')
 REVIEW, COLLECTED = 'review.csv', 'reviewed_annotations.csv'
-HEALTH_COLUMNS = ('ph_value', 'class_id', 'class_name')
 _COLUMNS = ('frame_path', 'mask_path', 'gas_type', 'status', *HEALTH_COLUMNS)
 
 

@@ -24,7 +24,8 @@ from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .annotations import annotation_csvs, existing_root, read_annotations
 from .frame_limits import frame_limits
-from .pairing import availability_of, read_paired
+from .paired_csv import read_paired
+from .pairing import availability_of
 
 #: ``health`` of a row that has masks only.
 NO_HEALTH = 'no class'
@@ -151,8 +152,8 @@ def read_samples(
         ann_root: Where the CSVs lie, if not in the root.
 
     Returns:
-        What :func:`~fume_mm.datasets.pairing.read_paired` gives, ``split``, ``health``
-        and ``availability``, one of :data:`~fume_mm.structures.AVAILABILITY`.
+        What :func:`~fume_mm.datasets.paired_csv.read_paired` gives, ``split``,
+        ``health`` and ``availability``, one of :data:`~fume_mm.structures.AVAILABILITY`.
 
     Raises:
         UserError: On any invalid row.

@@ -9,7 +9,7 @@ import torch
 
 from fume_mm.datasets.annotations import is_simulated
 from fume_mm.datasets.grouping import BY_FRAME
-from fume_mm.datasets.pairing import read_paired
+from fume_mm.datasets.paired_csv import read_paired
 from fume_mm.datasets.splitting import find_leaks
 from fume_mm.errors import UserError
 from fume_mm.evaluation import BoundaryMetric, DualGasEvaluator, SegmentationMetric

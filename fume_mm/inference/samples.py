@@ -274,7 +274,7 @@ def _paired(by_gas: Mapping[str, list[Path]]) -> list[Item]:
 
 def _of_csv(path: Path, root: str | Path | None = None) -> list[Item]:
     from fume_mm.datasets.frame_limits import limits_of_rows  # needs pandas
-    from fume_mm.datasets.pairing import read_paired
+    from fume_mm.datasets.paired_csv import read_paired
 
     root = path.parent if root is None else Path(root)
     table = read_paired(path, root=root, labelled=False)

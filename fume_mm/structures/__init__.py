@@ -46,14 +46,14 @@ ACIDOTIC_BELOW_PH = 5.75
 PH_RANGE = (3.0, 9.0)
 
 SPLITS = ('train', 'val', 'test')
+#: What a CSV says of the rumen; all empty where nothing is known.
+HEALTH_COLUMNS = ('ph_value', 'class_id', 'class_name')
 #: What every CSV of annotations has.
 ANNOTATION_COLUMNS = (
     'frame_path',
     'mask_path',
     'gas_type',
-    'ph_value',
-    'class_id',
-    'class_name',
+    *HEALTH_COLUMNS,
     'original_sample_id',
     'augmentation_id',
 )

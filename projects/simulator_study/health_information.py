@@ -24,7 +24,7 @@ from sklearn.metrics import balanced_accuracy_score
 from tqdm import tqdm
 
 from fume_mm.datasets.annotations import existing_root, is_simulated
-from fume_mm.datasets.pairing import read_paired
+from fume_mm.datasets.paired_csv import read_paired
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.files import write_json

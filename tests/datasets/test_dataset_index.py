@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader
 
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-from fume_mm.datasets.pairing import pair_gases, read_paired
+from fume_mm.datasets.paired_csv import read_paired
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES
 from tests.campaigns import annotations, make_campaign

@@ -9,7 +9,8 @@ from mmengine.logging import MMLogger
 
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-from fume_mm.datasets.pairing import pair_gases, read_paired
+from fume_mm.datasets.paired_csv import read_paired
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.datasets.samplers import ClassBalancedSampler
 from fume_mm.errors import UserError
 from fume_mm.io.tables import write_table

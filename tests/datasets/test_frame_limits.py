@@ -9,7 +9,7 @@ import pytest
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.checking import check_campaign
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-from fume_mm.datasets.pairing import read_paired
+from fume_mm.datasets.paired_csv import read_paired
 from fume_mm.datasets.statistics import measure, measure_campaign, read_frames
 from fume_mm.engine.hooks.sample_hooks import read_frames as read_shown
 from fume_mm.errors import UserError

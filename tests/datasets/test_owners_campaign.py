@@ -12,7 +12,8 @@ import pytest
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.datasets.grouping import recordings
-from fume_mm.datasets.pairing import auto_strategy, pair_gases, read_paired
+from fume_mm.datasets.paired_csv import read_paired
+from fume_mm.datasets.pairing import auto_strategy, pair_gases
 from fume_mm.datasets.splitting import find_leaks
 from fume_mm.errors import UserError
 from fume_mm.structures import SPLITS

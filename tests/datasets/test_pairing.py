@@ -9,14 +9,8 @@ import pandas as pd
 import pytest
 
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import (
-    EXTRA_COLUMNS,
-    PAIRED_COLUMNS,
-    STRATEGIES,
-    pair_gases,
-    pairing_statistics,
-    read_paired,
-)
+from fume_mm.datasets.paired_csv import EXTRA_COLUMNS, PAIRED_COLUMNS, read_paired
+from fume_mm.datasets.pairing import STRATEGIES, pair_gases, pairing_statistics
 from fume_mm.datasets.splitting import find_leaks
 from fume_mm.errors import UserError
 from fume_mm.io.tables import write_table

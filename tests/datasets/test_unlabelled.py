@@ -6,12 +6,8 @@ import torch
 
 from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
-from fume_mm.datasets.pairing import (
-    STRATEGIES,
-    pair_gases,
-    pairing_statistics,
-    read_paired,
-)
+from fume_mm.datasets.paired_csv import read_paired
+from fume_mm.datasets.pairing import STRATEGIES, pair_gases, pairing_statistics
 from fume_mm.datasets.samplers import ClassBalancedSampler
 from fume_mm.errors import UserError
 from fume_mm.io.tables import NO_CLASS, write_table

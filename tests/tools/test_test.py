@@ -16,7 +16,8 @@ import torch
 
 from fume_mm.apis import init_model
 from fume_mm.datasets.annotations import read_annotations
-from fume_mm.datasets.pairing import pair_gases, read_paired
+from fume_mm.datasets.paired_csv import read_paired
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.io.images import read_mask
 from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES
