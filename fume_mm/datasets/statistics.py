@@ -153,7 +153,8 @@ def read_samples(
 
     Returns:
         What :func:`~fume_mm.datasets.paired_csv.read_paired` gives, ``split``,
-        ``health`` and ``availability``, one of :data:`~fume_mm.structures.AVAILABILITY`.
+        ``health`` and ``availability``, one of
+        :data:`~fume_mm.structures.AVAILABILITY`.
 
     Raises:
         UserError: On any invalid row.
