@@ -24,7 +24,7 @@ from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
 from fume_mm.structures.labels import Labels
 from fume_mm.structures.marks import dataset_note
 
-from .fused_norms import fuse_norms
+from .fused_layers import fuse_layers
 from .predictor import frames_of
 
 
@@ -66,7 +66,7 @@ def init_model(
             f'device {str(device)!r} cannot be used ({first_line(error)}); '
             "'cpu' always can."
         ) from error
-    fuse_norms(model)
+    fuse_layers(model)
     return model.eval()
 
 

@@ -1,4 +1,4 @@
-"""Fused norms change no value, no weight and nothing about training."""
+"""Fused layers change no value, no weight and nothing about training."""
 
 import copy
 from collections.abc import Callable
@@ -8,17 +8,17 @@ import torch
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
-from fume_mm.inference.fused_norms import fuse_norms
+from fume_mm.inference.fused_layers import fuse_layers
 from fume_mm.models.layers import ConvNormAct
 
 
 def net() -> nn.Sequential:
-    """A pair with and one without a bias, and one in an mmcv module."""
+    """Norms after a bias and none, in an mmcv module, a ReLU6, a bare convolution."""
     torch.manual_seed(0)
     model = nn.Sequential(
         ConvNormAct(1, 4, 3, bias=True),
         ConvNormAct(4, 4, 3, stride=2),
-        ConvModule(4, 6, 1, norm_cfg={'type': 'BN'}),
+        ConvModule(4, 6, 1, norm_cfg={'type': 'BN'}, act_cfg={'type': 'ReLU6'}),
         nn.Conv2d(6, 2, 1),
     )
     for module in model.modules():
@@ -26,32 +26,39 @@ def net() -> nn.Sequential:
             for values in (module.weight, module.running_var):
                 nn.init.uniform_(values, 0.5, 2)
             for values in (module.bias, module.running_mean):
-                nn.init.normal_(values)
+                nn.init.normal_(values, std=5.0)
     return model.eval()
 
 
 def fused() -> nn.Sequential:
     model = net()
-    fuse_norms(model)
+    fuse_layers(model)
     return model
 
 
-def passes_of_norms(model: nn.Module, x: Tensor) -> int:
-    """How many of ``F.batch_norm`` a pass takes."""
+def passes(model: nn.Module, x: Tensor) -> set[str]:
+    """Which norms and activations a pass takes."""
     with torch.profiler.profile() as profile:
         model(x)
-    return sum(event.name == 'aten::batch_norm' for event in profile.events())
+    names = {event.name for event in profile.events()}
+    return names & {f'aten::{name}' for name in ('batch_norm', 'relu_', 'hardtanh_')}
 
 
 X = torch.linspace(-2, 2, 2 * 64).reshape(2, 1, 8, 8)
 
 
-def test_the_values_are_the_same_without_the_norms() -> None:
-    model = fused()
+@pytest.mark.parametrize('kind', [torch.float32, torch.float64])
+def test_the_values_are_the_same(kind: torch.dtype) -> None:
+    model, plain, x = fused().to(kind), net().to(kind), X.to(kind)
     with torch.no_grad():
-        torch.testing.assert_close(model(X), net()(X))
-        assert passes_of_norms(net(), X) == 3
-        assert passes_of_norms(model, X) == 0
+        torch.testing.assert_close(model(x), plain(x))
+        assert plain[:3](x).max() == 6  # or ReLU6 is not tested
+
+
+def test_norms_and_activations_take_no_pass_of_their_own() -> None:
+    with torch.no_grad():
+        assert len(passes(net(), X)) == 3
+        assert not passes(fused(), X)
 
 
 def test_weights_and_training_stay_what_they_are() -> None:
@@ -118,9 +125,19 @@ def test_a_convolution_of_two_norms_is_left_alone() -> None:
     model = nn.ModuleList(nn.Sequential(conv, norm) for norm in norms).eval()
     with torch.no_grad():
         expected = [part(X) for part in model]
-        fuse_norms(model)
+        fuse_layers(model)
         for part, value in zip(model, expected, strict=True):
             assert torch.equal(part(X), value)
+
+
+def test_a_shared_activation_serves_both() -> None:
+    act = nn.ReLU()
+    model = nn.Sequential(nn.Conv2d(1, 4, 1), act, nn.Conv2d(4, 4, 1)).eval()
+    model = nn.Sequential(model, act)
+    with torch.no_grad():
+        expected = model(X)
+        fuse_layers(model)
+        torch.testing.assert_close(model(X), expected)
 
 
 def test_weights_made_in_inference_mode_are_used_as_they_are() -> None:
