@@ -24,6 +24,7 @@ from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
 from fume_mm.structures.labels import Labels
 from fume_mm.structures.marks import dataset_note
 
+from .fused_layers import fuse_layers
 from .predictor import frames_of
 
 
@@ -58,12 +59,14 @@ def init_model(
         model.load_state_dict(weights_of(content))
         model.dataset_meta = content.get('meta', {}).get('dataset_meta', {})
     try:
-        model.to(torch.device(device))
+        # channels last: convolutions, depthwise ones above all, need not reorder
+        model.to(torch.device(device), memory_format=torch.channels_last)
     except (RuntimeError, AssertionError) as error:
         raise UserError(
             f'device {str(device)!r} cannot be used ({first_line(error)}); '
             "'cpu' always can."
         ) from error
+    fuse_layers(model)
     return model.eval()
 
 
