@@ -40,37 +40,26 @@ def confusion_matrix(
         )
     masks = {'truth': truth.cpu().numpy(), 'prediction': prediction.cpu().numpy()}
     ignored = masks['truth'] == ignore_index
-    if not _fit(*masks.values(), ignored=ignored, num_classes=num_classes):
-        for name, mask in masks.items():
-            values = np.unique(mask[~ignored]).tolist()
-            wrong = [value for value in values if not 0 <= value < num_classes]
-            if wrong:
-                raise UserError(
-                    f'the {name} holds {wrong}, but its classes are 0 to '
-                    f'{num_classes - 1} (and {ignore_index} in the truth, for ignored '
-                    'pixels); correct the masks or the number of classes.'
-                )
+    for name, mask in masks.items():
+        values = mask[~ignored] if ignored.any() else mask
+        if values.size and not 0 <= values.min() <= values.max() < num_classes:
+            wrong = [v for v in np.unique(values).tolist() if not 0 <= v < num_classes]
+            raise UserError(
+                f'the {name} holds {wrong}, but its classes are 0 to {num_classes - 1} '
+                f'(and {ignore_index} in the truth, for ignored pixels); correct the '
+                'masks or the number of classes.'
+            )
     cells = num_classes**2
     kind: type[np.integer] = np.uint8 if cells < 255 else np.int64
     true, predicted = (mask.astype(kind, copy=False) for mask in masks.values())
-    pairs = true * kind(num_classes)
-    pairs += predicted
-    np.putmask(pairs, ignored, cells)
+    pairs = true * num_classes + predicted
+    if ignored.any():
+        pairs[ignored] = cells
     if kind is np.uint8:  # which bincount would make eight times as long first
         counts = [np.count_nonzero(pairs == cell) for cell in range(cells)]
     else:
         counts = np.bincount(pairs.ravel(), minlength=cells + 1)[:cells].tolist()
     return torch.tensor(counts).reshape(num_classes, num_classes)
-
-
-def _fit(*masks: np.ndarray, ignored: np.ndarray, num_classes: int) -> bool:
-    """Whether masks hold class ids wherever the truth is not ignored."""
-    if all(mask.dtype == np.uint8 for mask in masks):
-        return not ((np.maximum(*masks) >= num_classes) & ~ignored).any()
-    classes = [mask[~ignored] if ignored.any() else mask for mask in masks]
-    return all(
-        not mask.size or 0 <= mask.min() <= mask.max() < num_classes for mask in classes
-    )
 
 
 def segmentation_scores(
