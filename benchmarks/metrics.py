@@ -87,7 +87,7 @@ def as_samples(masks: list[Masks]) -> list[Any]:
     for index, by_gas in enumerate(masks):
         sample = DualGasDataSample(metainfo={'sample_id': str(index), 'groups': ('v',)})
         for gas in GASES:
-            target, pred = (torch.from_numpy(m)[None].long() for m in by_gas[gas])
+            target, pred = (torch.from_numpy(m)[None] for m in by_gas[gas])
             logits = torch.zeros(3, *target.shape[1:])
             part = SegDataSample()
             part.gt_sem_seg = PixelData(data=target)

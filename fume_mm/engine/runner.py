@@ -1,7 +1,8 @@
 """MMEngine's Runner of a config, on GPUs and on CPUs, and training with it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,50 @@ def _plain(value: Any) -> Any:
     return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
 
 
+class _UnreadNorm:
+    """Of an optimiser wrapper: clip the gradient without asking how long it was.
+
+    The norm stays a tensor, which the hook of the losses reads when it reads those.
+    """
+
+    optimizer: torch.optim.Optimizer
+    clip_func: Callable[..., Any]
+    clip_grad_kwargs: dict[str, Any]
+    grad_norm: torch.Tensor | None = None
+
+    def _clip_grad(self) -> None:
+        groups = self.optimizer.param_groups
+        params = [p for group in groups for p in group['params'] if p.grad is not None]
+        if params:
+            self.grad_norm = self.clip_func(params, **self.clip_grad_kwargs)
+
+
+class FullPrecision(_UnreadNorm, OptimWrapper):
+    """MMEngine's, see above."""
+
+
+class MixedOnGpu(_UnreadNorm, AmpOptimWrapper):
+    """MMEngine's, see above."""
+
+
+class BFloat16OnCpu(FullPrecision):
+    """Autocast to bfloat16, whose range is float32's: no scaling of the loss."""
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """The context of forward pass and losses."""
+        with super().optim_context(model), torch.autocast('cpu', torch.bfloat16):
+            yield
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16; others are slower with it."""
+    has = getattr(torch.cpu, 'get_capabilities', dict)()
+    return any(
+        has.get(name) for name in ('avx512_bf16', 'amx_bf16', 'bf16', 'sve_bf16')
+    )
+
+
 @OPTIM_WRAPPERS.register_module(name='AutoAmpOptimWrapper')
 def auto_amp_optim_wrapper(
     optimizer: torch.optim.Optimizer,
@@ -97,14 +142,28 @@ def auto_amp_optim_wrapper(
     clip_grad: dict[str, Any] | None = None,
     accumulative_counts: int = 1,
 ) -> OptimWrapper:
-    """An ``AmpOptimWrapper`` on a GPU; on a CPU an ``OptimWrapper`` and a log line."""
+    """Mixed precision on a GPU; on a CPU float32, or bfloat16 where it has that.
+
+    Args:
+        optimizer: The optimiser.
+        loss_scale: Of ``AmpOptimWrapper``, on a GPU.
+        dtype: 'float16' or 'bfloat16'; None is float16 on a GPU, float32 on a CPU.
+        clip_grad: Of ``OptimWrapper``.
+        accumulative_counts: Of ``OptimWrapper``.
+    """
     common = {'clip_grad': clip_grad, 'accumulative_counts': accumulative_counts}
     if torch.cuda.is_available():
-        return AmpOptimWrapper(
+        return MixedOnGpu(
             optimizer=optimizer, loss_scale=loss_scale, dtype=dtype, **common
         )
-    print_log('No GPU: training in float32 instead of mixed precision.', 'current')
-    return OptimWrapper(optimizer=optimizer, **common)
+    if dtype == 'bfloat16' and cpu_has_bfloat16():
+        print_log('No GPU: training in bfloat16 and float32 on the CPU.', 'current')
+        return BFloat16OnCpu(optimizer=optimizer, **common)
+    why = 'instead of mixed precision'
+    if dtype == 'bfloat16':
+        why = 'since this CPU has no bfloat16'
+    print_log(f'No GPU: training in float32 {why}.', 'current')
+    return FullPrecision(optimizer=optimizer, **common)
 
 
 def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:

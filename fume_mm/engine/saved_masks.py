@@ -79,7 +79,7 @@ def _with_masks(
             )
         masks = {'gt_sem_seg': root / row[f'{gas}_mask'], 'pred_sem_seg': path}
         sample[gas] = {
-            name: {'data': torch.from_numpy(read_mask(file, classes))[None].long()}
+            name: {'data': torch.from_numpy(read_mask(file, classes))[None]}
             for name, file in masks.items()
         }
     return sample

@@ -111,7 +111,9 @@ class BoundaryMetric(FrameMetric):
     def _counted(self, target: Tensor, pred: Tensor) -> list[np.ndarray]:
         """Both masks as (H, W) uint8, with ignored pixels as background."""
         masks = [m.squeeze(0).to(torch.uint8).cpu().numpy() for m in (target, pred)]
-        ignored = (target == self.ignore_index).squeeze(0).cpu().numpy()
+        ignored = masks[0] == self.ignore_index
+        if target.dtype != torch.uint8:
+            ignored = (target == self.ignore_index).squeeze(0).cpu().numpy()
         classes = len(self.labels.seg_classes)
         fits = masks[0].shape == masks[1].shape
         if not fits or ((np.maximum(*masks) >= classes) & ~ignored).any():

@@ -53,7 +53,8 @@ def confusion_matrix(
     kind: type[np.integer] = np.uint8 if cells < 255 else np.int64
     true, predicted = (mask.astype(kind, copy=False) for mask in masks.values())
     pairs = true * num_classes + predicted
-    pairs[ignored] = cells
+    if ignored.any():
+        pairs[ignored] = cells
     if kind is np.uint8:  # which bincount would make eight times as long first
         counts = [np.count_nonzero(pairs == cell) for cell in range(cells)]
     else:

@@ -8,7 +8,9 @@ from mmengine.model import BaseDataPreprocessor
 
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
-from fume_mm.structures import GASES
+from fume_mm.structures import GASES, DualGasDataSample
+
+from .rows import to_device
 
 
 @MODELS.register_module()
@@ -56,7 +58,27 @@ class DualGasDataPreprocessor(BaseDataPreprocessor):
                     f'{gas} frames of one batch differ in size: {sorted(sizes)}; put '
                     "dict(type='ResizeDualGas') in the pipeline."
                 )
-            batch = torch.stack(stack).to(self.device)
+            batch = to_device(torch.stack(stack), torch.device(self.device))
             inputs[gas] = (batch.float() - self.mean) / self.std
         samples = data.get('data_samples')
+        if samples and torch.device(self.device).type != 'cpu':
+            self._send_truths(samples)
         return {'inputs': inputs, 'data_samples': samples and self.cast_data(samples)}
+
+    def _send_truths(self, samples: Sequence[DualGasDataSample]) -> None:
+        """Move masks and classes to the device: a copy per gas, and one."""
+        device = torch.device(self.device)
+        for gas in GASES:
+            parts = [sample.get(gas) for sample in samples if gas in sample]
+            truths = [part.gt_sem_seg for part in parts if 'gt_sem_seg' in part]
+            if len({truth.shape for truth in truths}) == 1:  # else one by one
+                masks = torch.stack([truth.data for truth in truths])
+                for truth, mask in zip(truths, to_device(masks, device), strict=True):
+                    truth.data = mask
+        labelled = [sample for sample in samples if 'gt_health' in sample]
+        if labelled:
+            classes = torch.cat([sample.gt_health for sample in labelled])
+            for sample, one in zip(
+                labelled, to_device(classes, device).split(1), strict=True
+            ):
+                sample.gt_health = one

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from fume_mm.errors import UserError
@@ -13,6 +14,7 @@ from fume_mm.registry import MODELS
 from fume_mm.structures import GASES, DualGasDataSample
 
 from .backbones.joint import JOINT
+from .heads import MaskHead
 from .layers import enlarge
 from .rows import CompactRows, DenseRows, Features, Rows, Stages
 
@@ -231,20 +233,20 @@ class DualGasModel(BaseModel):
     def loss(
         self, frames: Features, rows: CompactRows, samples: Samples
     ) -> dict[str, Tensor]:
-        """Losses by task and gas, weighted as they are summed, and pixel accuracies."""
+        """Losses by task and gas, weighted as they are summed."""
         features, fused = self._features(frames, rows)
         decoded = self._decode(features)
         weight = self.seg_weight / max(len(decoded), 1)
         losses: dict[str, Tensor] = {}
         for gas, seg_logits in decoded.items():
             targets = [sample.get(gas) for sample in samples if gas in sample]
-            parts = self.decode_head[gas].loss_by_feat(seg_logits, targets)
+            parts = _loss(self.decode_head[gas], seg_logits, targets)
             for name, value in parts.items():
                 losses[f'{gas}.{name}'] = value * weight if 'loss' in name else value
             if self.auxiliary_head is None:
                 continue
             for i, head in enumerate(self.auxiliary_head[gas]):
-                parts = head.loss_by_feat(head(features[gas]), targets)
+                parts = _loss(head, head(features[gas]), targets)
                 for name, value in parts.items():
                     if 'loss' in name:
                         losses[f'{gas}.aux_{i}.{name}'] = value * weight
@@ -279,6 +281,14 @@ def _full_size(logits: Tensor, size: Sequence[int]) -> Tensor:
     """
     planes = logits.float().flatten(0, 1).unsqueeze(1)
     return enlarge(planes, size).unflatten(0, logits.shape[:2]).squeeze(2)
+
+
+def _loss(head: Any, logits: Any, targets: list[SegDataSample]) -> dict[str, Tensor]:
+    """The losses of a decode head; mmsegmentation's own want masks of int64."""
+    if not isinstance(head, MaskHead):
+        masks = [target.gt_sem_seg.data.long() for target in targets]
+        targets = [SegDataSample(gt_sem_seg=PixelData(data=mask)) for mask in masks]
+    return head.loss_by_feat(logits, targets)
 
 
 def _masks(decoded: dict[str, Any]) -> Features:

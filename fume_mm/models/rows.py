@@ -93,43 +93,77 @@ class Rows(ABC):
                 streams[gas] = _fill(empty, filling.get(gas))
         return streams
 
+    def marks(self, like: Tensor) -> Tensor:
+        """``present`` as zeros and ones (N, 2) of the type and device of ``like``."""
+        return self.present.to(like)
+
     def mean(self, features: Features) -> Tensor:
         """The mean (N, C, h, w) over the gases that a sample has."""
         total = torch.stack(list(self.spread(features).values())).sum(dim=0)
-        count = self.present.to(total.device).sum(dim=1).to(total.dtype)
+        count = self.marks(total).sum(dim=1)
         return total / count[:, None, None, None]
 
 
 class CompactRows(Rows):
-    """Maps hold the rows that exist."""
+    """Maps hold the rows that exist.
+
+    Which these are is worked out on the CPU, since to ask a GPU is to wait for it, and
+    goes to the maps' device once.
+
+    Args:
+        present: (N, 2) bool; on the CPU, or it is copied there.
+    """
+
+    def __init__(self, present: Tensor) -> None:
+        super().__init__(present.cpu())
+        self._rows = {gas: self.has(gas).nonzero().flatten() for gas in GASES}
+        # where the paired samples' rows stand among those of each gas
+        self._paired = {
+            gas: self.both[self.has(gas)].nonzero().flatten() for gas in GASES
+        }
+        self._there: tuple[Tensor, ...] = ()
 
     def take(self, gas: str, x: Tensor) -> Tensor:
         """The rows (N_g, ...) of ``x`` (N, ...)."""
-        here = self.has(gas)
-        return x if bool(here.all()) else x[here.to(x.device)]
+        if len(self._rows[gas]) == len(self.present):
+            return x
+        return x.index_select(0, self._on(x.device)[GASES.index(gas)])
 
     def stream(self, gas: str, x: Tensor, filling: Tensor | None = None) -> Tensor:
         """(N, ...) from ``x`` (N_g, ...); see :meth:`Rows.stream`."""
         if len(x) == len(self.present):
             return x
         stream = _fill(x.new_zeros(len(self.present), *x.shape[1:]), filling)
-        return stream.index_copy(0, _where(self.has(gas), x), x)
+        return stream.index_copy(0, self._on(x.device)[GASES.index(gas)], x)
 
     def exchange(
         self, function: Exchange, features: Features, otherwise: Features | None = None
     ) -> Features:
         """``function`` gets the rows of paired samples."""
         otherwise = otherwise or features
-        if not bool(self.both.any()):
+        if not len(self._paired[GASES[0]]):
             return otherwise
-        # where the paired samples' rows stand among those of each gas
-        rows = [_where(self.both[self.has(gas)], features[gas]) for gas in GASES]
+        device = features[GASES[0]].device
+        rows = self._on(device)[len(GASES) : 2 * len(GASES)]
         paired = zip(GASES, rows, strict=True)
-        exchanged = function(*(features[gas][where] for gas, where in paired))
+        exchanged = function(*(features[g].index_select(0, at) for g, at in paired))
         return {
-            gas: otherwise[gas].index_copy(0, where, x.to(otherwise[gas].dtype))
-            for gas, where, x in zip(GASES, rows, exchanged, strict=True)
+            gas: otherwise[gas].index_copy(0, at, x.to(otherwise[gas].dtype))
+            for gas, at, x in zip(GASES, rows, exchanged, strict=True)
         }
+
+    def marks(self, like: Tensor) -> Tensor:
+        """See :meth:`Rows.marks`."""
+        return self._on(like.device)[-1].view(self.present.shape).to(like.dtype)
+
+    def _on(self, device: torch.device) -> tuple[Tensor, ...]:
+        """On the device, in one copy: the gases' rows, their paired ones, present."""
+        if not self._there or self._there[0].device != device:
+            parts = [*self._rows.values(), *self._paired.values()]
+            parts.append(self.present.flatten().long())
+            together = to_device(torch.cat(parts), device)
+            self._there = together.split([len(part) for part in parts])
+        return self._there
 
 
 class DenseRows(Rows):
@@ -157,6 +191,13 @@ class DenseRows(Rows):
         }
 
 
+def to_device(x: Tensor, device: torch.device) -> Tensor:
+    """``x``, of the CPU, on ``device``; on a GPU without waiting for it."""
+    if device.type == 'cuda':
+        x = x.pin_memory()
+    return x.to(device, non_blocking=True)
+
+
 def concatenate(streams: Features) -> Tensor:
     """(N, 2C, h, w) of every gas's (N, C, h, w), in the order of GASES."""
     return torch.cat([streams[gas] for gas in GASES], dim=1)
@@ -166,11 +207,6 @@ def _fill(zeros: Tensor, filling: Tensor | None) -> Tensor:
     if filling is None:
         return zeros
     return zeros + filling.to(zeros.dtype)[:, None, None]
-
-
-def _where(mask: Tensor, like: Tensor) -> Tensor:
-    """Indices where ``mask`` (N,) is set, on the device of ``like``."""
-    return mask.nonzero().flatten().to(like.device)
 
 
 def _select(mask: Tensor, x: Tensor, other: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ class DualGasDataSample(BaseDataElement):
 
     - ``co2``, ``ch4`` (:class:`mmseg.structures.SegDataSample`): the gas's own part,
       so that mmseg's heads, losses and metrics work on it as they are:
-      ``gt_sem_seg``, ``pred_sem_seg`` (1, H, W) int64 and ``seg_logits``
+      ``gt_sem_seg`` (1, H, W) uint8, ``pred_sem_seg`` (1, H, W) and ``seg_logits``
       (C, H, W). The field does not exist for a gas that the sample does not have.
     - ``gt_health``, ``pred_health`` (1,) int64: class id.
     - ``health_scores`` (C,): class probabilities.

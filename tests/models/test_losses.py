@@ -12,6 +12,7 @@ from fume_mm.models.losses import (
     dice_loss,
     softmax_focal_loss,
 )
+from fume_mm.models.losses.focal_dice import Numbers, focal_dice_loss
 from fume_mm.registry import MODELS
 from tests.models import golden
 from tests.objective import FOCAL_DICE, WEIGHTS
@@ -187,6 +188,58 @@ def test_dice_gradient():
         lambda x: dice_loss(x, target, class_weight=(1, 2, 3), weight=weight),
         logits.requires_grad_(),
     )
+
+
+@pytest.mark.parametrize('alpha', [None, (1.0, 8.0, 1.2)])
+@pytest.mark.parametrize('corners', [False, True])
+def test_losses_in_one_pass_are_those_of_the_functions(alpha, corners):
+    logits, target = random_case()
+    target = target.repeat_interleave(4, dim=1).repeat_interleave(3, dim=2)
+    target[0, 0] = 255
+    target[1] = 0  # no plume
+    loss = FocalDiceLoss(
+        focal_weight=0.2,
+        dice_weight=0.7,
+        gamma=1.5,
+        smooth=0.5,
+        class_weight=alpha,
+        loss_weight=1.0,
+    )
+    found = []
+    for one_pass in (True, False):
+        x = logits.clone().requires_grad_()
+        if one_pass:
+            value = loss(x, target.to(torch.uint8), align_corners=corners)
+        else:
+            size, options = target.shape[1:], {'align_corners': corners}
+            full = F.interpolate(x, size=size, mode='bilinear', **options)
+            value = loss.compute(full, target, class_weight=loss.class_weight)
+        (3 * value).backward()
+        found.append((value.detach(), x.grad))
+    torch.testing.assert_close(*found, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize('gamma', [0.0, 0.5, 2.0])
+def test_gradient_of_losses_in_one_pass(gamma):
+    logits, target = random_case(n=2, size=(2, 3), dtype=torch.float64)
+    target = target.repeat_interleave(2, dim=1)
+    target[0, 0, 0] = 255
+    numbers = Numbers(0.4, 0.6, gamma, 1.0)
+    alpha = torch.tensor([1.0, 8.0, 1.2], dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda x: focal_dice_loss(x, target, numbers, alpha), logits.requires_grad_()
+    )
+
+
+def test_losses_in_one_pass_refuse_what_is_no_class():
+    logits, target = random_case()
+    numbers = Numbers(0.5, 0.5, 2.0, 1.0)
+    with pytest.raises(UserError, match=r'holds \[0, 1, 2, 3\].* 0 to 2, and 255'):
+        focal_dice_loss(logits, target.index_fill(1, torch.tensor(0), 3), numbers)
+    with pytest.raises(UserError, match=r'\(3, 3, 4, 5\) and target \(2, 4, 5\)'):
+        focal_dice_loss(logits, target[:2], numbers)
+    with pytest.raises(UserError, match='class_weight has 2 numbers'):
+        focal_dice_loss(logits, target, numbers, torch.ones(2))
 
 
 def test_focus_below_one_is_finite_at_a_perfect_prediction():

@@ -212,7 +212,7 @@ def test_training_gives_level_3_s_logits_too_and_their_loss():
     assert [tuple(x.shape) for x in pair] == [(2, 3, 32, 48), (2, 3, 8, 12)]
     samples = [sample.get('co2') for sample in batch('co2', 'co2')['data_samples']]
     losses = head.loss_by_feat(pair, samples)
-    assert list(losses) == ['loss_focal_dice', 'acc_seg', 'level3.loss_focal_dice']
+    assert list(losses) == ['loss_focal_dice', 'level3.loss_focal_dice']
     # each is what the loss says of these logits alone
     for logits, prefix in zip(pair, ('', 'level3.'), strict=True):
         alone = head.loss_by_feat(logits, samples)

@@ -1,5 +1,6 @@
 default_scope = 'fume_mm'
 default_hooks = dict(
+    runtime_info=dict(type='LossHook'),
     timer=dict(type='IterTimerHook'),
     # by iteration, so that losses, validation figures and panels share one axis
     logger=dict(type='LoggerHook', interval=20, log_metric_by_epoch=False),
@@ -23,7 +24,6 @@ hooks = [
     # each process has batch statistics of its own until an epoch ends
     dict(type='SyncBuffersHook'),
     dict(type='RollingCheckpointHook'),
-    dict(type='DivergenceHook'),
     dict(type='PanelHook'),
     dict(type='TensorboardHook'),
 ]

@@ -16,6 +16,7 @@ from fume_mm.structures import GASES, NO_CLASS, DualGasDataSample
 class PackDualGasInputs(BaseTransform):
     """``inputs``: dict by gas of (1, H, W) uint8; ``data_samples``: the sample.
 
+    Masks are (1, H, W) uint8, too: an eighth of int64 on the way to the model.
     A gas the sample lacks is in neither, a health class it lacks not in the sample.
     """
 
@@ -46,7 +47,7 @@ class PackDualGasInputs(BaseTransform):
                 }
             )
             if 'masks' in results:
-                mask = torch.from_numpy(results['masks'][gas])[None].long()
+                mask = torch.from_numpy(results['masks'][gas])[None]
                 part.gt_sem_seg = PixelData(data=mask)
             sample.set_gas(gas, part)
         if results.get('class_id', NO_CLASS) != NO_CLASS:

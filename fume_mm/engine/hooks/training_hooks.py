@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import get_rank, is_main_process
-from mmengine.hooks import EarlyStoppingHook, Hook
+from mmengine.hooks import EarlyStoppingHook, Hook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import set_random_seed
-from torch import nn
+from torch import Tensor, nn
 
 from fume_mm.errors import UserError
 from fume_mm.io.files import write_whole
@@ -112,10 +112,15 @@ class RollingCheckpointHook(Hook):
 
 
 @HOOKS.register_module()
-class DivergenceHook(Hook):
-    """Stop at the first loss that is NaN, infinite or runaway, naming it and where.
+class LossHook(RuntimeInfoHook):
+    """Note the losses for the log, and stop a training that diverges.
 
-    The losses of this project begin near 1. Batch normalisation keeps a run that has
+    MMEngine's, but the losses of the iterations since the last line of the log are read
+    together, when the next one is due, at the end of an epoch, and before a validation
+    or a checkpoint: each reading waits for a GPU to finish all it has been given.
+
+    The losses of this project begin near 1. One that is NaN, infinite or runaway ends
+    the run, naming the loss and its iteration. Batch normalisation keeps a run that has
     blown up finite for long (1e21 and falling), and validation would still find a
     "best" epoch in it.
 
@@ -123,13 +128,12 @@ class DivergenceHook(Hook):
         limit: A loss above this has run away.
 
     Raises:
-        UserError: In training, before the iteration's checkpoint or validation.
+        UserError: In training, before the next log, checkpoint or validation.
     """
-
-    priority = 'VERY_HIGH'
 
     def __init__(self, *, limit: float = 1e6) -> None:
         self.limit = limit
+        self._unread: list[tuple[int, dict[str, Any]]] = []
 
     def after_train_iter(
         self,
@@ -138,17 +142,49 @@ class DivergenceHook(Hook):
         data_batch: Any = None,
         outputs: dict[str, Any] | None = None,
     ) -> None:
-        """Look at every loss of the iteration."""
-        parts = [x for x in (outputs or {}).items() if 'loss' in x[0]]
-        # the sum last: the part that is to blame is named
-        for name, loss in sorted(parts, key=lambda x: x[0] == 'loss'):
-            value = float(torch.as_tensor(loss).detach())
-            if not math.isfinite(value) or abs(value) > self.limit:
-                raise UserError(
-                    f'{name} is {value:g} at iteration {runner.iter + 1}: training has '
-                    f'diverged (a loss is NaN, infinite or above {self.limit:g}); '
-                    'lower optim_wrapper.optimizer.lr or train without --amp.'
-                )
+        """Keep the losses of the iteration, and read them if it is time."""
+        norm = getattr(runner.optim_wrapper, 'grad_norm', None)
+        kept = {} if norm is None else {'grad_norm': norm}
+        self._unread.append((runner.iter, {**kept, **(outputs or {})}))
+        logs = (x.interval for x in runner.hooks if isinstance(x, LoggerHook))
+        if self.every_n_inner_iters(batch_idx, next(logs, 1)) or self.end_of_epoch(
+            runner.train_dataloader, batch_idx
+        ):
+            self._read(runner)
+
+    def before_val(self, runner: Any) -> None:
+        """Read what is left."""
+        self._read(runner)
+        super().before_val(runner)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """Read what is left."""
+        self._read(runner)
+
+    def _read(self, runner: Any) -> None:
+        unread, self._unread = self._unread, []
+        values = [value for _, kept in unread for value in kept.values()]
+        tensors = [x.detach().flatten() for x in values if isinstance(x, Tensor)]
+        read = iter(torch.cat(tensors).tolist() if tensors else ())
+        for iteration, kept in unread:
+            numbers = {
+                name: next(read) if isinstance(value, Tensor) else value
+                for name, value in kept.items()
+            }
+            for name, number in numbers.items():
+                runner.message_hub.update_scalar(f'train/{name}', number)
+            # the sum last: the part that is to blame is named
+            for name in sorted(numbers, key=lambda name: name == 'loss'):
+                if 'loss' in name:
+                    self._check(name, numbers[name], iteration)
+
+    def _check(self, name: str, value: float, iteration: int) -> None:
+        if not math.isfinite(value) or abs(value) > self.limit:
+            raise UserError(
+                f'{name} is {value:g} at iteration {iteration + 1}: training has '
+                f'diverged (a loss is NaN, infinite or above {self.limit:g}); '
+                'lower optim_wrapper.optimizer.lr or train without --amp.'
+            )
 
 
 @HOOKS.register_module()

@@ -40,7 +40,7 @@ class GasAwareHealthHead(HealthHead):
             rows: Which gases exist; each sample has one.
         """
         pooled = fused.mean(dim=(2, 3))
-        weight = rows.present.to(pooled)
+        weight = rows.marks(pooled)
         weight = weight / weight.sum(dim=1, keepdim=True)
         gas = weight @ self.gas_embedding.weight
         return self.mlp(torch.cat([pooled, gas], dim=1))

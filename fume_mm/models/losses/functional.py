@@ -31,7 +31,7 @@ def softmax_focal_loss(
 
     Args:
         logits: (N, C, ...).
-        target: (N, ...) int64 class ids.
+        target: (N, ...) class ids, of any integer type.
         gamma: Focusing parameter γ ≥ 0; 0 is cross entropy.
         class_weight: α, one number per class; None is 1 for each.
         weight: (N, ...) factor per target; it does not change the mean's denominator.
@@ -83,7 +83,7 @@ def dice_loss(
 
     Args:
         logits: (N, C, ...).
-        target: (N, ...) int64 class ids.
+        target: (N, ...) class ids, of any integer type.
         smooth: s > 0.
         class_weight: Weights of the mean over classes; they are normalised to sum 1, so
             the loss stays in [0, 1].
@@ -129,6 +129,7 @@ def _prepare(
         )
     if logits.dtype != torch.float64:
         logits = logits.float()
+    target = target.long()
     if ignore_index is None:
         valid = torch.ones_like(target, dtype=torch.bool)
     else:

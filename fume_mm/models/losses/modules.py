@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 
+from .focal_dice import Numbers, focal_dice_loss
 from .functional import dice_loss, softmax_focal_loss
 
 
@@ -62,7 +63,7 @@ class WeightedLoss(nn.Module):
 
         Args:
             pred: Logits (N, C, ...).
-            target: (N, ...) int64 class ids.
+            target: (N, ...) class ids, of any integer type.
             weight: (N, ...) factor per target.
             ignore_index: Target that does not count.
         """
@@ -167,6 +168,35 @@ class FocalDiceLoss(WeightedLoss):
         self.dice_weight = self.number('dice_weight', dice_weight)
         self.gamma = self.number('gamma', gamma)
         self.smooth = self.number('smooth', smooth, positive=True)
+
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        ignore_index: int | None = 255,
+        *,
+        align_corners: bool = False,
+    ) -> Tensor:
+        """The weighted loss; see :class:`WeightedLoss`.
+
+        Masks without ``weight`` go through
+        :func:`~fume_mm.models.losses.focal_dice.focal_dice_loss`, which takes logits
+        (N, C, h, w) smaller than the target as well and enlarges them, as
+        ``align_corners`` says.
+        """
+        if weight is not None or pred.dim() != 4:
+            return super().forward(pred, target, weight, ignore_index)
+        numbers = Numbers(
+            self.focal_weight,
+            self.dice_weight,
+            self.gamma,
+            self.smooth,
+            ignore_index,
+            align_corners,
+        )
+        loss = focal_dice_loss(pred, target, numbers, self.class_weight)
+        return self.loss_weight * loss
 
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
         """The weighted sum of both parts for logits (N, C, ...)."""
