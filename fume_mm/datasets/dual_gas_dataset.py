@@ -21,6 +21,7 @@ from fume_mm.structures.labels import FUME_LABELS, KEYS, Labels
 from .annotations import existing_root, is_simulated
 from .grouping import BY_FRAME
 from .pairing import read_paired
+from .samplers import Draw
 from .splitting import check_leaks, find_leaks
 from .transforms.loading import checked_scale
 
@@ -275,13 +276,18 @@ class DualGasDataset(BaseDataset):
         return item
 
     def prepare_data(self, idx: int) -> Any:
-        """The item ``idx``; whatever is wrong with it is raised, never skipped."""
+        """The item ``idx``; whatever is wrong with it is raised, never skipped.
+
+        Of a :class:`~fume_mm.datasets.samplers.Draw` the seed is taken first.
+        """
+        if isinstance(idx, Draw):
+            idx.seed_generators()
         of_dataset = {
             'scale': self.scale,
             'seg_classes': self.labels.seg_classes,
             'decoded': self.decoded,
         }
-        return self.pipeline({**self.get_data_info(idx), **of_dataset})
+        return self.pipeline({**self.get_data_info(int(idx)), **of_dataset})
 
 
 def _check_metainfo(
