@@ -1,9 +1,12 @@
-"""Albumentations on both gases; the only module that knows it."""
+"""Albumentations on both gases; the only module that knows it.
+
+It takes a second to import, so it is when the first transform is built.
+"""
 
 import os
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -14,13 +17,15 @@ from fume_mm.registry import TRANSFORMS
 
 from .warp import Warp, elastic_field
 
+if TYPE_CHECKING:
+    import albumentations as A
+
 # albumentations asks the network for its newest version when it is imported
 os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
-import albumentations as A
 
 #: What :class:`DualGasAugment` does in one resampling, in any order but for the last,
 #: which must be last; and the settings that it knows.
-_WARPS = (A.HorizontalFlip, A.Affine, A.ElasticTransform)
+_WARPS = ('HorizontalFlip', 'Affine', 'ElasticTransform')
 _SETTINGS = {
     'interpolation': cv2.INTER_LINEAR,
     'mask_interpolation': cv2.INTER_NEAREST,
@@ -36,12 +41,14 @@ _LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 256, 1)
 _LEVELS.flags.writeable = False
 
 
-def build_albumentation(cfg: dict[str, Any], *, key: str) -> A.BasicTransform:
+def build_albumentation(cfg: dict[str, Any], *, key: str) -> 'A.BasicTransform':
     """An Albumentations transform from ``dict(type=name, …)``, nested where it nests.
 
     Raises:
         UserError: Naming ``key`` for an unknown name or argument.
     """
+    import albumentations as A
+
     options = dict(cfg)
     name = options.pop('type', None)
     factory = getattr(A, str(name), None)
@@ -55,7 +62,7 @@ def build_albumentation(cfg: dict[str, Any], *, key: str) -> A.BasicTransform:
         raise UserError(f'{key}.{name}: {error}') from error
 
 
-def _built(cfgs: Sequence[dict[str, Any]], key: str) -> list[A.BasicTransform]:
+def _built(cfgs: Sequence[dict[str, Any]], key: str) -> 'list[A.BasicTransform]':
     return [build_albumentation(cfg, key=key) for cfg in cfgs]
 
 
@@ -90,6 +97,8 @@ class DualGasAugment(BaseTransform):
         self.photometric = _built(photometric, 'DualGasAugment.photometric')
         self._compose: A.Compose | None = None
         if not _is_warp(self.geometric):
+            import albumentations as A
+
             targets = {'image2': 'image', 'mask2': 'mask'}
             self._compose = A.Compose(self.geometric, additional_targets=targets)
 
@@ -126,10 +135,11 @@ class DualGasAugment(BaseTransform):
         for transform in self.geometric:
             if not transform.should_apply():
                 continue
-            if isinstance(transform, A.ElasticTransform):
+            kind = _name(transform)
+            if kind == 'ElasticTransform':
                 options = {'alpha': transform.alpha, 'sigma': transform.sigma}
                 field = elastic_field(shape, rng=rng, **options)
-            elif isinstance(transform, A.HorizontalFlip):
+            elif kind == 'HorizontalFlip':
                 matrix = matrix @ [[-1, 0, shape[1] - 1], [0, 1, 0], [0, 0, 1]]
             else:
                 drawn = transform.get_params_dependent_on_data({'shape': shape}, {})
@@ -152,7 +162,7 @@ class DualGasAugment(BaseTransform):
 
 
 def _step_by_step(
-    compose: A.Compose, frames: dict[str, np.ndarray], masks: dict[str, np.ndarray]
+    compose: 'A.Compose', frames: dict[str, np.ndarray], masks: dict[str, np.ndarray]
 ) -> None:
     suffixes = dict(zip(frames, ('', '2'), strict=False))
     targets = {}
@@ -165,20 +175,24 @@ def _step_by_step(
         masks[gas] = np.ascontiguousarray(out[f'mask{suffix}'])
 
 
-def _is_warp(transforms: Sequence[A.BasicTransform]) -> bool:
+def _name(transform: 'A.BasicTransform') -> str:
+    return type(transform).__name__
+
+
+def _is_warp(transforms: 'Sequence[A.BasicTransform]') -> bool:
     """Whether the transforms are one resampling, with the settings that it has."""
     return all(
-        type(transform) in (_WARPS if number == len(transforms) else _WARPS[:-1])
+        _name(transform) in (_WARPS if number == len(transforms) else _WARPS[:-1])
         and all(getattr(transform, x, value) == value for x, value in _SETTINGS.items())
         for number, transform in enumerate(transforms, 1)
     )
 
 
-def _is_by_level(transform: A.BasicTransform) -> bool:
+def _is_by_level(transform: 'A.BasicTransform') -> bool:
     """Whether what becomes of a pixel depends on its gray level alone."""
-    if isinstance(transform, A.RandomBrightnessContrast):
+    if _name(transform) == 'RandomBrightnessContrast':
         return transform.brightness_by_max  # else the frame's mean
-    return isinstance(transform, (A.RandomGamma, A.InvertImg))
+    return _name(transform) in ('RandomGamma', 'InvertImg')
 
 
 def _looked_up(frame: np.ndarray, levels: np.ndarray) -> np.ndarray:
