@@ -59,7 +59,7 @@ collate = dict(type='fume_mm.collate_samples')  # keeps a missing gas missing
 train_dataloader = dict(
     batch_size=8,
     num_workers=2,
-    # Started anew each epoch, resumed or not: starting them draws from torch's generator.
+    # Started anew each epoch, resumed or not: a start draws from torch's generator.
     persistent_workers=False,
     drop_last=True,
     worker_init_fn=dict(type='fume_mm.seed_worker'),

@@ -95,7 +95,7 @@ class DualGasAugment(BaseTransform):
     ) -> None:
         self.geometric = _built(geometric, 'DualGasAugment.geometric')
         self.photometric = _built(photometric, 'DualGasAugment.photometric')
-        self._compose: A.Compose | None = None
+        self._compose: Any = None  # an albumentations.Compose
         if not _is_warp(self.geometric):
             import albumentations as A
 
