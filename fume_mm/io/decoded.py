@@ -43,7 +43,7 @@ class DecodedFiles:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = make_folder(folder)
+        self.folder = str(make_folder(folder))
 
     def frame(
         self, path: str, *, what: str = 'the frame', limits: Limits | None = None
@@ -66,12 +66,12 @@ class DecodedFiles:
         Raises:
             UserError: With the room that is needed and the room that is there.
         """
-        present = {entry.name for entry in os.scandir(self.folder)}
+        present = {entry.path for entry in os.scandir(self.folder)}
         missing = [
             at + path
             for kind, paths in files.items()
             for path in paths
-            if self._entry(at + path, kind).name not in present
+            if self._entry(at + path, kind) not in present
         ]
         if not missing:
             return
@@ -85,11 +85,10 @@ class DecodedFiles:
                 'or leave out dataset.decoded.'
             )
 
-    def _entry(self, path: str, kind: str) -> Path:
-        name = hashlib.blake2b(
-            f'{kind} {Path(path).absolute()}'.encode(), digest_size=16
-        )
-        return self.folder / f'{name.hexdigest()}.u8'
+    def _entry(self, path: str, kind: str) -> str:
+        # of strings, as pathlib would take longer than the read
+        name = f'{kind} {os.path.abspath(path)}'.encode()  # noqa: PTH100
+        return f'{self.folder}/{hashlib.blake2b(name, digest_size=16).hexdigest()}.u8'
 
     def _kept(
         self,
@@ -99,7 +98,7 @@ class DecodedFiles:
         limits: Iterable[float] = (),
     ) -> Decoded:
         try:
-            now = Path(path).stat()
+            now = os.stat(path)  # noqa: PTH116
         except OSError:
             return decode()  # which says what is wrong
         # Taken before the file is read: what is written meanwhile is read next time.
@@ -118,7 +117,7 @@ class DecodedFiles:
         return found
 
 
-def _read(entry: Path, stamp: Stamp) -> Decoded | None:
+def _read(entry: str, stamp: Stamp) -> Decoded | None:
     """What an entry holds; None where it is missing, broken or of other content."""
     try:
         # an array of its own, since transforms and torch may write to it
@@ -131,7 +130,7 @@ def _read(entry: Path, stamp: Stamp) -> Decoded | None:
     return None
 
 
-def _write(entry: Path, stamp: Stamp, pixels: np.ndarray, done: str | None) -> None:
+def _write(entry: str, stamp: Stamp, pixels: np.ndarray, done: str | None) -> None:
     head = json.dumps({'stamp': stamp, 'shape': pixels.shape, 'done': done})
     with write_whole(entry) as part, part.open('wb') as file:
         file.write(head.encode().ljust(_HEAD))

@@ -55,7 +55,7 @@ def test_a_file_is_decoded_once_and_reads_the_same(
         assert (again.mask(mask) == read_mask_values(mask)).all()
         pixels[:] = 0  # the reader's own
     assert decodings == ['frame.png', 'mask.png']
-    assert {path.suffix for path in files.folder.iterdir()} == {'.u8'}
+    assert {path.suffix for path in Path(files.folder).iterdir()} == {'.u8'}
 
 
 def test_a_file_as_frame_and_as_mask(files: DecodedFiles, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ CHANGES = {
 
 
 def only(files: DecodedFiles) -> list[Path]:
-    (entry,) = files.folder.iterdir()
+    (entry,) = Path(files.folder).iterdir()
     return [entry]
 
 
@@ -156,6 +156,6 @@ def test_a_folder_that_fails_is_named(frame: str, files: DecodedFiles) -> None:
     shutil.rmtree(files.folder)
     with pytest.raises(UserError, match=r'decoded: the pixels of .*frame\.png cannot'):
         files.frame(frame)
-    files.folder.write_bytes(b'')
+    Path(files.folder).write_bytes(b'')
     with pytest.raises(UserError, match=r'decoded: cannot be made a folder'):
         DecodedFiles(files.folder)
