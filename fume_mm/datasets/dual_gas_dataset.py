@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from fume_mm.errors import UserError
+from fume_mm.io.decoded import DecodedFiles
 from fume_mm.io.label_file import LABELS_FILE, read_labels
 from fume_mm.io.stretch import parse_limits
 from fume_mm.registry import DATASETS
@@ -20,6 +21,7 @@ from fume_mm.structures.labels import FUME_LABELS, KEYS, Labels
 from .annotations import existing_root, is_simulated
 from .grouping import BY_FRAME
 from .paired_csv import read_paired
+from .samplers import Draw
 from .splitting import check_leaks, find_leaks
 from .transforms.loading import checked_scale
 
@@ -70,6 +72,9 @@ class DualGasDataset(BaseDataset):
             a split that no recordings tell apart; ``pairing`` counts how pairs were
             made.)
         check_files: Look at every file's header on loading.
+        decoded: A folder to keep the pixels of frames and masks in, so that a file is
+            decoded once and not in every epoch: see
+            :class:`~fume_mm.io.decoded.DecodedFiles`. Items are the same without.
         indices: Only these samples, or the first (if negative: the last) so many.
         lazy_init: Read nothing before the first use; ``leakage`` in ``metainfo`` is
             known from then on.
@@ -96,6 +101,7 @@ class DualGasDataset(BaseDataset):
         per_frame: bool = False,
         allow_leakage: bool = False,
         check_files: bool = True,
+        decoded: str | None = None,
         indices: int | Sequence[int] | None = None,
         lazy_init: bool = False,
         test_mode: bool = False,
@@ -105,6 +111,7 @@ class DualGasDataset(BaseDataset):
         self.per_frame = per_frame
         self.allow_leakage = allow_leakage
         self.check_files = check_files
+        self.decoded = None if decoded is None else DecodedFiles(decoded)
         self._at = f'{data_root}/'
         self.root = existing_root(data_root)
         self.ann_root = self.root if ann_root is None else Path(ann_root)
@@ -197,6 +204,12 @@ class DualGasDataset(BaseDataset):
                 'current',
             )
         self._metainfo['without_mask'] = 1 - masks / frames
+        if self.decoded:
+            files = {
+                part: {x for gas in self.gases for x in paired[f'{gas}_{part}']} - {''}
+                for part in ('frame', 'mask')
+            }
+            self.decoded.check_room(self._at, files)
         return found
 
     def _samples(
@@ -263,9 +276,18 @@ class DualGasDataset(BaseDataset):
         return item
 
     def prepare_data(self, idx: int) -> Any:
-        """The item ``idx``; whatever is wrong with it is raised, never skipped."""
-        of_dataset = {'scale': self.scale, 'seg_classes': self.labels.seg_classes}
-        return self.pipeline({**self.get_data_info(idx), **of_dataset})
+        """The item ``idx``; whatever is wrong with it is raised, never skipped.
+
+        Of a :class:`~fume_mm.datasets.samplers.Draw` the seed is taken first.
+        """
+        if isinstance(idx, Draw):
+            idx.seed_generators()
+        of_dataset = {
+            'scale': self.scale,
+            'seg_classes': self.labels.seg_classes,
+            'decoded': self.decoded,
+        }
+        return self.pipeline({**self.get_data_info(int(idx)), **of_dataset})
 
 
 def _check_metainfo(

@@ -1,10 +1,11 @@
-"""What a loader needs: balanced sampling, worker seeds, collation."""
+"""What a loader needs: sampling, seeds of what is drawn, collation."""
 
 import math
 import random
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
+import mmengine.dataset
 import numpy as np
 import torch
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -12,6 +13,48 @@ from torch.utils.data import Sampler
 
 from fume_mm.errors import UserError
 from fume_mm.registry import DATA_SAMPLERS, FUNCTIONS
+
+
+class Draw(int):
+    """An index of a dataset, and the seed of what is drawn to augment the item.
+
+    So an epoch's items follow from the sampler's seed and the epoch alone, whichever
+    worker makes them, and one that is drawn twice is augmented in two ways.
+    """
+
+    seed: int
+
+    def __new__(cls, index: int, seed: int) -> 'Draw':
+        """``index`` with ``seed``, 0 to 2³² - 1."""
+        draw = super().__new__(cls, index)
+        draw.seed = seed
+        return draw
+
+    def __reduce__(self) -> tuple[type, tuple[int, int]]:
+        """How it goes to a worker."""
+        return Draw, (int(self), self.seed)
+
+    def seed_generators(self) -> None:
+        """Seed NumPy and ``random``, which transforms draw from."""
+        np.random.seed(self.seed)  # noqa: NPY002
+        random.seed(self.seed)
+
+
+def _draws(indices: Iterable[int], sampler: Any) -> Iterator[Draw]:
+    """A rank's share of an epoch, each index with a seed of its own."""
+    total = sampler.num_samples * sampler.world_size
+    generator = np.random.default_rng([sampler.seed, sampler.epoch])
+    seeds = generator.integers(2**32, size=total)[sampler.rank :: sampler.world_size]
+    return map(Draw, indices, seeds.tolist())
+
+
+@DATA_SAMPLERS.register_module()
+class DefaultSampler(mmengine.dataset.DefaultSampler):
+    """MMEngine's, whose indices are :class:`Draw`, with seeds."""
+
+    def __iter__(self) -> Iterator[Draw]:
+        """This rank's share of the epoch."""
+        return _draws(super().__iter__(), self)
 
 
 @DATA_SAMPLERS.register_module()
@@ -49,7 +92,8 @@ class ClassBalancedSampler(Sampler):
         total = len(labels) if num_samples is None else num_samples
         self.num_samples = math.ceil(total / self.world_size)
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Draw]:
+        """This rank's share of the epoch."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         draws = torch.multinomial(
             self.weights,
@@ -57,7 +101,7 @@ class ClassBalancedSampler(Sampler):
             replacement=True,
             generator=generator,
         )
-        return iter(draws[self.rank :: self.world_size].tolist())
+        return _draws(draws[self.rank :: self.world_size].tolist(), self)
 
     def __len__(self) -> int:
         return self.num_samples
@@ -71,6 +115,7 @@ class ClassBalancedSampler(Sampler):
 def seed_worker(worker_id: int) -> None:
     """Seed NumPy and ``random`` of a loader worker from torch's seed of this epoch.
 
+    For samplers that give no seeds with the indices (:class:`Draw`).
     MMEngine's own initialiser gives a worker one seed for all epochs, so workers that
     are started anew each epoch would repeat their augmentation.
     """

@@ -27,17 +27,17 @@ OTHER_KEYS = (
     'tta_pipeline',
 )
 #: Variables that options may set: they reach all that was made of them.
-VARIABLES = ('ann_root', 'data_root', 'max_epochs', 'scale')
+VARIABLES = ('ann_root', 'data_root', 'decoded', 'max_epochs', 'scale')
 _KEYS_NAMED = 3
 
 
 def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     """The resolved config of ``path`` with ``--cfg-options`` merged.
 
-    The variables ``data_root``, ``ann_root``, ``scale`` and ``max_epochs`` given as
-    options reach every dataset, or the training and its cosine schedules. Other
-    variables, with which a file is written and which nothing reads, are left out of the
-    result.
+    The variables ``data_root``, ``ann_root``, ``decoded``, ``scale`` and ``max_epochs``
+    given as options reach every dataset, or the training and its cosine schedules.
+    Other variables, with which a file is written and which nothing reads, are left out
+    of the result.
 
     Raises:
         UserError: If the file is not there or is not a config, or an option names a
@@ -95,13 +95,13 @@ def frame_scale(cfg: Config) -> tuple[int, int]:
 
 def _places(cfg: Config, variable: str) -> list[str]:
     """Dotted keys that hold the value of a variable that options may set."""
-    if variable in ('ann_root', 'data_root', 'scale'):
+    if variable in ('ann_root', 'data_root', 'decoded', 'scale'):
         datasets = {x: cfg[x].dataset for x in LOADERS if cfg.get(x)}
         return [
             f'{loader}.dataset.{variable}'
             for loader, dataset in datasets.items()
             if dataset.get(variable) is not None
-            or (variable == 'ann_root' and variable in dataset)
+            or (variable in ('ann_root', 'decoded') and variable in dataset)
         ]
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
     if variable != 'max_epochs' or epochs is None:

@@ -1,17 +1,14 @@
 """Files and folders that results are written to, and JSON."""
 
-import itertools
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from fume_mm.errors import UserError
-
-_NUMBERS = itertools.count()
 
 
 def file_name(name: str) -> str:
@@ -58,8 +55,8 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     A run that breaks off leaves the old content, never half of the new one.
     """
     path = Path(path)
-    # unique among threads, and short, since names have 255 bytes
-    part = path.with_name(f'.{os.getpid()}-{next(_NUMBERS)}.part')
+    # unique also among machines that share a disk; short, since names have 255 bytes
+    part = path.with_name(f'.{uuid4().hex}.part')
     try:
         yield part
         part.replace(path)

@@ -257,3 +257,28 @@ def test_a_fold_without_pairs_names_the_command(root: Path, tmp_path: Path) -> N
 def test_a_folder_of_csvs_that_is_none_is_refused(root: Path) -> None:
     with pytest.raises(UserError, match=r'ann_root /nowhere does not exist; name the'):
         load(root, ann_root='/nowhere')
+
+
+def test_kept_pixels_give_the_same_items(tmp_path: Path) -> None:
+    register_all_modules()
+    root = make_campaign(tmp_path / 'data', vessels=4, frames=1, splits=['train'])
+    pair(root, 'train')
+    names = ('LoadDualGasFrames', 'ResizeDualGas', 'LoadDualGasMasks')
+    steps = [{'type': name} for name in (*names, 'PackDualGasInputs')]
+    options: dict[str, Any] = {'scale': (48, 32), 'pipeline': steps}
+    plain = load(root, **options)
+    keeping = load(root, decoded=str(tmp_path / 'decoded'), **options)
+    for _ in range(2):
+        for item, kept in zip(plain, keeping, strict=True):
+            assert list(item['inputs']) == list(kept['inputs'])
+            for gas, frame in item['inputs'].items():
+                assert kept['inputs'][gas].equal(frame)
+                mask = kept['data_samples'].get(gas).gt_sem_seg.data
+                assert mask.equal(item['data_samples'].get(gas).gt_sem_seg.data)
+            for key, value in item['data_samples'].metainfo.items():
+                assert kept['data_samples'].metainfo[key] == value
+    assert len(list((tmp_path / 'decoded').iterdir())) == 2 * 7  # frames and masks
+    BREAKS['mask_values'](root)
+    for _ in range(2):  # the second time the mask has been kept
+        with pytest.raises(UserError, match=r'mask values .* are no class'):
+            list(keeping)

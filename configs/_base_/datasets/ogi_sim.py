@@ -1,6 +1,7 @@
 # Paired CO2 and CH4 frames of the simulated campaign; real ones have fume.py.
 data_root = 'data/ogi_sim'
 ann_root = None  # where the CSVs lie, if not in data_root: the folder of a fold
+decoded = None  # a folder to keep decoded frames in, for more than a few epochs
 scale = (640, 480)  # (width, height) that the model sees
 # The steps have names so that a config can leave one out: a list is replaced whole.
 modality_dropout = dict(type='ModalityDropout', prob=0.2)
@@ -58,7 +59,7 @@ collate = dict(type='fume_mm.collate_samples')  # keeps a missing gas missing
 train_dataloader = dict(
     batch_size=8,
     num_workers=2,
-    # started anew each epoch, so that an epoch's augmentation follows from its seed
+    # Started anew each epoch, resumed or not: a start draws from torch's generator.
     persistent_workers=False,
     drop_last=True,
     worker_init_fn=dict(type='fume_mm.seed_worker'),
@@ -68,6 +69,7 @@ train_dataloader = dict(
         type='DualGasDataset',
         data_root=data_root,
         ann_root=ann_root,
+        decoded=decoded,
         scale=scale,
         ann_file='paired_train_annotations.csv',
         pipeline=train_pipeline,
@@ -83,6 +85,7 @@ val_dataloader = dict(
         type='DualGasDataset',
         data_root=data_root,
         ann_root=ann_root,
+        decoded=decoded,
         scale=scale,
         ann_file='paired_val_annotations.csv',
         pipeline=test_pipeline,
@@ -99,6 +102,7 @@ test_dataloader = dict(
         type='DualGasDataset',
         data_root=data_root,
         ann_root=ann_root,
+        decoded=decoded,
         scale=scale,
         ann_file='paired_test_annotations.csv',
         pipeline=test_pipeline,

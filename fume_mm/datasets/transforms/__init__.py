@@ -12,6 +12,7 @@ frame_paths, mask_paths  dict by gas of str; absent gases are not keys  dataset
 limits     dict by gas of (low, high), the values that become 0 and 255,
            of frames of more than 8 bits; may be missing           dataset
 scale      (width, height) that frames are brought to, or None     dataset
+decoded    DecodedFiles to read through, or None; may be missing   dataset
 frames     dict by gas of (H, W) uint8                             LoadDualGasFrames
 masks      dict by gas of (H, W) uint8, values 0, 1, 2, 255 ignored  LoadDualGasMasks
 ori_shape  dict by gas of (H, W) on disk                           LoadDualGasFrames

@@ -8,7 +8,12 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from fume_mm.errors import UserError
-from fume_mm.io.images import check_same_size, read_frame, read_mask
+from fume_mm.io.images import (
+    check_mask_values,
+    check_same_size,
+    read_frame,
+    read_mask_values,
+)
 from fume_mm.registry import TRANSFORMS
 from fume_mm.structures import IGNORE, SEG_CLASSES
 
@@ -56,8 +61,12 @@ class LoadDualGasFrames(BaseTransform):
         """Add ``frames``, ``ori_shape`` and ``read_as``."""
         frames, handling = {}, {}
         limits = results.get('limits', {})
+        decoded = results.get('decoded')
         for gas, frame in results['frame_paths'].items():
-            frames[gas], handling[gas] = read_frame(
+            read = read_frame
+            if decoded and not isinstance(frame, np.ndarray):
+                read = decoded.frame
+            frames[gas], handling[gas] = read(
                 frame, what=f'the {gas} frame', limits=limits.get(gas)
             )
         results['frames'] = frames
@@ -83,11 +92,16 @@ class LoadDualGasMasks(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add ``masks``."""
         results['masks'] = {}
+        decoded = results.get('decoded')
         for gas, path in results['mask_paths'].items():
             shape = results['ori_shape'][gas]
-            names = results.get('seg_classes', SEG_CLASSES)
-            mask = read_mask(path, names) if path else np.full(shape, IGNORE, np.uint8)
-            check_same_size(mask, path, shape)
+            if path:
+                mask = (decoded.mask if decoded else read_mask_values)(path)
+                names = results.get('seg_classes', SEG_CLASSES)
+                check_mask_values(mask, path, names)
+                check_same_size(mask, path, shape)
+            else:
+                mask = np.full(shape, IGNORE, np.uint8)
             results['masks'][gas] = mask
         return results
 

@@ -24,28 +24,21 @@ class PackDualGasInputs(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack ``frames``, ``masks`` and the health class."""
-        sample = DualGasDataSample(
-            metainfo={key: results[key] for key in self.META if key in results}
-        )
+        meta = {key: results[key] for key in self.META if key in results}
         # pixels have no place in the metainfo
         paths = {
             gas: None if isinstance(frame, np.ndarray) else frame
             for gas, frame in results['frame_paths'].items()
         }
-        sample.set_metainfo({'frame_paths': paths})
+        sample = _tell(DualGasDataSample(), {**meta, 'frame_paths': paths})
         inputs = {}
         for gas in GASES:
             if gas not in results['frames']:
                 continue
             frame = results['frames'][gas]
             inputs[gas] = torch.from_numpy(frame)[None]
-            part = SegDataSample(
-                metainfo={
-                    'img_path': paths[gas],
-                    'img_shape': frame.shape,
-                    'ori_shape': results['ori_shape'][gas],
-                }
-            )
+            shapes = {'img_shape': frame.shape, 'ori_shape': results['ori_shape'][gas]}
+            part = _tell(SegDataSample(), {'img_path': paths[gas], **shapes})
             if 'masks' in results:
                 mask = torch.from_numpy(results['masks'][gas])[None]
                 part.gt_sem_seg = PixelData(data=mask)
@@ -53,3 +46,10 @@ class PackDualGasInputs(BaseTransform):
         if results.get('class_id', NO_CLASS) != NO_CLASS:
             sample.set_gt_health(results['class_id'])
         return {'inputs': inputs, 'data_samples': sample}
+
+
+def _tell(element: Any, meta: dict[str, Any]) -> Any:
+    """The element with ``meta``, of which its ``set_metainfo`` makes deep copies."""
+    for key, value in meta.items():
+        element.set_field(value, key, field_type='metainfo')
+    return element
