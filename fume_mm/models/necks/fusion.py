@@ -29,7 +29,9 @@ class FusionNeck(BaseModule, metaclass=ABCMeta):
     Args:
         in_channels: C of each gas's features.
         out_channels: C of the fused map.
-        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
+        init_cfg: MMEngine's initialisation; None is PyTorch's, as in FUME's code. What
+            starts attention's queries and keys larger closes it: the products are not
+            divided by √d, so the softmax is one position from the first iteration.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class FusionNeck(BaseModule, metaclass=ABCMeta):
         out_channels: int,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
+        super().__init__(init_cfg)
         self.in_channels = in_channels
         #: Channels of the fused map.
         self.out_channels = out_channels
