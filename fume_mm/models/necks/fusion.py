@@ -34,6 +34,9 @@ class FusionNeck(BaseModule, metaclass=ABCMeta):
             divided by √d, so the softmax is one position from the first iteration.
     """
 
+    #: Whether a missing gas is zeros to it even where a model puts a black frame.
+    masks_missing = False
+
     def __init__(
         self,
         in_channels: int,
@@ -158,6 +161,8 @@ class AttentionFusion(FusionNeck):
             paper's figure 2 does.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
     """
+
+    masks_missing = True
 
     def __init__(
         self,
