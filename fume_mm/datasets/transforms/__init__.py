@@ -26,6 +26,7 @@ from .loading import (
     ModalityDropout,
     ResizeDualGas,
 )
+from .original import RandomTriangleAffine
 from .packing import PackDualGasInputs
 from .test_time_aug import DualGasTestTimeAug
 
@@ -36,5 +37,6 @@ __all__ = [
     'LoadDualGasMasks',
     'ModalityDropout',
     'PackDualGasInputs',
+    'RandomTriangleAffine',
     'ResizeDualGas',
 ]
