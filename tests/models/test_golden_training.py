@@ -32,7 +32,8 @@ def float64() -> Iterator[None]:
 
 def start(name: str) -> Any:
     """The record's net: the original's weights, no dropout."""
-    model = MODELS.build(load_config(str(CONFIGS / f'{name}.py')).model)
+    config = CONFIGS / f'{name.replace("fume", "original")}.py'
+    model = MODELS.build(load_config(str(config)).model)
     model.load_state_dict(golden.model_state(name, model))
     for module in model.modules():
         if isinstance(module, (nn.Dropout, nn.Dropout2d)):
@@ -56,7 +57,7 @@ def samples(masks: dict[str, Tensor], classes: Tensor) -> list[DualGasDataSample
 def train(model: Any, iterations: int) -> Tensor:
     """(iterations, 4): total, masks', health's loss, gradient norm before clipping."""
     model.train()
-    cfg = load_config(str(CONFIGS / 'fume_fastscnn.py')).optim_wrapper
+    cfg = load_config(str(CONFIGS / 'original_fastscnn.py')).optim_wrapper
     options = dict(cfg.optimizer)
     assert options.pop('type') == 'AdamW'
     optimizer = torch.optim.AdamW(model.parameters(), **options)
