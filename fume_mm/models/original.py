@@ -7,6 +7,8 @@ and shapes are handled here; tensors are what they were.
 
 import re
 import struct
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +47,7 @@ def _number(kind: _NumberType, data: bytes) -> float | int:
 #: What the original's checkpoints hold beside tensors and plain values is
 #: ``best_metric``, a number of NumPy 1 or 2. It is read as a plain number, by none of
 #: NumPy's own functions.
-NUMPY_SCALARS = [
+NUMPY_SCALARS: list[tuple[Callable[..., Any], str]] = [
     (_NumberType, 'numpy.dtype'),
     (_number, 'numpy.core.multiarray.scalar'),
     (_number, 'numpy._core.multiarray.scalar'),
