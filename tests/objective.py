@@ -18,4 +18,4 @@ HEALTH_LOSS = {
 }
 #: Of a decode head and of a health head.
 MASKS: dict[str, Any] = {'loss_decode': LOSS_DECODE, 'dropout_ratio': 0.1}
-HEALTH: dict[str, Any] = {'loss': HEALTH_LOSS, 'dropout': 0.3}
+HEALTH: dict[str, Any] = {'loss': HEALTH_LOSS, 'dropout': 0.5}

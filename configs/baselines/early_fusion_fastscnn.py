@@ -1,5 +1,5 @@
 # Baseline 4 of FUME's founding document (arXiv 2601.08205): both gases as two channels
-# of one Fast-SCNN, zeros for a missing gas, an MLP on the mean features for health.
+# of one Fast-SCNN, zeros for a missing gas, an MLP 256-3 on the mean features.
 # The original has one mask head for both gases; here each gas has one, to be scored.
 _base_ = [
     '../_base_/datasets/ogi_sim.py',
@@ -14,5 +14,5 @@ model = dict(
         encoder=dict(type='FastSCNNEncoder', in_channels=2),
     ),
     decode_head=dict(type='FastSCNNHead'),
-    health_head=dict(in_channels=128, hidden_channels=(256, 128)),
+    health_head=dict(in_channels=128, hidden_channels=(256,)),
 )

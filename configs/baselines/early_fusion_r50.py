@@ -18,6 +18,7 @@ model = dict(
             out_indices=(0, 1, 2, 3),
             norm_cfg=dict(type='SingleFrameBN', requires_grad=True),
             norm_eval=False,
+            zero_init_residual=False,  # torchvision's, as in the original
         ),
     ),
     decode_head=dict(type='DeepLabV3PlusHead'),

@@ -50,6 +50,19 @@ class ConfigRunner(Runner):
                     raise KeyError(f'{kind} is not in the optimizer registry')
             return super().build_optim_wrapper(optim_wrapper)
 
+    def scale_lr(
+        self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None
+    ) -> None:
+        """MMEngine's, which asserts what a config has to state."""
+        scale = auto_scale_lr or {}
+        if scale.get('enable') and not scale.get('base_batch_size'):
+            raise UserError(
+                'auto_scale_lr scales the learning rate from no batch size; set '
+                'auto_scale_lr=dict(enable=True, base_batch_size=8), the batch size '
+                'that optim_wrapper.optimizer.lr is meant for.'
+            )
+        super().scale_lr(optim_wrapper, auto_scale_lr)
+
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> Any:
         """MMEngine's, but a model without parameters has nothing to synchronise."""
         if not any(p.requires_grad for p in model.parameters()):

@@ -11,7 +11,7 @@ import json
 import pickletools
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,13 @@ _WEIGHTS_KEYS = ('state_dict', 'model_state_dict', 'model')
 #: Modules whose names in a pickle stand for tensors and plain containers.
 _HARMLESS = ('torch.', 'collections.', '_codecs.')
 _NAMED = 3
+#: What stands in the place of a name in a pickle, and the name.
+Reader = tuple[Callable[..., Any], str]
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(
+    path: str | Path, *, readers: Sequence[Reader] = ()
+) -> dict[str, Any]:
     """A checkpoint's content on the CPU, tensors and plain values only.
 
     A ``.safetensors`` file gives ``state_dict``, in float32, and ``meta``.
@@ -43,6 +47,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Args:
         path: A file; ``torchvision://<name>`` or an ``https://`` address is downloaded
             first, into torch's cache.
+        readers: Functions of ours that are called for names that torch's list lacks;
+            they must be harmless whatever a file hands them.
 
     Raises:
         UserError: If the file is missing, broken, holds no weights, or is a pickle
@@ -58,7 +64,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if path.suffix == WEIGHTS_ONLY:
         return _read_weights(path)
     try:
-        with _torchs_list_alone():
+        with _torchs_list_alone(readers):
             content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises whatever it stumbles on in the file
         names = _code_in(path)
@@ -80,12 +86,14 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _torchs_list_alone() -> Iterator[None]:
+def _torchs_list_alone(readers: Sequence[Reader]) -> Iterator[None]:
     added = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
+    torch.serialization.add_safe_globals(list(readers))
     try:
         yield
     finally:
+        torch.serialization.clear_safe_globals()
         torch.serialization.add_safe_globals(added)
 
 

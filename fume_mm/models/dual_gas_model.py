@@ -50,6 +50,12 @@ class DualGasModel(BaseModel):
             joint features the health head reads.
         decode_fused: Decode heads read the fused map in place of the fused stage.
         share_decode_head: One set of weights decodes all gases.
+        missing: What stands for a gas that a sample lacks. 'absent': nothing. 'black':
+            as in FUME's code, a frame of ``black``, encoded and decoded with the others
+            and so in their batch statistics; a fusion reads its features unless it
+            ``masks_missing``; its masks are neither scored nor given.
+        black: Its pixels as the encoder sees them; -1 is black after FUME's
+            normalisation, 0 what its published outputs had.
         seg_weight: λ_seg.
         health_weight: λ_cls.
         init_cfg: MMEngine's initialisation.
@@ -68,6 +74,8 @@ class DualGasModel(BaseModel):
         fuse_stage: int = -1,
         decode_fused: bool = False,
         share_decode_head: bool = False,
+        missing: str = 'absent',
+        black: float = 0.0,
         seg_weight: float = 1.0,
         health_weight: float = 1.0,
         init_cfg: dict | list[dict] | None = None,
@@ -77,6 +85,14 @@ class DualGasModel(BaseModel):
             raise UserError('model: give a decode_head, a health_head or both.')
         if decode_head is None and auxiliary_head:
             raise UserError('model: an auxiliary_head comes with a decode_head.')
+        if missing not in ('absent', 'black'):
+            raise UserError(
+                f"model.missing is {missing!r}; choose 'absent' or 'black'."
+            )
+        if missing == 'black' and auxiliary_head:
+            raise UserError("model: missing='black' takes no auxiliary_head.")
+        self.missing = missing
+        self.black = black
         self.gases = _checked_gases(gases)
         self.backbone: nn.Module = MODELS.build(backbone)
         joins = getattr(self.backbone, 'joint', False)
@@ -172,7 +188,7 @@ class DualGasModel(BaseModel):
             that the health head reads, if there is one.
         """
         features, fused = self._features(frames, rows)
-        return _masks(self._decode(features)), fused
+        return _masks(self._decode(features, frames, rows)), fused
 
     def _compact(self, inputs: Features) -> tuple[CompactRows, Features]:
         """The frames that exist, by gas."""
@@ -204,12 +220,19 @@ class DualGasModel(BaseModel):
         self, frames: Features, rows: Rows
     ) -> tuple[dict[str, Stages], Tensor | None]:
         """What the decode heads read, by gas, and the health head's map."""
+        real, real_rows = frames, rows
+        if self.missing == 'black':
+            frames, rows = self._with_black(frames, rows)
         features = self.backbone(frames, rows)
         joint = features.pop(JOINT, None)
         fused = None if joint is None else joint[self.fuse_stage]
         if self.neck is not None:
             deep = {gas: stages[self.fuse_stage] for gas, stages in features.items()}
-            fused = self.neck(deep, rows)
+            if rows is not real_rows and getattr(self.neck, 'masks_missing', False):
+                deep = {gas: real_rows.take(gas, deep[gas]) for gas in real}
+                fused = self.neck(deep, real_rows)
+            else:
+                fused = self.neck(deep, rows)
         for gas in frames:
             if gas not in features:
                 features[gas] = tuple(rows.take(gas, stage) for stage in joint)
@@ -220,22 +243,35 @@ class DualGasModel(BaseModel):
                 features[gas] = tuple(stages)
         return features, fused
 
-    def _decode(self, features: dict[str, Stages]) -> dict[str, Any]:
-        """What the decode heads give, by gas; some give several logits."""
+    def _with_black(self, frames: Features, rows: Rows) -> tuple[Features, Rows]:
+        """A frame of each gas for each sample."""
+        like = next(iter(frames.values()))
+        filling = {gas: like.new_full((1,), self.black) for gas in self.gases}
+        streams = rows.spread(frames, filling)
+        every = type(rows)(torch.ones_like(rows.present))
+        return {gas: streams[gas] for gas in self.gases}, every
+
+    def _decode(
+        self, features: dict[str, Stages], frames: Features, rows: Rows
+    ) -> dict[str, Any]:
+        """What the decode heads give of ``frames``; some give several logits."""
         if self.decode_head is None:
             return {}
-        return {
+        decoded = {
             gas: self.decode_head[gas](features[gas])
             for gas in self.gases
             if gas in features
         }
+        if self.missing == 'black':
+            return {gas: rows.take(gas, decoded[gas]) for gas in frames}
+        return decoded
 
     def loss(
         self, frames: Features, rows: CompactRows, samples: Samples
     ) -> dict[str, Tensor]:
         """Losses by task and gas, weighted as they are summed."""
         features, fused = self._features(frames, rows)
-        decoded = self._decode(features)
+        decoded = self._decode(features, frames, rows)
         weight = self.seg_weight / max(len(decoded), 1)
         losses: dict[str, Tensor] = {}
         for gas, seg_logits in decoded.items():

@@ -6,6 +6,9 @@ and shapes are handled here; tensors are what they were.
 """
 
 import re
+import struct
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +19,39 @@ StateDict = dict[str, Tensor]
 _SHOWN = 5
 
 Rule = tuple[str, str] | tuple[str, str, str]
+
+
+#: struct's codes of the types of NumPy's numbers.
+_NUMBERS = {'f4': 'f', 'f8': 'd', 'i4': 'i', 'i8': 'q'}
+
+
+class _NumberType:
+    """In the place of ``numpy.dtype`` in a pickle: a name, and no NumPy."""
+
+    def __init__(self, name: str, align: bool = False, copy: bool = True) -> None:
+        if name not in _NUMBERS:
+            raise ValueError(f'{name!r} is no type of a number')
+        self.code = f'<{_NUMBERS[name]}'
+
+    def __setstate__(self, state: tuple) -> None:
+        """Byte order and what only other types have; little endian is all there is."""
+        if state[1] != '<':
+            raise ValueError(f'{state[1]!r} is another byte order')
+
+
+def _number(kind: _NumberType, data: bytes) -> float | int:
+    """In the place of ``numpy.core.multiarray.scalar``: a plain number."""
+    return struct.unpack(kind.code, data)[0]
+
+
+#: What the original's checkpoints hold beside tensors and plain values is
+#: ``best_metric``, a number of NumPy 1 or 2. It is read as a plain number, by none of
+#: NumPy's own functions.
+NUMPY_SCALARS: list[tuple[Callable[..., Any], str]] = [
+    (_NumberType, 'numpy.dtype'),
+    (_number, 'numpy.core.multiarray.scalar'),
+    (_number, 'numpy._core.multiarray.scalar'),
+]
 
 
 def _separable(theirs: str, ours: str) -> list[Rule]:

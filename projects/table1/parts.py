@@ -165,7 +165,9 @@ class StackedConvFusion(FusionNeck):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         channels = channels or in_channels
-        super().__init__(in_channels, out_channels=channels, init_cfg=init_cfg)
+        super().__init__(
+            in_channels, out_channels=channels, init_cfg=init_cfg or conv_init()
+        )
         widths = [2 * in_channels] + [channels] * num_convs
         self.fuse = nn.Sequential(
             *(

@@ -88,10 +88,10 @@ R50_HEAD = (
         ),
         (
             'early_fusion_fastscnn',
-            FASTSCNN + conv(1, 32) + 2 * FASTSCNN_HEAD + mlp(128, 256, 128, 3),
+            FASTSCNN + conv(1, 32) + 2 * FASTSCNN_HEAD + mlp(128, 256, 3),
         ),
         ('multi_task_r50', R50 + R50_HEAD + mlp(2048, 512, 256, 3)),
-        ('multi_task_fastscnn', FASTSCNN + FASTSCNN_HEAD + mlp(128, 256, 128, 3)),
+        ('multi_task_fastscnn', FASTSCNN + FASTSCNN_HEAD + mlp(128, 256, 3)),
     ],
 )
 def test_baselines_have_the_parameters_of_their_parts(name: str, expected: int) -> None:

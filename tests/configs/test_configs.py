@@ -25,7 +25,11 @@ SIZE = (64, 96)
 assert CONFIGS, 'no configs found'
 register_all_modules()
 LEARNING = [
-    path for path in CONFIGS if load_config(str(path)).model.type != 'RandomForestModel'
+    path
+    for path in CONFIGS
+    if load_config(str(path)).model.type != 'RandomForestModel'
+    # three large nets of parts that other configs have, held by golden outputs
+    and not (path.parent.name == 'reproduction' and '_r50' in path.stem)
 ]
 
 
@@ -51,7 +55,7 @@ def test_config(path: Path) -> None:
             EVALUATOR.build(cfg[f'{split}_evaluator'])
 
     torch.manual_seed(0)
-    if path.stem != 'fume_r50_pretrained':  # its weights are not here
+    if 'GrayPretrained' not in cfg.dump():  # its weights are not here
         model.init_weights()
     patterns = patterns_of(cfg)
     check_gradients(model, patterns)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from fume_mm.models.original import convert_original, rename
+from fume_mm.structures import GASES
 
 SMALL = Path(__file__).with_name('golden')
 FULL = Path(__file__).resolve().parents[3] / 'shared' / 'golden'
@@ -52,7 +53,7 @@ def read_arrays(path: Path) -> dict[str, Tensor]:
 
 
 class Outputs:
-    """The original's outputs of ``name``: a model, ``blocks`` or ``losses``."""
+    """What the original gave of ``name``: a model, or another record."""
 
     def __init__(self, name: str) -> None:
         self.small = read_arrays(SMALL / f'{name}.npz')
@@ -68,7 +69,8 @@ class Outputs:
 
 def full_file(name: str, folder: Path = FULL) -> Path:
     """The file of the full outputs of ``name``."""
-    return folder / (f'{name}.npz' if name == 'losses' else f'{name}_outputs.npz')
+    alone = name in ('losses', 'training')
+    return folder / (f'{name}.npz' if alone else f'{name}_outputs.npz')
 
 
 def assert_parity(actual: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
@@ -136,6 +138,21 @@ def draw(seed: int, *sizes: tuple[int, ...]) -> list[Tensor]:
 def model_inputs() -> list[Tensor]:
     """Two normalised frames of each gas, (2, 1, 96, 128)."""
     return draw(0, *[(2, 1, 96, 128)] * 2)
+
+
+def training_batch(index: int) -> tuple[StateDict, StateDict, Tensor]:
+    """Frames (4, 1, 96, 128) and masks (4, 1, 96, 128) by gas, and health classes."""
+    frames = dict(zip(GASES, draw(1000 + index, *[(4, 1, 96, 128)] * 2), strict=True))
+    row, column = torch.arange(96)[:, None], torch.arange(128)
+    masks = {}
+    for i, gas in enumerate(GASES):
+        shift = 5 * torch.arange(4)[:, None, None] + 3 * i + index % 4
+        off = (row - 40 - shift).abs()
+        tube = (off < 4) & (column < 12)
+        plume = (off < 2 + (column - 12) // 5) & (column >= 12) & (column < 90)
+        masks[gas] = tube + 2 * plume
+        frames[gas][:, 0] += 0.8 * plume - 1.2 * tube
+    return frames, masks, (torch.arange(4) + index) % 3
 
 
 def block_inputs() -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ def test_the_small_form_is_small_and_whole() -> None:
     assert sum(path.stat().st_size for path in files) < LIMIT
     names = {path.stem for path in files if path.suffix == '.npz'}
     compared = {name for name, cases in make_golden.MODELS.items() if cases}
-    assert names == compared | {'blocks', 'losses'}
+    assert names == compared | {*make_golden.OTHERS}
     assert set(make_golden.MODELS) <= set(golden.all_shapes())
 
 
@@ -44,3 +44,8 @@ def test_weights_are_those_of_the_full_form() -> None:
         assert torch.equal(golden.weight(key, shape), theirs.make_tensor(key, shape))
     for ours, other in zip(golden.model_inputs(), theirs.make_inputs(), strict=True):
         assert torch.equal(ours, other)
+    for index in (0, 19):
+        frames, masks, classes = golden.training_batch(index)
+        ours = [*frames.values(), *masks.values(), classes]
+        for value, other in zip(ours, theirs.make_batch(index), strict=True):
+            assert torch.equal(value, other)

@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from fume_mm.apis import init_model
 from fume_mm.errors import UserError
-from fume_mm.models.original import convert_original
+from fume_mm.io.weights import read_checkpoint
+from fume_mm.models.original import NUMPY_SCALARS, convert_original
 from fume_mm.structures import GASES
 from tests.models import golden
 
@@ -42,6 +45,16 @@ def convert(*command: object) -> subprocess.CompletedProcess:
     )
 
 
+def saved_by_numpy_1(content: dict, path: Path) -> None:
+    """As the original's pinned environment saves a checkpoint."""
+    torch.save(content, path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part.replace(b'cnumpy._core.', b'cnumpy.core.'))
+
+
 def assert_equals_the_original(model: Any, name: str, cases: tuple[str, ...]) -> None:
     outputs = golden.Outputs(name)
     frames = dict(zip(GASES, golden.model_inputs(), strict=True))
@@ -62,7 +75,12 @@ def test_a_converted_checkpoint_says_what_the_original_said(
     shared, cases = CASES[name]
     state = golden.original_state(name, shared_encoder=shared)
     source, target = tmp_path / 'best_model.pth', tmp_path / 'new' / 'ours.pth'
-    torch.save({'epoch': 3, 'model_state_dict': state}, source)
+    best = np.float64(0.25)
+    saved_by_numpy_1(
+        {'epoch': 3, 'model_state_dict': state, 'best_metric': best}, source
+    )
+    with pytest.raises(UserError, match=r'run code \(numpy\.core\.multiarray\.scalar'):
+        read_checkpoint(source)  # the converter alone reads it
     done = convert(source, target, '--config', config(name))
     assert done.returncode == 0, done.stderr
     model = init_model(str(ROOT / config(name)), target)
@@ -99,3 +117,47 @@ def test_names_of_another_program_and_unequal_shared_encoders_are_refused() -> N
         UserError, match=r'^1 keys do not map: health_head\.mlp\.6\.bia'
     ):
         convert_original(state, model)
+
+
+class Harmful:
+    """Writes a file when it is unpickled, as the data of a number."""
+
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.canary,)
+
+
+@pytest.mark.parametrize('kind', ['f8', 'O', 'V8', 'f4,f4'])
+def test_a_number_of_numpy_opens_no_door(kind: str, tmp_path: Path) -> None:
+    path, canary = tmp_path / 'best_model.pth', tmp_path / 'canary'
+    weights = {'a': torch.zeros(1)}
+
+    class Number:
+        def __reduce__(self) -> tuple:
+            scalar = np.float64(0).__reduce__()[0]
+            return scalar, (np.dtype(kind), Harmful(canary))
+
+    saved_by_numpy_1({'model_state_dict': weights, 'best_metric': Number()}, path)
+    with pytest.raises(UserError, match=r'code|readable'):
+        read_checkpoint(path, readers=NUMPY_SCALARS)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize('kind', ['O', 'V8', 'f4,f4', '>f8', 'S4', 'M8[s]'])
+def test_types_that_are_no_numbers_are_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / 'best_model.pth'
+    content = {'model_state_dict': {'a': torch.zeros(1)}, 'best': np.dtype(kind)}
+    saved_by_numpy_1(content, path)
+    with pytest.raises(UserError, match=r'code|readable'):
+        read_checkpoint(path, readers=NUMPY_SCALARS)
+
+
+def test_numbers_of_numpy_are_plain_numbers(tmp_path: Path) -> None:
+    path = tmp_path / 'best_model.pth'
+    numbers = [np.float64(0.3), np.float32(0.5), np.int64(-7), np.int32(9)]
+    torch.save({'state_dict': {'a': torch.zeros(1)}, 'numbers': numbers}, path)
+    read = read_checkpoint(path, readers=NUMPY_SCALARS)['numbers']
+    assert read == [0.3, 0.5, -7, 9]
+    assert {type(x) for x in read} == {float, int}

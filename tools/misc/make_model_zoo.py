@@ -24,6 +24,11 @@ SCORES = {'mIoU': 'seg/mIoU', 'balanced acc.': 'cls/balanced_accuracy'}
 #: Folder of configs: title, and what they have in common.
 FAMILIES = {
     'configs/fume': ('FUME', 'The model that this project re-creates, and its forms.'),
+    'configs/reproduction': (
+        'Reproduction',
+        'The nets of the original implementation, trained as it trains them, quirk by '
+        'quirk; docs/differences.md says why the others differ.',
+    ),
     'configs/baselines': (
         'Baselines',
         'What FUME is measured against in its founding document, on both of its '

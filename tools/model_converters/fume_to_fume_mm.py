@@ -34,9 +34,9 @@ def main() -> None:
 
     from fume_mm.apis import init_model
     from fume_mm.io.weights import read_checkpoint, weights_of
-    from fume_mm.models.original import convert_original
+    from fume_mm.models.original import NUMPY_SCALARS, convert_original
 
-    weights = weights_of(read_checkpoint(args.source))
+    weights = weights_of(read_checkpoint(args.source, readers=NUMPY_SCALARS))
     model = init_model(args.config)
     try:
         state = convert_original(weights, model)

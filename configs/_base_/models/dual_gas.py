@@ -19,7 +19,7 @@ model = dict(
     ),
     health_head=dict(
         type='HealthHead',
-        dropout=0.3,
+        dropout=0.5,
         loss=dict(
             type='SoftmaxFocalLoss',
             gamma=2.0,

@@ -20,6 +20,7 @@ model = dict(
             out_indices=(0, 1, 2, 3),
             norm_cfg=norm_cfg,
             norm_eval=False,
+            zero_init_residual=False,  # torchvision's, as in the original
         ),
     ),
     neck=dict(type='AttentionFusion', in_channels=2048, channels=channels),
@@ -40,7 +41,7 @@ model = dict(
         type='HealthHead',
         in_channels=channels,
         hidden_channels=(512, 256),
-        dropout=0.3,
+        dropout=0.5,
         loss=dict(
             type='SoftmaxFocalLoss',
             gamma=2.0,

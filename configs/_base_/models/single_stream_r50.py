@@ -15,6 +15,7 @@ model = dict(
             out_indices=(0, 1, 2, 3),
             norm_cfg=norm_cfg,
             norm_eval=False,
+            zero_init_residual=False,  # torchvision's, as in the original
         ),
     ),
     neck=dict(type='AddFusion', in_channels=2048),

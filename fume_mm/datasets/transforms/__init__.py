@@ -27,6 +27,7 @@ from .loading import (
     ModalityDropout,
     ResizeDualGas,
 )
+from .original import RandomTriangleAffine
 from .packing import PackDualGasInputs
 from .test_time_aug import DualGasTestTimeAug
 
@@ -37,5 +38,6 @@ __all__ = [
     'LoadDualGasMasks',
     'ModalityDropout',
     'PackDualGasInputs',
+    'RandomTriangleAffine',
     'ResizeDualGas',
 ]

@@ -21,12 +21,15 @@ class DualStreamBackbone(BaseModule):
     """Encode each gas's frames with an encoder of its own or with a shared one.
 
     With a shared encoder both gases pass in one batch: half the calls, and batch
-    normalisation sees both.
+    normalisation sees both, unless ``norm_per_gas``.
 
     Args:
         encoder: Config of an encoder: (N, 1, H, W) in, a sequence of maps out. Any
             encoder of mmsegmentation with ``in_channels=1`` will do.
         shared: One set of weights for both gases.
+        norm_per_gas: In training, encode the gases one after the other, so that a
+            shared encoder normalises each with its own batch statistics, as FUME's code
+            does. One without shared weights always does.
         recompute: 'never', 'always' or 'on_cpu': in training, whether to forget what is
             inside an encoder and compute it again for its gradient (activation
             checkpointing), which trades a forward pass for memory. 'on_cpu' does so
@@ -40,6 +43,7 @@ class DualStreamBackbone(BaseModule):
         encoder: dict[str, Any],
         *,
         shared: bool = False,
+        norm_per_gas: bool = False,
         recompute: str = 'never',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -50,6 +54,7 @@ class DualStreamBackbone(BaseModule):
                 "'on_cpu'."
             )
         self.shared = shared
+        self.norm_per_gas = norm_per_gas
         self.recompute = recompute
         if shared:
             self.encoder = MODELS.build(encoder)
@@ -79,7 +84,8 @@ class DualStreamBackbone(BaseModule):
                 for stage in self._encode(self.encoder, together)
             ]
             return {gas: tuple(x[i] for x in by_gas) for i, gas in enumerate(frames)}
-        if len({x.shape[1:] for x in frames.values()}) > 1:
+        sizes = {x.shape[1:] for x in frames.values()}
+        if len(sizes) > 1 or (self.norm_per_gas and self.training):
             # cameras of different resolution cannot share a batch
             return {gas: self._encode(self.encoder, x) for gas, x in frames.items()}
         counts = [len(x) for x in frames.values()]

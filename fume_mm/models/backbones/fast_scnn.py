@@ -37,7 +37,7 @@ class FastSCNNEncoder(BaseModule):
         channel_attention: Gate the channels in each depthwise-separable and inverted
             residual block, as figure 2 of FUME's paper draws; its code does not.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
-        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
+        init_cfg: MMEngine's initialisation; None is PyTorch's, as in FUME's code.
 
     Attributes:
         out_channels: Channels of (low, high).
@@ -59,7 +59,7 @@ class FastSCNNEncoder(BaseModule):
         norm_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
+        super().__init__(init_cfg)
         norm_cfg = norm_or_default(norm_cfg)
         first, second, low = downsample_channels
         self.downsample = nn.Sequential(
@@ -79,6 +79,11 @@ class FastSCNNEncoder(BaseModule):
                 stage.append(block)
                 width = channels
             self.stages.append(stage)
+        for module in self.stages.modules():
+            if isinstance(module, nn.Conv2d):
+                # mmcv's ConvModule has drawn Kaiming's normal over the fan out, which
+                # starts depthwise kernels at a tenth of PyTorch's
+                module.reset_parameters()
         if channel_attention:
             _gate_channels(self)
         self.pyramid = PyramidPooling(width, out_channels, norm_cfg=norm_cfg)

@@ -1,6 +1,11 @@
 """Blocks that encoders, necks and heads are made of."""
 
-from .attention import ChannelAttention, CrossModalAttention, SpatialSelfAttention
+from .attention import (
+    ChannelAttention,
+    CrossModalAttention,
+    PositionAttention,
+    SpatialSelfAttention,
+)
 from .conv import (
     ConvNormAct,
     DepthwiseSeparableConv,
@@ -16,6 +21,7 @@ __all__ = [
     'ConvNormAct',
     'CrossModalAttention',
     'DepthwiseSeparableConv',
+    'PositionAttention',
     'PyramidPooling',
     'SingleFrameBN',
     'SpatialSelfAttention',

@@ -1,11 +1,13 @@
 """Attention over positions, between gases and over channels."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class _Projections(nn.Module):
+class PositionAttention(nn.Module):
     """1×1 query, key and value convolutions, and a gate that starts closed."""
 
     def __init__(self, channels: int, key_channels: int, *, scaled: bool) -> None:
@@ -28,13 +30,32 @@ class _Projections(nn.Module):
         # Under autocast the gate is float32 and would carry all that follows with it.
         return x + (self.gamma * attended).to(x.dtype)
 
+    @torch.no_grad()
+    def entropy(self, *maps: Tensor) -> Tensor:
+        """Of the attention in :meth:`forward` of ``maps``, as a share of the largest.
+
+        0 where each position of the first map attends to one of the last alone, 1 where
+        it attends to all alike: the mean entropy over ln(positions). One position has
+        nothing to choose from: NaN.
+        """
+        query = _tokens(self.query(maps[0])).float()
+        key = _tokens(self.key(maps[-1])).float()
+        products = query @ key.transpose(2, 3)
+        if self.scaled:
+            products = products / math.sqrt(query.shape[3])
+        log_p = products.log_softmax(dim=3)
+        entropy = -(log_p.exp() * log_p).sum(dim=3).mean()
+        return (
+            entropy / math.log(key.shape[2]) if key.shape[2] > 1 else entropy * math.nan
+        )
+
 
 def _tokens(x: Tensor) -> Tensor:
     """(N, C, H, W) to (N, 1, H·W, C): one attention head."""
     return x.flatten(2).transpose(1, 2).unsqueeze(1)
 
 
-class SpatialSelfAttention(_Projections):
+class SpatialSelfAttention(PositionAttention):
     """Every position gathers from all positions of the same frame.
 
     x + γ · softmax(Q Kᵀ) V with γ starting at 0 (SAGAN, Zhang et al. 2019,
@@ -64,7 +85,7 @@ class SpatialSelfAttention(_Projections):
         return self.gamma * self.value.bias
 
 
-class CrossModalAttention(_Projections):
+class CrossModalAttention(PositionAttention):
     """Every position of one gas gathers from all positions of the other.
 
     One set of projections and one gate serve both directions. Both inputs must be real

@@ -29,8 +29,13 @@ class FusionNeck(BaseModule, metaclass=ABCMeta):
     Args:
         in_channels: C of each gas's features.
         out_channels: C of the fused map.
-        init_cfg: MMEngine's initialisation; None is Kaiming's for the convolutions.
+        init_cfg: MMEngine's initialisation; None is PyTorch's, as in FUME's code. What
+            starts attention's queries and keys larger closes it: the products are not
+            divided by √d, so the softmax is one position from the first iteration.
     """
+
+    #: Whether a missing gas is zeros to it even where a model puts a black frame.
+    masks_missing = False
 
     def __init__(
         self,
@@ -39,7 +44,7 @@ class FusionNeck(BaseModule, metaclass=ABCMeta):
         out_channels: int,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
+        super().__init__(init_cfg)
         self.in_channels = in_channels
         #: Channels of the fused map.
         self.out_channels = out_channels
@@ -156,6 +161,8 @@ class AttentionFusion(FusionNeck):
             paper's figure 2 does.
         norm_cfg: Norm layer; None is ``SingleFrameBN``.
     """
+
+    masks_missing = True
 
     def __init__(
         self,

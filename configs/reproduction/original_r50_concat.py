@@ -1,0 +1,17 @@
+# FUMEModelNoAttention (ResNet-50) as the original implementation of arXiv 2601.08205
+# trains it: original_r50, but the health head reads what the encoder makes of the black
+# frame in a missing gas's place.
+_base_ = [
+    '../_base_/datasets/original.py',
+    '../_base_/models/fume_r50.py',
+    '../_base_/schedules/original.py',
+    '../_base_/runtime/original.py',
+]
+init_cfg = dict(type='GrayPretrained', checkpoint='torchvision://resnet50')
+model = dict(
+    missing='black',
+    black=-1.0,
+    backbone=dict(encoder=dict(init_cfg=init_cfg)),
+    neck=dict(type='ConcatFusion', channels=2048, bias=True),
+    health_head=dict(in_channels=2048),
+)

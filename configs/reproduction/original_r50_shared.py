@@ -1,0 +1,16 @@
+# FUMEModelSharedEncoder (ResNet-50) as the original implementation of arXiv 2601.08205
+# trains it: original_r50 with one encoder, which has batch statistics per gas.
+_base_ = [
+    '../_base_/datasets/original.py',
+    '../_base_/models/fume_r50.py',
+    '../_base_/schedules/original.py',
+    '../_base_/runtime/original.py',
+]
+init_cfg = dict(type='GrayPretrained', checkpoint='torchvision://resnet50')
+model = dict(
+    missing='black',
+    black=-1.0,
+    backbone=dict(shared=True, norm_per_gas=True, encoder=dict(init_cfg=init_cfg)),
+    neck=dict(channels=2048),
+    health_head=dict(in_channels=2048),
+)
