@@ -140,7 +140,7 @@ class BFloat16OnCpu(FullPrecision):
 
 def cpu_has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16; others are slower with it."""
-    has = getattr(torch.cpu, 'get_capabilities', dict)()
+    has: dict[str, Any] = getattr(torch.cpu, 'get_capabilities', dict)()
     return any(
         has.get(name) for name in ('avx512_bf16', 'amx_bf16', 'bf16', 'sve_bf16')
     )

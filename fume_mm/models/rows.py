@@ -116,9 +116,9 @@ class CompactRows(Rows):
 
     def __init__(self, present: Tensor) -> None:
         super().__init__(present.cpu())
-        self._rows = {gas: self.has(gas).nonzero().flatten() for gas in GASES}
+        self._rows: Features = {gas: self.has(gas).nonzero().flatten() for gas in GASES}
         # where the paired samples' rows stand among those of each gas
-        self._paired = {
+        self._paired: Features = {
             gas: self.both[self.has(gas)].nonzero().flatten() for gas in GASES
         }
         self._there: tuple[Tensor, ...] = ()
