@@ -27,9 +27,9 @@ from .loading import (
     ModalityDropout,
     ResizeDualGas,
 )
-from .original import RandomTriangleAffine
 from .packing import PackDualGasInputs
 from .test_time_aug import DualGasTestTimeAug
+from .triangle_affine import RandomTriangleAffine
 
 __all__ = [
     'DualGasAugment',
