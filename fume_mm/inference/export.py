@@ -4,6 +4,7 @@ import copy
 import logging
 import tempfile
 import warnings
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from fume_mm.models.rows import DenseRows
 from fume_mm.structures.marks import dataset_note
 from fume_mm.version import __version__
 
-from .export_check import patterns_of, random_inputs
+from .export_check import Inputs, patterns_of, random_inputs
 from .graph import METADATA_KEY, GraphInfo, output_names
+from .int8 import calibration_inputs, quantise
 from .torch_predictor import labels_of_model
 
 #: Format: ending of its file.
@@ -31,6 +33,12 @@ NEEDS = {
     'onnx': ('onnx', 'onnxscript', 'onnxruntime'),
     'openvino': ('onnx', 'onnxscript', 'openvino'),
     'exported-program': (),
+}
+#: What a file may compute in: the formats that can, beside fp32.
+PRECISIONS: dict[str, tuple[str, ...]] = {
+    'fp32': tuple(FORMATS),
+    'bf16': ('openvino',),
+    'int8': ('onnx', 'openvino'),
 }
 #: Models that have no graph, and why.
 CANNOT = {
@@ -131,7 +139,7 @@ def with_half_weights(model: Any) -> Any:
     return model
 
 
-def require_exportable(cfg: Config, form: str) -> None:
+def require_exportable(cfg: Config, form: str, precision: str = 'fp32') -> None:
     """Say at once what an export would fail of.
 
     Raises:
@@ -143,6 +151,9 @@ def require_exportable(cfg: Config, form: str) -> None:
         raise UserError(
             f"format {form} needs {', '.join(absent)}; pip install 'fume_mm[export]'."
         )
+    if form not in PRECISIONS[precision]:
+        can = ' or '.join(PRECISIONS[precision])
+        raise UserError(f'format {form} has no {precision}; choose --format {can}.')
     kind = cfg.model.type
     if kind in CANNOT:
         raise UserError(
@@ -158,6 +169,7 @@ def export_model(
     scale: tuple[int, int],
     dynamic_size: bool = False,
     half: bool = False,
+    precision: str = 'fp32',
     checkpoint: str | None = None,
 ) -> GraphInfo:
     """Write a model to a file.
@@ -169,6 +181,7 @@ def export_model(
         scale: (width, height) of the frames.
         dynamic_size: Let the graph take other sizes, too.
         half: Store the weights in half precision.
+        precision: What the file shall compute in, see :data:`PRECISIONS`.
         checkpoint: The file of its weights, for the record.
 
     Returns:
@@ -178,7 +191,10 @@ def export_model(
         UserError: If the model cannot be exported, see also
             :func:`require_exportable`.
     """
-    require_exportable(model.cfg, form)
+    require_exportable(model.cfg, form, precision)
+    frames = None
+    if precision == 'int8':
+        frames = calibration_inputs(model.cfg, model, scale[::-1])
     graph: Any = ExportGraph(model.eval())
     if half:
         graph = HalfStored(graph)
@@ -194,6 +210,7 @@ def export_model(
         checkpoint_sha256=file_sha256(checkpoint) if checkpoint else None,
         fume_mm=__version__,
         half=half,
+        precision=precision,
         classes=labels.seg_classes,
         palette=labels.seg_palette,
         health_classes=labels.health_classes,
@@ -209,7 +226,7 @@ def export_model(
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter('ignore')
             program = torch.export.export(graph, example, dynamic_shapes=(shapes,))
-            WRITERS[form](program, Path(path), info)
+            WRITERS[form](program, Path(path), info, frames)
     except OSError as error:
         raise UserError(
             f'{path}: cannot be written ({error.strerror}); name another file.'
@@ -223,7 +240,29 @@ def export_model(
     return info
 
 
-def _write_onnx(program: Any, path: Path, info: GraphInfo) -> None:
+def describe_file(path: Path, info: GraphInfo) -> None:
+    """Put ``info`` into an exported ONNX or OpenVINO file, in place of what it said."""
+    if path.suffix == '.onnx':
+        import onnx
+
+        model = onnx.load(str(path))
+        known = {entry.key: entry.value for entry in model.metadata_props}
+        onnx.helper.set_model_props(model, {**known, METADATA_KEY: info.to_json()})
+        onnx.save(model, str(path))
+        return
+    import openvino
+
+    # without the file's own, which would stay open while it is written
+    model = openvino.Core().read_model(
+        path.read_bytes(), path.with_suffix('.bin').read_bytes()
+    )
+    model.set_rt_info(info.to_json(), METADATA_KEY)
+    openvino.save_model(model, str(path), compress_to_fp16=False)
+
+
+def _write_onnx(
+    program: Any, path: Path, info: GraphInfo, frames: Sequence[Inputs] | None
+) -> None:
     # it tells at length which of torchvision's operators are not there
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
     exported = torch.onnx.export(
@@ -236,14 +275,18 @@ def _write_onnx(program: Any, path: Path, info: GraphInfo) -> None:
     assert exported is not None
     exported.model.metadata_props[METADATA_KEY] = info.to_json()
     exported.save(str(path), external_data=False)
+    if frames is not None:
+        quantise(path, [*info.gases, 'present'], frames)
 
 
-def _write_openvino(program: Any, path: Path, info: GraphInfo) -> None:
+def _write_openvino(
+    program: Any, path: Path, info: GraphInfo, frames: Sequence[Inputs] | None
+) -> None:
     import openvino
 
     with tempfile.TemporaryDirectory(prefix='fume_mm_') as folder:
         onnx = Path(folder) / 'model.onnx'
-        _write_onnx(program, onnx, info)
+        _write_onnx(program, onnx, info, frames)
         # not convert_model, which would make float32 of half weights
         model = openvino.Core().read_model(str(onnx))
         model.set_rt_info(info.to_json(), METADATA_KEY)
@@ -251,7 +294,10 @@ def _write_openvino(program: Any, path: Path, info: GraphInfo) -> None:
         del model  # its weights are those of the temporary file
 
 
-def _write_program(program: Any, path: Path, info: GraphInfo) -> None:
+def _write_program(
+    program: Any, path: Path, info: GraphInfo, frames: Sequence[Inputs] | None
+) -> None:
+    assert frames is None
     torch.export.save(program, str(path), extra_files={METADATA_KEY: info.to_json()})
 
 

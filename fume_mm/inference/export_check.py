@@ -8,17 +8,20 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.structures import PixelData
 from torch import Tensor
 
 from fume_mm.engine.config import first_line
 from fume_mm.errors import UserError
 from fume_mm.io.images import Frame, read_gray
 from fume_mm.models.layers import enlarge
+from fume_mm.registry import DATASETS, EVALUATOR
 from fume_mm.structures import GASES
 
 from .exported import open_engine
 from .graph import GraphInfo
-from .samples import gather
+from .predictor import Predictor
+from .samples import SampleFrames, gather
 
 #: Largest difference that is let pass, relative to the largest value.
 TOLERANCE = 1e-3
@@ -26,6 +29,11 @@ TOLERANCE = 1e-3
 MASK_TOLERANCE = 1e-3
 #: Of zeros: what their difference is relative to.
 _SMALLEST = 1e-2
+#: What a file of less precision must keep, and the metrics that tell.
+SCORES = {
+    'seg/mIoU': 'SegmentationMetric',
+    'cls/balanced_accuracy': 'HealthMetric',
+}
 
 Inputs = tuple[Tensor, ...]
 
@@ -94,13 +102,21 @@ def frames_of_test_set(cfg: Config, gases: Sequence[str]) -> dict[str, Frame]:
     Raises:
         UserError: If the set's list is broken, or a file it names.
     """
-    dataset = cfg.test_dataloader.dataset
+    samples = samples_of(cfg.test_dataloader.dataset)
+    if not samples:
+        return {}
+    return max(samples, key=lambda sample: len({*sample.frames} & {*gases})).frames
+
+
+def samples_of(dataset: Any) -> list[SampleFrames]:
+    """The samples of a dataset of a config, none if it is not on disk.
+
+    Raises:
+        UserError: If its list is broken, or a file it names.
+    """
     root = dataset.get('data_root', '')
     path = Path(dataset.get('ann_root') or root, dataset.get('ann_file', ''))
-    if not path.is_file():
-        return {}
-    samples = gather(str(path), root=root)
-    return max(samples, key=lambda sample: len({*sample.frames} & {*gases})).frames
+    return gather(str(path), root=root) if path.is_file() else []
 
 
 def _present(patterns: Sequence[str]) -> Tensor:
@@ -208,3 +224,31 @@ def compare(
         scale = max(float(np.abs(truth).max()), _SMALLEST)
         differences[name] = float(np.abs(truth - value).max()) / scale
     return differences
+
+
+def scores_on_test_set(cfg: Config, predictor: Predictor) -> dict[str, float]:
+    """The metrics of :data:`SCORES` on the config's test set, in points.
+
+    Args:
+        cfg: A whole config.
+        predictor: What predicts.
+
+    Raises:
+        UserError: If the test set is not on disk, or has no truth.
+    """
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    metrics = [m for m in cfg.test_evaluator.metrics if m['type'] in SCORES.values()]
+    evaluator = EVALUATOR.build({**cfg.test_evaluator, 'metrics': metrics})
+    evaluator.dataset_meta = dataset.metainfo
+    for index in range(len(dataset)):
+        sample = dataset[index]['data_samples']
+        frames = {'name': sample.sample_id, 'limits': sample.get('limits', {})}
+        (result,) = predictor.predict([{**frames, **sample.frame_paths}])
+        for gas, mask in result.masks.items():
+            data = torch.from_numpy(mask)[None].long()
+            sample.get(gas).pred_sem_seg = PixelData(data=data)
+        if result.health_scores is not None:
+            sample.set_health_scores(torch.from_numpy(result.health_scores))
+        evaluator.process([sample])
+    found = evaluator.evaluate(len(dataset))
+    return {name: 100 * found[name] for name in SCORES if name in found}

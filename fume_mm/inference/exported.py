@@ -14,7 +14,7 @@ from fume_mm.io.images import Frame
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
 
-from .graph import METADATA_KEY, GraphInfo
+from .graph import METADATA_KEY, GraphInfo, precision_of
 from .predictor import read_frames
 
 
@@ -26,10 +26,12 @@ class Engine:
         description: The file's description of itself; None without one.
         run: Inputs by name and names of outputs in, these outputs by name out; others
             are not computed or not copied.
+        bfloat16: Whether it computes in that.
     """
 
     description: str | None
     run: Callable[[dict[str, np.ndarray], Sequence[str]], dict[str, np.ndarray]]
+    bfloat16: bool = False
 
 
 def _open_onnx(path: Path, threads: int | None) -> Engine:
@@ -62,10 +64,12 @@ def _open_openvino(path: Path, threads: int | None) -> Engine:
     description = None
     if model.has_rt_info([METADATA_KEY]):
         description = str(model.get_rt_info([METADATA_KEY]).astype(str))
-    # float32 also where the processor would rather take bfloat16
+    # float32 also where the processor would rather take bfloat16, but where it was
+    # asked for; a processor that has none takes float32 then
+    kind = 'bf16' if precision_of(description) == 'bf16' else 'f32'
     settings: dict[str, Any] = {
         'PERFORMANCE_HINT': 'LATENCY',
-        'INFERENCE_PRECISION_HINT': 'f32',
+        'INFERENCE_PRECISION_HINT': kind,
     }
     if threads:
         settings['INFERENCE_NUM_THREADS'] = threads
@@ -77,7 +81,8 @@ def _open_openvino(path: Path, threads: int | None) -> Engine:
         values = compiled(inputs, share_inputs=True, share_outputs=True)
         return {name: values[name].copy() for name in outputs}
 
-    return Engine(description, run)
+    bfloat16 = 'bfloat16' in str(compiled.get_property('INFERENCE_PRECISION_HINT'))
+    return Engine(description, run, bfloat16=bfloat16)
 
 
 ENGINES = {'.onnx': _open_onnx, '.xml': _open_openvino}

@@ -39,6 +39,9 @@ class GraphInfo:
         checkpoint_sha256: Of the checkpoint.
         fume_mm: Version that exported it.
         half: Whether its weights are stored in half precision.
+        precision: What it computes in: ``'fp32'``, ``'bf16'`` or ``'int8'``.
+        loss: By metric, the points that the precision costs on the config's test set;
+            None where none was measured.
         classes: Names of the mask's values.
         palette: Their colours, RGB.
         health_classes: Names in the order of ``health``.
@@ -54,6 +57,8 @@ class GraphInfo:
     checkpoint_sha256: str | None
     fume_mm: str
     half: bool = False
+    precision: str = 'fp32'
+    loss: dict[str, float] | None = None
     classes: tuple[str, ...] = FUME_LABELS.seg_classes
     palette: tuple[tuple[int, ...], ...] = FUME_LABELS.seg_palette
     health_classes: tuple[str, ...] = FUME_LABELS.health_classes
@@ -107,3 +112,11 @@ def output_names(gases: tuple[str, ...], *, masks: bool, health: bool) -> list[s
     for gas in (gas for gas in GASES if gas in gases and masks):
         names += [f'{gas}_logits', f'{gas}_mask', f'{gas}_coarse']
     return names + ['health'] * health
+
+
+def precision_of(description: str | None) -> str:
+    """What a file computes in, ``'fp32'`` where it says nothing of it."""
+    try:
+        return json.loads(description or '{}').get('precision', 'fp32')
+    except (ValueError, AttributeError):  # GraphInfo.from_json tells what is wrong
+        return 'fp32'

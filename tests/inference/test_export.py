@@ -1,12 +1,16 @@
 """Exported files say what PyTorch says; one that does not is not let pass."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
+from fume_mm.datasets.annotations import read_annotations
+from fume_mm.datasets.pairing import pair_gases
 from fume_mm.engine.config import frame_scale, load_config
 from fume_mm.errors import UserError
 from fume_mm.inference.export import (
@@ -15,6 +19,7 @@ from fume_mm.inference.export import (
     NEEDS,
     ExportGraph,
     HalfStored,
+    describe_file,
     export_model,
     require_exportable,
     with_half_weights,
@@ -23,16 +28,21 @@ from fume_mm.inference.export_check import (
     check_export,
     compare,
     frames_of_test_set,
+    open_exported,
     patterns_of,
     random_inputs,
     real_inputs,
     reference,
+    scores_on_test_set,
 )
 from fume_mm.inference.exported import ExportedModel
 from fume_mm.inference.graph import GraphInfo, output_names
+from fume_mm.inference.int8 import calibration_inputs, quantise
 from fume_mm.inference.torch_predictor import TorchPredictor
-from fume_mm.registry import MODELS
+from fume_mm.io.tables import write_table
+from fume_mm.registry import DATASETS, MODELS
 from fume_mm.structures import GASES
+from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import make_campaign
 from tests.exports import ROOT, SCALE, small_model, write_graph
 
@@ -254,3 +264,72 @@ def test_what_torch_refuses_is_one_error(tmp_path: Path) -> None:
         ):
             export_model(model, tmp_path / 'x.onnx', form='onnx', scale=SCALE)
     assert not list(tmp_path.iterdir())
+
+
+def test_int8_convolutions_leave_attention_fusion_and_health_alone(
+    onnx_file: tuple[Path, GraphInfo], tmp_path: Path
+) -> None:
+    path, model = tmp_path / 'int8.onnx', small_model()
+    path.write_bytes(onnx_file[0].read_bytes())
+    batches = [random_inputs(model, ['co2 ch4'], SIZE, seed=i) for i in range(2)]
+    quantise(path, [*GASES, 'present'], batches)
+    info = replace(onnx_file[1], precision='int8', loss={'seg/mIoU': 0.25})
+    describe_file(path, info)
+    assert ExportedModel(path).info == info
+    nodes = onnx.load(str(path)).graph.node
+    whole = {
+        name
+        for node in nodes
+        if node.op_type == 'DequantizeLinear'
+        for name in node.output
+    }
+    kinds: dict[str, set[bool]] = {}
+    for node in (node for node in nodes if node.op_type == 'Conv'):
+        scopes = {entry.key: entry.value for entry in node.metadata_props}['namespace']
+        for part in ('model.backbone', 'model.neck', 'conv_seg', 'decoder'):
+            if part in scopes:
+                kinds.setdefault(part, set()).add(node.input[1] in whole)
+    expected = {'model.backbone': {True}, 'decoder': {True}}
+    assert kinds == {**expected, 'model.neck': {False}, 'conv_seg': {False}}
+    inputs = random_inputs(model, patterns_of(GASES), SIZE, seed=5)
+    found = open_exported(path, info)(inputs)
+    for name, value in reference(model, inputs).items():
+        if name.endswith('_mask'):
+            assert 0 < (value != found[name]).mean() < 0.1
+
+
+def test_int8_needs_training_frames_and_a_format_that_has_it(tmp_path: Path) -> None:
+    cfg = load_config(str(ROOT / 'configs/fume/fume_fastscnn.py'))
+    cfg.train_dataloader.dataset.data_root = str(tmp_path)
+    with pytest.raises(UserError, match=r'int8 is calibrated on .* set its data_root'):
+        calibration_inputs(cfg, small_model(), SIZE)
+    with pytest.raises(UserError, match='onnx has no bf16; choose --format openvino'):
+        require_exportable(cfg, 'onnx', 'bf16')
+
+
+def test_scores_of_a_file_are_in_points(tmp_path: Path) -> None:
+    root = make_campaign(tmp_path, vessels=3, frames=1, splits=('test',), co2_only=())
+    paired = pair_gases(read_annotations(root / 'test_annotations.csv'))
+    write_table(paired, root / 'paired_test_annotations.csv')
+    cfg = load_config(str(ROOT / 'configs/fume/fume_fastscnn.py'))
+    cfg.test_dataloader.dataset.data_root = str(root)
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    truth = {}
+    for i in range(len(dataset)):
+        sample = dataset[i]['data_samples']
+        masks = {gas: sample.get(gas).gt_sem_seg.data[0].numpy() for gas in GASES}
+        truth[sample.sample_id] = masks, np.eye(3, dtype=np.float32)[int(sample.gt_health)]
+
+    class Knows:
+        wrong = 0
+
+        def predict(self, samples: Any, probabilities: bool = False) -> list:
+            masks, scores = truth[samples[0]['name']]
+            scores = np.roll(scores, self.wrong)
+            return [DualGasResult(samples[0]['name'], masks, {}, scores)]
+
+    perfect = {'seg/mIoU': 100.0, 'cls/balanced_accuracy': 100.0}
+    assert scores_on_test_set(cfg, Knows()) == pytest.approx(perfect)
+    Knows.wrong = 1
+    fooled = {**perfect, 'cls/balanced_accuracy': 0.0}
+    assert scores_on_test_set(cfg, Knows()) == pytest.approx(fooled)

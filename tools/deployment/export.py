@@ -3,7 +3,8 @@ r"""Export a model to a file that runs without torch, and hold it against PyTorc
 One graph with the frames of both gases (uint8) and which of them exist as inputs,
 normalisation inside, any batch size. The file is run on random frames, and on real ones
 if they are given or the config's test set is on disk, with both gases, CO2 only and CH4
-only, and compared with PyTorch; only a file that says the same is kept.
+only, and compared with PyTorch; only a file that says the same is kept. One of less
+precision is held against PyTorch on the config's test set instead.
 
 Example:
     python tools/deployment/export.py configs/fume/fume_fastscnn.py \
@@ -13,6 +14,7 @@ Example:
 import argparse
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,21 @@ def parse_args() -> argparse.Namespace:
         help='store the weights in half precision, half the file; computing stays in '
         'single precision',
     )
+    parser.add_argument(
+        '--precision',
+        choices=('fp32', 'bf16', 'int8'),
+        default='fp32',
+        help='what the file computes in (default: %(default)s); bf16 with OpenVINO, '
+        'int8 calibrated on frames of the training set',
+    )
+    parser.add_argument(
+        '--max-loss',
+        type=float,
+        default=0.5,
+        metavar='POINTS',
+        help='of mIoU and of balanced accuracy on the test set that bf16 or int8 may '
+        'cost (default: %(default)s)',
+    )
     for gas in GASES:
         parser.add_argument(
             f'--{gas}',
@@ -102,6 +119,34 @@ def samples_of(
     return samples
 
 
+def check_loss(
+    model: Any, path: Path, precision: str, allowed: float
+) -> dict[str, float]:
+    """Points that a file loses to PyTorch on the test set, unless that is too much."""
+    from fume_mm.inference.export_check import scores_on_test_set
+    from fume_mm.inference.exported import ExportedModel
+    from fume_mm.inference.torch_predictor import TorchPredictor
+
+    exported = ExportedModel(path)
+    if precision == 'bf16' and not exported.engine.bfloat16:
+        raise UserError(
+            'this processor does not compute in bfloat16, so what it costs cannot be '
+            'measured; export on one that does, or with --precision fp32.'
+        )
+    before = scores_on_test_set(model.cfg, TorchPredictor(model))
+    after = scores_on_test_set(model.cfg, exported)
+    loss = {name: before[name] - after[name] for name in before}
+    for name, points in loss.items():
+        scores = f'{before[name]:.2f} in fp32, {after[name]:.2f} in {precision}'
+        print(f'{name} on the test set: {scores}, {points:+.2f} lost')
+        if not points <= allowed:  # also NaN
+            raise UserError(
+                f'{precision} loses {points:.2f} points of {name} (allowed '
+                f'{allowed:g}); the file is not kept: raise --max-loss, or keep fp32.'
+            )
+    return loss
+
+
 def check_out(out: Path, ending: str) -> None:
     """Whether ``out`` can be written, before the work."""
     if out.suffix != ending:
@@ -130,6 +175,8 @@ def main() -> None:
         raise UserError(
             f'--size {args.size[0]} {args.size[1]}: give {_SMALLEST} pixels or more.'
         )
+    if args.half and args.precision == 'int8':
+        raise UserError('--half: int8 has no half weights; leave one of them out.')
     paths = {gas: getattr(args, gas) for gas in GASES if getattr(args, gas)}
     frames: dict[str, Any] = {
         gas: read_gray(path, what=f'the {gas} frame') for gas, path in paths.items()
@@ -139,13 +186,14 @@ def main() -> None:
     cfg = load_config(args.config)
     from fume_mm.apis import init_model
     from fume_mm.inference.export import (
+        describe_file,
         export_model,
         require_exportable,
         with_half_weights,
     )
     from fume_mm.inference.export_check import check_export
 
-    require_exportable(cfg, args.format)
+    require_exportable(cfg, args.format, args.precision)
     scale = (args.size[0], args.size[1]) if args.size else frame_scale(cfg)
     model = init_model(cfg, args.checkpoint)
     samples = samples_of(model, frames, scale, dynamic_size=args.dynamic_size)
@@ -162,12 +210,17 @@ def main() -> None:
             scale=scale,
             dynamic_size=args.dynamic_size,
             half=args.half,
+            precision=args.precision,
             checkpoint=args.checkpoint,
         )
         truth = with_half_weights(model) if args.half else model
-        for name, differences in check_export(truth, fresh, info, samples).items():
-            shown = ', '.join(f'{key} {x:.1e}' for key, x in differences.items())
-            print(f'largest difference to PyTorch, {name}: {shown}')
+        if args.precision != 'fp32':
+            loss = check_loss(truth, fresh, args.precision, args.max_loss)
+            describe_file(fresh, replace(info, loss=loss))
+        else:
+            for name, differences in check_export(truth, fresh, info, samples).items():
+                shown = ', '.join(f'{key} {x:.1e}' for key, x in differences.items())
+                print(f'largest difference to PyTorch, {name}: {shown}')
         parts = sorted(Path(folder).iterdir())  # a .bin before its .xml
         total = sum(part.stat().st_size for part in parts)
         for part in parts:
