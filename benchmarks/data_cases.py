@@ -21,8 +21,9 @@ CSV = 'paired_train_annotations.csv'
 def dataset_of(setting: Setting, campaign: str = 'both') -> Any:
     """The training dataset of the config, with its augmentation, no dropout."""
     from fume_mm.engine.config import load_config
-    from fume_mm.registry import DATASETS
+    from fume_mm.registry import DATASETS, register_all_modules
 
+    register_all_modules()
     root = str(Path(setting.scratch) / campaign)
     cfg = load_config(setting.config, {'data_root': root, 'scale': setting.size})
     dataset = cfg.train_dataloader.dataset
@@ -76,8 +77,10 @@ def original_augment(turns: Turns, setting: Setting) -> None:
     masks = {f'{gas}_mask': dataset._load_mask(row[f'{gas}_mask']) for gas in GASES}
     seed_all(0)
 
+    count = 6 if setting.quick else SAMPLES
+
     def work() -> None:
-        for _ in range(SAMPLES):
+        for _ in range(count):
             three = {gas: np.stack([x] * 3, axis=-1) for gas, x in frames.items()}
             dataset.transform(
                 image=three['co2'],
@@ -86,7 +89,7 @@ def original_augment(turns: Turns, setting: Setting) -> None:
                 **masks,
             )
 
-    turns.repeat(work, units=SAMPLES)
+    turns.repeat(work, units=count)
 
 
 def seed_all(seed: int) -> None:
@@ -101,7 +104,9 @@ def loader(turns: Turns, setting: Setting, *, workers: int) -> None:
     from mmengine.runner import Runner
 
     from fume_mm.engine.config import load_config
+    from fume_mm.registry import register_all_modules
 
+    register_all_modules()
     root = str(Path(setting.scratch) / 'founding')
     cfg = load_config(setting.config, {'data_root': root, 'scale': setting.size})
     cfg.train_dataloader.num_workers = workers

@@ -29,18 +29,11 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.cases import ALL, CASES, FLOORS, SLOW  # noqa: E402
 from benchmarks.common import Case, Setting, environment, spread  # noqa: E402
+from benchmarks.page import HEADER, cells, filled  # noqa: E402
 from benchmarks.sides import Side, measure, open_sides  # noqa: E402
 from fume_mm.engine.options import SHARED  # noqa: E402
 from fume_mm.errors import UserError, run_cli  # noqa: E402
 
-#: What a figure's key is called in the table.
-UNITS = {
-    'cpu': 'ms CPU',
-    'wall': 'ms',
-    'peak_mib': 'MiB',
-    'index_mib': 'MiB index',
-    'kib_a_row': 'KiB a row',
-}
 SMALL = (320, 240)
 DEFAULT_CONFIG = Setting.config
 
@@ -101,6 +94,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch', type=whole, default=8, help='in training (8)')
     parser.add_argument('--repeats', type=whole, help="turns (each case's own)")
     parser.add_argument('--json', **SHARED['--json'])
+    parser.add_argument(
+        '--page',
+        metavar='FILE',
+        type=Path,
+        help='also put the table into this page (docs/performance.md)',
+    )
     return parser.parse_args()
 
 
@@ -175,32 +174,6 @@ def summary(
         if not others:
             rows.append(row)
     return rows
-
-
-def text_of(found: dict[str, float] | None, digits: int = 1) -> str:
-    """Median and quartiles, as the table shows them."""
-    if found is None:
-        return '-'
-    values = (found[key] for key in ('median', 'p25', 'p75'))
-    median, low, high = (f'{value:,.{digits}f}' for value in values)
-    return f'{median} [{low}, {high}]'
-
-
-HEADER = ('case', 'unit', 'ours', 'baseline', 'its', 'ratio', 'floor')
-
-
-def cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """A row of the table as text."""
-    floor = row.get('floor')
-    return (
-        row['case'],
-        UNITS[row['key']],
-        text_of(row['ours']),
-        row.get('baseline', '-'),
-        text_of(row.get('theirs')),
-        text_of(row.get('ratio'), 2),
-        '-' if floor is None else f'{floor:,.1f}',
-    )
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
@@ -307,17 +280,20 @@ def main() -> None:
         f'{about["cores"]} cores of {about["cpu"]}, under a load of {load} at the '
         f'start; {time.monotonic() - begin:.0f} s'
     )
+    content = {
+        'rows': rows,
+        'notes': notes,
+        'floors': hardware,
+        'size': args.size,
+        'batch': args.batch,
+        'quick': args.quick,
+        'baselines': commits,
+        'environment': about,
+    }
+    if args.page:
+        page = args.page.read_text(encoding='utf-8')
+        args.page.write_text(filled(page, content), encoding='utf-8')
     if args.json:
-        content = {
-            'rows': rows,
-            'notes': notes,
-            'floors': hardware,
-            'size': args.size,
-            'batch': args.batch,
-            'quick': args.quick,
-            'baselines': commits,
-            'environment': about,
-        }
         write_json(args.json, content)
         print(f'written: {args.json}')
 
