@@ -34,9 +34,10 @@ def dataset_of(setting: Setting, campaign: str = 'both') -> Any:
 def sample(turns: Turns, setting: Setting) -> None:
     """Items of the training dataset, files to tensors."""
     dataset = dataset_of(setting)
-    count = 4 if setting.quick else SAMPLES
     seed_all(0)
-    turns.repeat(lambda: [dataset[i % len(dataset)] for i in range(count)], units=count)
+    turns.repeat(
+        lambda: [dataset[i % len(dataset)] for i in range(SAMPLES)], units=SAMPLES
+    )
 
 
 def augment(turns: Turns, setting: Setting) -> None:
@@ -63,7 +64,7 @@ def original_sample(turns: Turns, setting: Setting) -> None:
     root = str(Path(setting.scratch) / 'both')
     dataset = original.dataset(root, CSV, train=True)
     dataset.modality_dropout = 0.0
-    count = 4 if setting.quick else SAMPLES
+    count = 6 if setting.quick else SAMPLES
     seed_all(0)
     turns.repeat(lambda: [dataset[i % len(dataset)] for i in range(count)], units=count)
 

@@ -62,12 +62,13 @@ def network_cost(config: str, gases: tuple[str, ...], frame: tuple[int, int]) ->
     """GMACs, and GB that the convolutions put out, of one sample."""
     import torch
 
-    from fume_mm.apis import init_model
     from fume_mm.engine.complexity import complexity
+    from fume_mm.engine.config import load_config
+    from fume_mm.engine.fitting import shape_model
 
-    model = init_model(config)
-    gases = tuple(gas for gas in model.gases if gas in gases)
-    macs = complexity(model.cfg, size=frame, gases=gases).macs
+    cfg = load_config(config)
+    cost = complexity(cfg, size=frame, gases=gases)
+    model = shape_model(cfg).eval()  # shapes alone, nothing is computed
     total = 0
 
     def count(_: Any, __: Any, output: Any) -> None:
@@ -77,11 +78,11 @@ def network_cost(config: str, gases: tuple[str, ...], frame: tuple[int, int]) ->
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(count)
-    inputs = {gas: torch.zeros(1, 1, *frame) for gas in gases}
-    inputs['present'] = torch.tensor([[gas in gases for gas in GASES]])
-    with torch.inference_mode():
+    inputs = {gas: torch.empty(1, 1, *frame, device='meta') for gas in cost.gases}
+    inputs['present'] = torch.tensor([[gas in cost.gases for gas in GASES]])
+    with torch.no_grad():
         model(inputs)
-    return {'gmacs': macs / 1e9, 'gb': total / 1e9}
+    return {'gmacs': cost.macs / 1e9, 'gb': total / 1e9}
 
 
 def import_torch() -> dict[str, float]:

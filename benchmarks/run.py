@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.cases import ALL, CASES, FLOORS, SLOW  # noqa: E402
 from benchmarks.common import Case, Setting, environment, spread  # noqa: E402
-from benchmarks.page import HEADER, cells, filled  # noqa: E402
+from benchmarks.page import HEADER, cells, filled, where  # noqa: E402
 from benchmarks.sides import Side, measure, open_sides  # noqa: E402
 from fume_mm.engine.options import SHARED  # noqa: E402
 from fume_mm.errors import UserError, run_cli  # noqa: E402
@@ -189,30 +189,29 @@ def one_config(
     cases: Sequence[Case],
     sides: dict[str, Side],
     setting: Setting,
-    args: argparse.Namespace,
-    hardware: dict[str, Any],
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Measure every case with one config; ``hardware`` gets what floors are made of."""
-    rows: list[dict[str, Any]] = []
-    notes: list[str] = []
-    ours = {'ours': sides['ours']}
+    repeats: int | None,
+    report: dict[str, Any],
+) -> Iterator[None]:
+    """Measure every case with one config into the report, case by case."""
     known: dict[str, Any] = {}
     if any(case.floor for case in cases):
+        ours = {'ours': sides['ours']}
         figures, notes = measure(FLOORS, ours, setting, repeats=1, warmup=0)
         known = figures.get('ours', [{}])[0]
-        hardware[setting.config] = known
+        report['floors'][setting.config] = known
+        report['notes'] += notes
     for case in cases:
         print(f'{case.name} ...', file=sys.stderr, flush=True)
-        repeats = args.repeats or case.repeats[0 if setting.quick else 1]
-        figures, more = measure(case, sides, setting, repeats=repeats, warmup=1)
-        notes += more
+        number = repeats or case.repeats[0 if setting.quick else 1]
+        figures, notes = measure(case, sides, setting, repeats=number, warmup=1)
+        report['notes'] += notes
         for row in summary(case, figures):
             row['config'] = setting.config
             row['threads'] = case.threads
             if known and row['key'] in case.floor:
                 row['floor'] = case.floor[row['key']](known, setting)
-            rows.append(row)
-    return rows, notes
+            report['rows'].append(row)
+        yield
 
 
 def revision(tree: Path) -> str | None:
@@ -244,58 +243,47 @@ def main() -> None:
 
     if args.json:
         make_folder(args.json.parent)  # before minutes of work
-    about = environment()
     begin = time.monotonic()
-    rows: list[dict[str, Any]] = []
-    notes: list[str] = []
-    hardware: dict[str, Any] = {}
+    report: dict[str, Any] = {
+        'rows': [],
+        'notes': [],
+        'floors': {},
+        'size': args.size,
+        'batch': args.batch,
+        'quick': args.quick,
+        'environment': environment(),
+    }
     with tempfile.TemporaryDirectory(prefix='fume_mm_benchmark_') as folder:
-        scratch = Path(folder)
         setting = Setting(
             folder, tuple(args.size), args.batch, args.config[0], args.quick
         )
         with open_sides(
-            scratch,
+            Path(folder),
             twin=any(case.other is not None for case in cases),
             base=base,
             original=args.original,
             packages=args.original_packages,
         ) as sides:
+            report['baselines'] = {
+                name: revision(sides[name].tree)
+                for name in ('base', 'original')
+                if name in sides
+            }
             if any(case.campaigns for case in cases):
-                write_campaigns(scratch, setting)
+                write_campaigns(Path(folder), setting)
             for config in args.config:
                 setting = replace(setting, config=config)
-                found, more = one_config(cases, sides, setting, args, hardware)
-                rows += found
-                notes += more
-            commits = {
-                name: revision(side.tree)
-                for name, side in sides.items()
-                if name in ('base', 'original')
-            }
-    print_table(rows)
-    print(*notes, sep='\n', end='\n' if notes else '')
-    load = about['load_average']
-    print(
-        f'{about["cores"]} cores of {about["cpu"]}, under a load of {load} at the '
-        f'start; {time.monotonic() - begin:.0f} s'
-    )
-    content = {
-        'rows': rows,
-        'notes': notes,
-        'floors': hardware,
-        'size': args.size,
-        'batch': args.batch,
-        'quick': args.quick,
-        'baselines': commits,
-        'environment': about,
-    }
+                for _ in one_config(cases, sides, setting, args.repeats, report):
+                    if args.json:  # what is measured stays if the rest is stopped
+                        write_json(args.json, report)
+    print_table(report['rows'])
+    print(*report['notes'], sep='\n', end='\n' if report['notes'] else '')
+    print(f'{where(report)} {time.monotonic() - begin:.0f} s')
     if args.page:
         page = args.page.read_text(encoding='utf-8')
-        args.page.write_text(filled(page, content), encoding='utf-8')
-    if args.json:
-        write_json(args.json, content)
-        print(f'written: {args.json}')
+        args.page.write_text(filled(page, report), encoding='utf-8')
+    for path in filter(None, (args.json, args.page)):
+        print(f'written: {path}')
 
 
 if __name__ == '__main__':
