@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import original
+from benchmarks import original_code as original
 from benchmarks.common import Setting
 from benchmarks.turns import Turns
 from fume_mm.structures import GASES

@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.cases import ALL, CASES, FLOORS, SLOW  # noqa: E402
 from benchmarks.common import Case, Setting, environment, spread  # noqa: E402
-from benchmarks.page import HEADER, cells, filled, where  # noqa: E402
+from benchmarks.performance_page import HEADER, cells, filled, where  # noqa: E402
 from benchmarks.sides import Side, measure, open_sides  # noqa: E402
 from fume_mm.engine.options import SHARED  # noqa: E402
 from fume_mm.errors import UserError, run_cli  # noqa: E402

@@ -33,7 +33,7 @@ sys.exit('no iteration began')
 ORIGINAL_TRAIN = """
 import sys, types
 sys.path[:0] = [sys.argv[1], '.']
-from benchmarks import original
+from benchmarks import original_code as original
 for name in ('seaborn', 'wandb'):
     sys.modules.setdefault(name, types.ModuleType(name))
 sys.modules['models'] = types.ModuleType('models')
@@ -48,7 +48,7 @@ next(iter(train.Trainer(sys.argv[2]).train_loader))
 ORIGINAL_TEST = """
 import sys
 sys.path[:0] = [sys.argv[1], '.']
-from benchmarks import original
+from benchmarks import original_code as original
 import torch, numpy, pandas, yaml, cv2, matplotlib.pyplot, sklearn.metrics
 model = original.fastscnn().eval()
 item = original.dataset(sys.argv[2], 'paired_test_annotations.csv', train=False)[0]

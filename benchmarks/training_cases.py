@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import original
+from benchmarks import original_code as original
 from benchmarks.common import Setting
 from benchmarks.turns import Turns
 

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import cases, data_cases, floors, sides, turns
 from benchmarks.common import Case, Setting, spread
-from benchmarks.page import END, START, UNITS, filled
+from benchmarks.performance_page import END, START, UNITS, filled
 from benchmarks.sides import SideError
 from fume_mm.errors import UserError
 from tests.campaigns import make_campaign, pair_campaign
