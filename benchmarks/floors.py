@@ -9,16 +9,13 @@ floors: the frames and masks copied once (augmentation, metrics), read and decod
 (a sample), a process that imports torch alone (start-up).
 """
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import Setting
-from benchmarks.turns import Turns
+from benchmarks.turns import Turns, run_child
 from fume_mm.structures import GASES
 
 
@@ -85,15 +82,6 @@ def network_cost(config: str, gases: tuple[str, ...], frame: tuple[int, int]) ->
     return {'gmacs': cost.macs / 1e9, 'gb': total / 1e9}
 
 
-def import_torch() -> dict[str, float]:
-    """CPU time (ms) and memory (MiB) of a process that imports torch alone."""
-    child = subprocess.Popen([sys.executable, '-c', 'import torch'])
-    _, _, usage = os.wait4(child.pid, 0)
-    child.returncode = 0
-    cpu = usage.ru_utime + usage.ru_stime
-    return {'torch_cpu': 1000 * cpu, 'torch_mib': usage.ru_maxrss / 1024}
-
-
 def decoding(setting: Setting) -> float:
     """CPU time (ms) to read and decode the four files of a sample; NaN without data."""
     import cv2
@@ -113,12 +101,14 @@ def decoding(setting: Setting) -> float:
 def measure_all(turns: Turns, setting: Setting) -> None:
     """Every figure that floors are made of, as one turn's."""
     turns.wait()
-    import_torch()  # from the disk, the first time
+    run_child(['-c', 'import torch'])  # from the disk, the first time
+    alone = run_child(['-c', 'import torch'])
     both = network_cost(setting.config, GASES, setting.frame)
     one = network_cost(setting.config, GASES[:1], setting.frame)
     turns.done(
         **hardware(),
-        **import_torch(),
+        torch_cpu=alone['cpu'],
+        torch_mib=alone['peak_mib'],
         decode_ms=decoding(setting),
         gmacs=both['gmacs'],
         gb=both['gb'],

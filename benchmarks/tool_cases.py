@@ -1,8 +1,5 @@
 """Cases of whole commands: start-up, the image demo, the simulator, a video."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -12,7 +9,7 @@ import cv2
 import numpy as np
 
 from benchmarks.common import Setting
-from benchmarks.turns import Turns
+from benchmarks.turns import Turns, run_child
 from fume_mm.structures import GASES
 
 #: A tool until its first iteration would begin, its first batch loaded.
@@ -65,25 +62,10 @@ HERE = str(Path(__file__).resolve().parents[1])
 
 
 def run_command(turns: Turns, command: list[str]) -> None:
-    """Run a command each turn, in the tree; CPU time and peak memory are its own.
-
-    Raises:
-        RuntimeError: If it fails, with the last line it wrote.
-    """
+    """Run a command each turn, in the tree; CPU time and peak memory are its own."""
     while True:
         turns.wait()
-        with tempfile.TemporaryFile() as log:
-            child = subprocess.Popen([sys.executable, *command], stdout=log, stderr=log)
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-            if child.returncode:
-                log.seek(0)
-                text = log.read().decode(errors='replace').strip().splitlines()
-                raise RuntimeError(text[-1] if text else f'exit {child.returncode}')
-        turns.done(
-            cpu=1000 * (usage.ru_utime + usage.ru_stime),
-            peak_mib=usage.ru_maxrss / 1024,
-        )
+        turns.done(**run_child(command))
 
 
 def start(turns: Turns, setting: Setting, *, tool: str) -> None:

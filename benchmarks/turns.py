@@ -11,7 +11,9 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 import traceback
 import types
@@ -50,12 +52,36 @@ def cpu_seconds() -> float:
     return total
 
 
-def peak_mib() -> float:
-    """MiB that this process held at most since its turn began."""
-    for line in (PROC / 'self/status').read_text().splitlines():
-        if line.startswith('VmHWM'):
-            return int(line.split()[1]) / 1024
+def peak_mib(pid: int | str = 'self') -> float:
+    """MiB that a process held at most, this one since its turn began; 0 if it is gone.
+
+    A child's ``ru_maxrss`` would hold what its parent held when it forked.
+    """
+    with suppress(OSError):
+        for line in (PROC / str(pid) / 'status').read_text().splitlines():
+            if line.startswith('VmHWM'):
+                return int(line.split()[1]) / 1024
     return 0.0
+
+
+def run_child(command: list[str]) -> dict[str, float]:
+    """Run Python with a command; CPU time (ms) and peak memory (MiB) of that process.
+
+    Raises:
+        RuntimeError: If it fails, with the last line it wrote.
+    """
+    peak = 0.0
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen([sys.executable, *command], stdout=log, stderr=log)
+        while (ended := os.wait4(child.pid, os.WNOHANG))[0] == 0:
+            peak = max(peak, peak_mib(child.pid))
+            time.sleep(0.02)
+        child.returncode = os.waitstatus_to_exitcode(ended[1])
+        if child.returncode:
+            log.seek(0)
+            text = log.read().decode(errors='replace').strip().splitlines()
+            raise RuntimeError(text[-1] if text else f'exit {child.returncode}')
+    return {'cpu': 1000 * (ended[2].ru_utime + ended[2].ru_stime), 'peak_mib': peak}
 
 
 def signal_all(pids: list[int], what: signal.Signals) -> None:
