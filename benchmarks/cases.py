@@ -43,7 +43,7 @@ CASES = [
     ),
     Case(
         'step-bf16',
-        'the same under bfloat16',
+        'training step under bfloat16, batch 8, both gases, a sample',
         training.step_bf16,
         training.original_step_bf16,
         keys=('cpu', 'peak_mib'),
@@ -103,7 +103,7 @@ CASES = [
     ),
     Case(
         'model-one-gas',
-        'the same, one gas',
+        'init_model, CO2 alone, batch 1',
         model.one_gas,
         model.original_one_gas,
         repeats=(10, 40),
@@ -111,7 +111,7 @@ CASES = [
     ),
     Case(
         'model-batch16',
-        'batch 16, a sample',
+        'init_model, both gases, batch 16, a sample',
         model.sixteen,
         model.original_sixteen,
         repeats=(3, 10),
@@ -174,10 +174,10 @@ CASES = [
         data.metrics,
         data.original_metrics,
     ),
-    Case('metrics-all', 'the same and outlines, a frame', data.all_metrics),
+    Case('metrics-all', 'metrics of masks, health and outlines, a frame', data.all_metrics),
     Case(
         'outlines',
-        'HD95 and ASD, a frame',
+        'outlines: HD95 and ASD, a frame',
         data.outlines,
         other=data.monai_outlines,
         other_name='MONAI',
@@ -222,7 +222,7 @@ CASES = [
     ),
     Case(
         'video-threshold',
-        'the same without a model',
+        'video with a threshold for a model, a pair',
         partial(tool.video, model=False),
         keys=('cpu', 'wall'),
         repeats=(2, 5),

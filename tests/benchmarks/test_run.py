@@ -63,7 +63,7 @@ def test_a_turn_begins_when_told_and_reports_a_unit(
 
 
 def test_a_command_has_its_own_memory_and_its_last_line() -> None:
-    held = bytearray(2**28)  # a child's ru_maxrss would be at least this
+    held = b'x' * 2**27  # a child's ru_maxrss would be at least this
     found = turns.run_child(['-c', 'import time; time.sleep(.1)'])
     assert 1 < found['peak_mib'] < len(held) / 2**20
     with pytest.raises(RuntimeError, match='ValueError: no'):
