@@ -174,7 +174,11 @@ CASES = [
         data.metrics,
         data.original_metrics,
     ),
-    Case('metrics-all', 'metrics of masks, health and outlines, a frame', data.all_metrics),
+    Case(
+        'metrics-all',
+        'metrics of masks, health and outlines, a frame',
+        data.all_metrics,
+    ),
     Case(
         'outlines',
         'outlines: HD95 and ASD, a frame',
