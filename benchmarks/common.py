@@ -1,122 +1,108 @@
-"""What all benchmarks share: options, clocks, spread, and what a number depends on."""
+"""What a case is, and what its numbers depend on."""
 
-import argparse
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from fume_mm.io.provenance import commit, machine, versions
-
 #: Packages beside those of ``versions()`` that a number may depend on.
-PACKAGES = ('onnxruntime', 'openvino', 'pandas', 'monai')
+PACKAGES = ('albumentations', 'monai', 'onnxruntime', 'openvino', 'opencv-python')
+#: A side of a case: sets up, then works whenever it is its turn.
+SideFunction = Callable[..., None]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a benchmark found."""
+class Setting:
+    """What a run measures with.
 
-    content: dict[str, Any]  #: for the JSON
-    rows: list[dict[str, Any]]  #: the table that is printed, by column
-    notes: Sequence[str] = field(default_factory=tuple)  #: lines below it
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number, ``least`` or more."""
-
-    def number(text: str) -> int:
-        if not text.lstrip('-').isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f'is {text}; choose a whole number, {least} or more'
-            )
-        return int(text)
-
-    return number
-
-
-def add_numbers(
-    parser: argparse.ArgumentParser, **options: tuple[int, int, str]
-) -> None:
-    """Add options that are whole numbers: the default, the least, what they are."""
-    for name, (default, least, text) in options.items():
-        parser.add_argument(
-            f'--{name.replace("_", "-")}',
-            type=at_least(least),
-            default=default,
-            help=f'{text} (%(default)s)',
-        )
-
-
-def add_threads(parser: argparse.ArgumentParser) -> None:
-    """Add ``--threads``."""
-    text = "threads of the engine (default: the engine's)"
-    parser.add_argument('--threads', type=at_least(1), help=text)
-
-
-def add_size(parser: argparse.ArgumentParser, *, least: int = 1) -> None:
-    """Add ``--size``."""
-    parser.add_argument(
-        '--size',
-        type=at_least(least),
-        nargs=2,
-        default=(640, 480),
-        metavar=('WIDTH', 'HEIGHT'),
-        help='pixels of a frame (640 480)',
-    )
-
-
-def clock(
-    work: Callable[[], Any],
-    *,
-    repeats: int,
-    warmup: int = 1,
-    done: Callable[[], Any] = lambda: None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Time ``work`` again and again.
-
-    Args:
-        work: What is timed.
-        repeats: Calls that count.
-        warmup: Calls before, which do not.
-        done: Waits until the work is done (of a GPU), before each reading.
-
-    Returns:
-        Seconds of each call by the clock, which is what a user waits for, and of this
-        process's CPU time, which leaves out what else the machine does.
+    Attributes:
+        scratch: A folder for this run's files; ``both`` and ``founding`` in it are
+            campaigns, where a case needs data.
+        size: (width, height) of the frames.
+        batch: Samples of a batch.
+        config: The model.
+        quick: Fewer repeats, and less of what grows.
+        threads: Of torch and OpenCV.
+        side: Which side reads this.
     """
-    for _ in range(warmup):
-        work()
-    wall, cpu = np.empty(repeats), np.empty(repeats)
-    for number in range(repeats):
-        done()
-        start = time.perf_counter(), time.process_time()
-        work()
-        done()
-        wall[number] = time.perf_counter() - start[0]
-        cpu[number] = time.process_time() - start[1]
-    return wall, cpu
+
+    scratch: str
+    size: tuple[int, int] = (640, 480)
+    batch: int = 8
+    config: str = 'configs/fume/fume_fastscnn.py'
+    quick: bool = False
+    threads: int = 1
+    side: str = 'ours'
+
+    @property
+    def own(self) -> Path:
+        """A folder for what this side writes."""
+        folder = Path(self.scratch) / 'out' / self.side
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.size[1], self.size[0]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something that is measured, and what stands beside it.
+
+    Attributes:
+        name: What the command line calls it; the part before a dash names a group.
+        about: What one unit of it is, for the table.
+        ours: The code of the tree; also run in the tree of ``--base``.
+        original: The same by the original implementation.
+        other: The same by other means: a case with this is about the two, and has no
+            other baseline.
+        other_name: What that is called.
+        keys: Which figures count: ``cpu`` or ``wall`` (ms), ``peak_mib``.
+        repeats: Turns of each side, quick and not.
+        floor: By key, what the hardware would need at least; of the figures of
+            :mod:`benchmarks.floors` and the setting.
+        campaigns: Whether it reads the campaigns.
+        threads: Of torch and OpenCV.
+    """
+
+    name: str
+    about: str
+    ours: SideFunction
+    original: SideFunction | None = None
+    other: SideFunction | None = None
+    other_name: str = ''
+    keys: Sequence[str] = ('cpu',)
+    repeats: tuple[int, int] = (5, 15)
+    floor: Mapping[str, Callable[[dict[str, Any], Setting], float]] = field(
+        default_factory=dict
+    )
+    campaigns: bool = False
+    threads: int = 1
 
 
 def spread(values: Sequence[float] | np.ndarray) -> dict[str, float]:
-    """Median, quartiles, 95th percentile and both ends, and of how many."""
-    names = ('lowest', 'p25', 'median', 'p75', 'p95', 'highest')
-    found = np.percentile(values, (0, 25, 50, 75, 95, 100)).tolist()
+    """Median, quartiles and both ends, and of how many."""
+    names = ('lowest', 'p25', 'median', 'p75', 'highest')
+    found = np.percentile(values, (0, 25, 50, 75, 100)).tolist()
     return {**dict(zip(names, found, strict=True)), 'n': len(values)}
 
 
 def environment() -> dict[str, Any]:
     """What a number depends on; taken before the work, which is a load of its own."""
-    found = {**machine(), 'omp_num_threads': os.environ.get('OMP_NUM_THREADS')}
+    from fume_mm.io.provenance import commit, machine, versions
+
+    found = machine()
     with suppress(ValueError):  # not every system says
         pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
         found['memory_gib'] = round(pages / 2**30, 1)
-    found |= {**versions(), 'opencv': cv2.__version__}
+    found |= versions()
     for name in PACKAGES:
         with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)

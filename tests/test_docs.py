@@ -43,9 +43,6 @@ def test_every_option_of_a_command_is_one_of_its_tool(page: Path) -> None:
         if script.endswith('.sh'):  # passes them on to the tool of its name
             script = re.sub(r'\w+_(\w+)\.sh', r'\1.py', script)
         source = (ROOT / script).read_text(encoding='utf-8')
-        if script == 'benchmarks/run.py':  # a benchmark's options are in its module
-            name = words[words.index(script) + 1]
-            source += (ROOT / f'benchmarks/{name}.py').read_text(encoding='utf-8')
         options = [word.split('=')[0] for word in words if word.startswith('--')]
         known = re.findall(r'--[\w-]+', source)
         # A loop over the gases makes these two.

@@ -318,7 +318,10 @@ def test_scores_of_a_file_are_in_points(tmp_path: Path) -> None:
     for i in range(len(dataset)):
         sample = dataset[i]['data_samples']
         masks = {gas: sample.get(gas).gt_sem_seg.data[0].numpy() for gas in GASES}
-        truth[sample.sample_id] = masks, np.eye(3, dtype=np.float32)[int(sample.gt_health)]
+        truth[sample.sample_id] = (
+            masks,
+            np.eye(3, dtype=np.float32)[int(sample.gt_health)],
+        )
 
     class Knows:
         wrong = 0

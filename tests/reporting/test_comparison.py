@@ -133,7 +133,8 @@ def test_other_data_and_no_runs_are_refused(runs: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_command_counts_the_models(runs: Path) -> None:
     timed = runs / 'latency.json'
-    row = {'model': 'x/enet_t1.py', 'how': 'eager', 'latency': {'median': 5.0}}
+    row = {'case': 'model', 'key': 'wall', 'config': 'x/enet_t1.py'}
+    row['ours'] = {'median': 5.0}
     timed.write_text(json.dumps({'rows': [row]}))
     out = runs / 'new/table.csv'
     words = [

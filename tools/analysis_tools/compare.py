@@ -55,30 +55,30 @@ def parse_args() -> argparse.Namespace:
         '--latency',
         metavar='FILE',
         type=Path,
-        help='JSON of benchmarks/run.py latency, for latency and FPS (eager rows)',
+        help='JSON of benchmarks/run.py model, for latency and FPS',
     )
     parser.add_argument('--out', metavar='FILE', type=Path, help='also write it here')
     return parser.parse_args()
 
 
 def latencies(path: Path | None) -> dict[str, float]:
-    """Median ms by config name, of the rows that ran eagerly.
+    """Median ms by config name, of the case ``model``.
 
     Raises:
-        UserError: If the file is not of ``benchmarks/run.py latency``.
+        UserError: If the file is not of ``benchmarks/run.py model``.
     """
     if path is None:
         return {}
     try:
         rows = json.loads(path.read_text(encoding='utf-8'))['rows']
         return {
-            Path(row['model']).stem: row['latency']['median']
+            Path(row['config']).stem: row['ours']['median']
             for row in rows
-            if row['how'] == 'eager'
+            if (row['case'], row['key']) == ('model', 'wall')
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f'{path}: is no file of benchmarks/run.py latency ({error}).'
+            f'{path}: is no file of benchmarks/run.py model ({error}).'
         ) from error
 
 
