@@ -216,7 +216,7 @@ def _result(
             continue
         logits = part.seg_logits.data
         require_finite(logits, f'{name}, {gas}')
-        masks[gas] = part.pred_sem_seg.data[0].numpy().astype(np.uint8)
+        masks[gas] = part.pred_sem_seg.data[0].numpy().astype(np.uint8, copy=False)
         if probabilities:
             shares[gas] = logits.float().softmax(dim=0).numpy()
     scores = sample.get('health_scores')

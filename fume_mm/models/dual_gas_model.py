@@ -302,7 +302,8 @@ class DualGasModel(BaseModel):
                 full = _full_size(row[None], part.get('ori_shape', size))[0]
                 part.seg_logits = PixelData(data=full)
                 # on a CPU argmax gives the same in twenty times the time
-                part.pred_sem_seg = PixelData(data=full.max(0, keepdim=True).indices)
+                mask = full.max(0, keepdim=True).indices.to(torch.uint8)
+                part.pred_sem_seg = PixelData(data=mask)
         if self.health_head is not None:
             scores = self.health_head.predict(self.health_head(fused, masks, rows))
             for sample, row in zip(samples, scores, strict=True):

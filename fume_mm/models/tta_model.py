@@ -74,7 +74,8 @@ def merge_views(views: Sequence[DualGasDataSample]) -> DualGasDataSample:
         mean = total / weight
         tiny = torch.finfo(mean.dtype).tiny
         part.seg_logits = PixelData(data=mean.clamp(min=tiny).log())
-        part.pred_sem_seg = PixelData(data=mean.argmax(dim=0, keepdim=True))
+        mask = mean.max(0, keepdim=True).indices.to(torch.uint8)
+        part.pred_sem_seg = PixelData(data=mask)
     if 'health_scores' in merged:
         scores = torch.stack([view.health_scores for view in views])
         merged.set_health_scores(scores.mean(dim=0))
