@@ -58,7 +58,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--list', action='store_true', help='name the cases and end')
     parser.add_argument(
-        '--quick', action='store_true', help='fewer repeats, in all under 8 minutes'
+        '--quick', action='store_true', help='fewer repeats, without the longest cases'
     )
     parser.add_argument(
         '--base', metavar='REV', help='a commit of this repository to compare with'
