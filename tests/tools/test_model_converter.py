@@ -1,7 +1,6 @@
 """Checkpoints of the original implementation become ours, or one error says why not."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from fume_mm.apis import init_model
 from fume_mm.errors import UserError
 from fume_mm.models.original import convert_original
 from fume_mm.structures import GASES
+from tests.commands import run_tool
 from tests.models import golden
 
 ROOT = Path(__file__).parents[2]
@@ -30,16 +30,7 @@ def config(name: str) -> str:
 
 
 def convert(*command: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [
-            sys.executable,
-            'tools/model_converters/fume_to_fume_mm.py',
-            *map(str, command),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    return run_tool('tools/model_converters/fume_to_fume_mm.py', *command)
 
 
 def assert_equals_the_original(model: Any, name: str, cases: tuple[str, ...]) -> None:
