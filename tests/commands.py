@@ -1,35 +1,58 @@
-"""Command lines run one after the other, as a user does."""
+"""Command lines without the seconds that each would take to import other packages."""
 
-import json
+import multiprocessing
+import os
+import runpy
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-#: Runs them in one process, which imports torch once.
-_DRIVER = """
-import json, runpy, sys
-for words in json.loads(sys.argv[1]):
-    print('>>>', *words, flush=True)
-    sys.argv = words
-    try:
-        runpy.run_path(words[0], run_name='__main__')
-    except SystemExit as end:
-        if end.code:
-            raise
-"""
+# Commands start from a process that has imported what is not ours: each of them would
+# spend most of its time on that. What a command imports of fume_mm, and so registers,
+# it imports itself.
+processes = multiprocessing.get_context('forkserver')
+processes.set_forkserver_preload(
+    [
+        'albumentations',
+        'matplotlib.backends.backend_agg',
+        'matplotlib.figure',
+        'mmcv.transforms',
+        'mmengine.runner',
+        'mmseg.models',
+        'pandas',
+        'sklearn.ensemble',
+        'torch._dynamo',
+        'torch.utils.tensorboard',
+    ]
+)
 
 
-def run_all(lines: Sequence[Sequence[object]]) -> str:
-    """What the commands print; each is a script's path and its options."""
-    words = json.dumps([[str(word) for word in line] for line in lines])
-    done = subprocess.run(
-        [sys.executable, '-c', _DRIVER, words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout + done.stderr
+def become(command: list[str], output: str, environment: dict[str, str]) -> None:
+    """Run a Python command line in this process, its output going to files."""
+    os.chdir(ROOT)
+    # The server keeps the environment of the test that happened to start it.
+    os.environ.clear()
+    os.environ.update(environment)
+    for name, descriptor in (('out', 1), ('err', 2)):
+        os.dup2(os.open(output + name, os.O_WRONLY | os.O_CREAT), descriptor)
+    sys.argv = command
+    runpy.run_path(command[0], run_name='__main__')
+
+
+def run_tool(
+    *command: object, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """What ``python *command`` does in the repository's folder."""
+    words = [str(word) for word in command]
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = (words, f'{folder}/', {**os.environ, **(env or {})})
+        process = processes.Process(target=become, args=arguments)
+        process.start()
+        process.join(timeout=300)
+        if process.exitcode is None:
+            process.kill()
+            raise AssertionError(f'{words} hangs')
+        texts = [Path(folder, name).read_text() for name in ('out', 'err')]
+    return subprocess.CompletedProcess(words, process.exitcode, *texts)

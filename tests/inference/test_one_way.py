@@ -1,8 +1,6 @@
 """The bundled weights say the same of a file in the test loop and in use."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -14,6 +12,7 @@ from fume_mm.inference.inferencer import default_model
 from fume_mm.io.images import read_mask
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign, pair_campaign
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / 'demo/examples'
@@ -55,16 +54,13 @@ def test_sixteen_bits_score_the_same(
     campaign: Path, inferencer: DualGasInferencer, tmp_path: Path
 ) -> None:
     config, weights = default_model()
-    done = subprocess.run(
-        [
-            *(sys.executable, 'tools/test.py', config, weights, '--resamples=0'),
-            *(f'--work-dir={tmp_path}', f'--out={tmp_path}/tested', '--cfg-options'),
-            *(f'data_root={campaign}', 'test_dataloader.num_workers=0'),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_tool(
+        'tools/test.py',
+        config,
+        weights,
+        '--resamples=0',
+        *(f'--work-dir={tmp_path}', f'--out={tmp_path}/tested', '--cfg-options'),
+        *(f'data_root={campaign}', 'test_dataloader.num_workers=0'),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     for _ in inferencer.stream(campaign, out_dir=tmp_path / 'used', panels=False):

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from fume_mm.errors import UserError
 from fume_mm.reporting.comparison import comparison, read_runs
 from fume_mm.reporting.paper_tables import PUBLISHED, TABLES
 from fume_mm.reporting.rendering import render
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ('configs', 'projects/table1')
@@ -144,13 +143,7 @@ def test_the_command_counts_the_models(runs: Path) -> None:
         f'--out={out}',
         f'--latency={timed}',
     ]
-    done = subprocess.run(
-        [sys.executable, 'tools/analysis_tools/compare.py', *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_tool('tools/analysis_tools/compare.py', *words)
     assert done.returncode == 0, done.stderr
     assert out.read_text() == done.stdout
     table = {row['model']: row for row in rows(done.stdout)}

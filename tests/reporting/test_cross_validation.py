@@ -3,8 +3,6 @@
 import json
 import shutil
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from fume_mm.reporting.cross_validation import CrossValidation, folds_table, ope
 from fume_mm.reporting.page import report_html
 from fume_mm.reporting.rendering import render
 from fume_mm.reporting.test_results import write_results
+from tests.commands import run_tool
 from tests.runs import make_run
 
 ROOT = Path(__file__).parents[2]
@@ -204,15 +203,10 @@ def test_the_page_is_of_all_folds(suite: Path, published: Path) -> None:
 
 
 def test_the_command_sets_them_beside_each_other(suite: Path, published: Path) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, 'tools/analysis_tools/compare.py', str(published)),
-            *('--apart', str(suite), '--format', 'csv', '--metrics', 'cls/accuracy'),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_tool(
+        'tools/analysis_tools/compare.py',
+        str(published),
+        *('--apart', str(suite), '--format', 'csv', '--metrics', 'cls/accuracy'),
     )
     assert done.returncode == 0, done.stderr
     assert 'fume_fastscnn,accuracy,"75.0 [' in done.stdout

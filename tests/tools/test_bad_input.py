@@ -1,13 +1,8 @@
 """Mistakes of a user end the real command lines with one line that helps."""
 
 import json
-import multiprocessing
-import os
-import runpy
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,51 +11,15 @@ import pytest
 import torch
 
 from fume_mm.io.weights import TRAINING_STATE
-from fume_mm.registry import PLACES
 from tests.campaigns import make_campaign, read_rows, write_rows
 from tests.checkpoints import make_checkpoint
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/fume/fume_fastscnn.py'
 SIMULATE = 'python tools/dataset_converters/simulate_ogi.py'
 PAIR = 'python tools/dataset_converters/pair_gases.py'
 pytestmark = pytest.mark.slow
-
-
-# Commands start from a process that has imported what they import: each of them would
-# spend most of its time on that.
-processes = multiprocessing.get_context('forkserver')
-processes.set_forkserver_preload(
-    [
-        'fume_mm.engine.runner',
-        *(f'fume_mm.{place}' for place in PLACES),
-        'torch.utils.tensorboard',
-    ]
-)
-
-
-def become(command: list[str], output: str, environment: dict[str, str]) -> None:
-    """Run a Python command line in this process, its output going to files."""
-    os.chdir(ROOT)
-    # The server keeps the environment of the test that happened to start it.
-    os.environ.clear()
-    os.environ.update(environment)
-    for name, descriptor in (('out', 1), ('err', 2)):
-        os.dup2(os.open(output + name, os.O_WRONLY | os.O_CREAT), descriptor)
-    sys.argv = command
-    runpy.run_path(command[0], run_name='__main__')
-
-
-def run(*command: object) -> subprocess.CompletedProcess:
-    words = [str(word) for word in command]
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = (words, f'{folder}/', dict(os.environ))
-        process = processes.Process(target=become, args=arguments)
-        process.start()
-        process.join(timeout=120)
-        texts = [Path(folder, name).read_text() for name in ('out', 'err')]
-    assert process.exitcode is not None, f'{words} hangs'
-    return subprocess.CompletedProcess(words, process.exitcode, *texts)
 
 
 def refused(done: subprocess.CompletedProcess, *said: object) -> str:
@@ -78,13 +37,13 @@ def refused(done: subprocess.CompletedProcess, *said: object) -> str:
 
 
 def pair(root: Path) -> subprocess.CompletedProcess:
-    return run('tools/dataset_converters/pair_gases.py', root)
+    return run_tool('tools/dataset_converters/pair_gases.py', root)
 
 
 def train(
     root: Path, work_dir: Path, *more: str, options: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess:
-    return run(
+    return run_tool(
         *('tools/train.py', CONFIG, f'--work-dir={work_dir}', *more),
         '--cfg-options',
         f'data_root={root}',
@@ -279,16 +238,18 @@ def test_training_refuses_the_option(
 def test_training_refuses_a_config_that_is_no_config(tmp_path: Path) -> None:
     config = tmp_path / 'broken.py'
     config.write_text('model = dict(\n')
-    refused(run('tools/train.py', config), config, 'SyntaxError', 'correct the file')
+    refused(
+        run_tool('tools/train.py', config), config, 'SyntaxError', 'correct the file'
+    )
 
 
 def test_training_refuses_an_unknown_config() -> None:
-    done = run('tools/train.py', 'configs/fume/none.py')
+    done = run_tool('tools/train.py', 'configs/fume/none.py')
     refused(done, 'configs/fume/none.py', '`ls configs/*/*.py`')
 
 
 def test_an_option_without_a_value_is_a_usage_error() -> None:
-    done = run('tools/train.py', CONFIG, '--cfg-options', 'model')
+    done = run_tool('tools/train.py', CONFIG, '--cfg-options', 'model')
     assert done.returncode == 2
     assert 'Traceback' not in done.stderr
     assert 'write key=value' in done.stderr
@@ -328,7 +289,7 @@ def test_the_checkpoint_is_refused(
         done = train(campaign, work_dir, f'--resume={path}')
     else:
         command = ('tools/test.py', CONFIG, path, f'--work-dir={work_dir}')
-        done = run(*command, '--cfg-options', f'data_root={campaign}')
+        done = run_tool(*command, '--cfg-options', f'data_root={campaign}')
     refused(done, *said)
 
 
@@ -338,7 +299,7 @@ def test_testing_names_the_part_that_does_not_fit(
     path = make_checkpoint(tmp_path / 'model.pth')
     command = ('tools/test.py', CONFIG, path, f'--work-dir={tmp_path}/run')
     options = ('scale=(64,48)', 'model.decode_head.in_index=(1,0)')
-    done = run(*command, '--cfg-options', f'data_root={campaign}', *options)
+    done = run_tool(*command, '--cfg-options', f'data_root={campaign}', *options)
     refused(done, 'model.decode_head (FastSCNNHead) cannot take', CONFIG)
 
 

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -14,6 +13,7 @@ from fume_mm.datasets.pairing import pair_gases
 from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 ANN = 'paired_test_annotations.csv'
@@ -21,17 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            sys.executable,
-            'tools/analysis_tools/eval_predictions.py',
-            *map(str, arguments),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_tool('tools/analysis_tools/eval_predictions.py', *arguments)
 
 
 def refused(*arguments: object) -> str:

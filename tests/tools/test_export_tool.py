@@ -1,7 +1,6 @@
 """The export command line: a file that passed, or one line of error and no file."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -11,6 +10,7 @@ import torch
 
 from fume_mm.apis import init_model
 from fume_mm.inference.exported import ExportedModel
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -36,13 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, 'tools/deployment/export.py', *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_tool('tools/deployment/export.py', *words)
 
 
 def export(folder: Path, *words: object, checkpoint: str = 'last.pth') -> object:

@@ -10,6 +10,7 @@ import pytest
 from fume_mm.drawing.sheet import FORMATS
 from fume_mm.reporting import run_plots
 from fume_mm.reporting.plots import FIGURES
+from tests.commands import run_tool
 from tests.runs import make_run
 
 ROOT = Path(__file__).parents[2]
@@ -17,13 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def draw(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, 'tools/analysis_tools/figures.py', *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_tool('tools/analysis_tools/figures.py', *words)
 
 
 @pytest.fixture(scope='module')

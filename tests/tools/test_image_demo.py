@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -17,6 +16,7 @@ from fume_mm.io.images import read_mask
 from fume_mm.structures import DualGasDataSample
 from tests.campaigns import draw, make_campaign, pair_campaign
 from tests.checkpoints import CONFIG, make_checkpoint
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 SIZES = {'co2': (64, 48), 'ch4': (100, 70)}
@@ -50,13 +50,7 @@ def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, 'demo/image_demo.py', *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_tool('demo/image_demo.py', *words)
 
 
 def results(folder: Path) -> dict:
@@ -208,16 +202,10 @@ def test_masks_of_a_csv_are_scored_by_the_same_csv(
         pd.read_csv(table).drop(columns='sample_id').to_csv(table, index=False)
     done = demo(folder, f'--inputs={table}', f'--out-dir={tmp_path}/o', '--no-panels')
     assert done.returncode == 0, done.stderr[-2000:]
-    scored = subprocess.run(
-        [
-            *(sys.executable, 'tools/analysis_tools/eval_predictions.py'),
-            *('--masks', f'{tmp_path}/o/masks', '--ann', table.name),
-            f'--data-root={root}',
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    scored = run_tool(
+        'tools/analysis_tools/eval_predictions.py',
+        *('--masks', f'{tmp_path}/o/masks', '--ann', table.name),
+        f'--data-root={root}',
     )
     assert scored.returncode == 0, scored.stderr[-2000:]
 

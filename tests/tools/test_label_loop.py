@@ -1,7 +1,5 @@
 """From frames without masks to a campaign: predict, review on the page, collect."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +11,7 @@ from fume_mm.datasets.annotations import read_annotations
 from fume_mm.datasets.reviewing import Review, open_review
 from fume_mm.io.images import read_mask, write_mask
 from tests.campaigns import draw, read_rows, write_rows
+from tests.commands import run_tool
 from tests.tools.test_app import browser_tab
 
 ROOT = Path(__file__).parents[2]
@@ -35,13 +34,7 @@ def root(tmp_path):
 
 
 def run(tool, *arguments):
-    done = subprocess.run(
-        [sys.executable, tool, *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_tool(tool, *arguments)
     assert 'Traceback' not in done.stderr, done.stderr[-2000:]
     return done
 

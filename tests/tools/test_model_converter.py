@@ -1,7 +1,6 @@
 """Checkpoints of the original implementation become ours, or one error says why not."""
 
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from fume_mm.errors import UserError
 from fume_mm.io.weights import read_checkpoint
 from fume_mm.models.original import NUMPY_SCALARS, convert_original
 from fume_mm.structures import GASES
+from tests.commands import run_tool
 from tests.models import golden
 
 ROOT = Path(__file__).parents[2]
@@ -33,16 +33,7 @@ def config(name: str) -> str:
 
 
 def convert(*command: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [
-            sys.executable,
-            'tools/model_converters/fume_to_fume_mm.py',
-            *map(str, command),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    return run_tool('tools/model_converters/fume_to_fume_mm.py', *command)
 
 
 def saved_by_numpy_1(content: dict, path: Path) -> None:

@@ -1,7 +1,6 @@
 """Weights in a small file: the same model, safe to read."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import torch
 from fume_mm.apis import init_model
 from fume_mm.errors import UserError
 from fume_mm.io.weights import read_checkpoint, write_weights
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -17,18 +17,7 @@ CONFIG = 'configs/fume/fume_fastscnn.py'
 
 
 def pack(*words: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [
-            sys.executable,
-            'tools/model_converters/pack_weights.py',
-            CONFIG,
-            *map(str, words),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_tool('tools/model_converters/pack_weights.py', CONFIG, *words)
 
 
 def test_the_packed_model_says_the_same(tmp_path: Path) -> None:

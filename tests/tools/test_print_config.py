@@ -1,13 +1,13 @@
 """The resolved config on paper."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
 from fume_mm.engine.config import load_config
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/fume/fume_fastscnn_concat.py'
@@ -15,13 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def print_config(*words: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, 'tools/misc/print_config.py', CONFIG, *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_tool('tools/misc/print_config.py', CONFIG, *words)
 
 
 def test_what_is_written_inherits_nothing_and_is_the_same(tmp_path: Path) -> None:

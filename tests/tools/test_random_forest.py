@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -18,6 +17,7 @@ from fume_mm.io.weights import read_checkpoint, require_match
 from fume_mm.registry import DATASETS, EVALUATOR, LOOPS, MODELS, register_all_modules
 from fume_mm.structures import SPLITS
 from tests.campaigns import annotations, make_campaign, pair_campaign, read_rows
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/baselines/random_forest.py'
@@ -28,20 +28,13 @@ pytestmark = pytest.mark.slow
 def run(campaign: Path, work_dir: Path, *command: str) -> subprocess.CompletedProcess:
     split = 'test' if 'tools/test.py' in command else 'train'
     loaders = ('test',) if split == 'test' else ('train', 'val')
-    return subprocess.run(
-        [
-            sys.executable,
-            *command,
-            f'--work-dir={work_dir}',
-            '--cfg-options',
-            f'data_root={campaign}',
-            'default_hooks.logger.interval=1',
-            *(f'{loader}_dataloader.num_workers=0' for loader in loaders),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    return run_tool(
+        *command,
+        f'--work-dir={work_dir}',
+        '--cfg-options',
+        f'data_root={campaign}',
+        'default_hooks.logger.interval=1',
+        *(f'{loader}_dataloader.num_workers=0' for loader in loaders),
     )
 
 

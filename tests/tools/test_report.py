@@ -4,7 +4,6 @@ import html.parser
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +12,7 @@ import pytest
 from fume_mm.evaluation.predictions import read_predictions, write_predictions
 from fume_mm.reporting.page import report_html
 from fume_mm.reporting.run_folder import RunFolder
+from tests.commands import run_tool
 from tests.runs import make_run
 
 ROOT = Path(__file__).parents[2]
@@ -20,13 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def report(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, 'tools/analysis_tools/report.py', *map(str, words)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_tool('tools/analysis_tools/report.py', *words)
 
 
 class Page(html.parser.HTMLParser):

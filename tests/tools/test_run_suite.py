@@ -4,12 +4,12 @@ import csv
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.campaigns import make_campaign, pair_campaign
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 FUME = 'configs/fume/fume_fastscnn.py'
@@ -34,15 +34,10 @@ def suite(campaign: Path, out: Path, *words: object) -> subprocess.CompletedProc
             for split in ('val', 'test')
         ),
     ]
-    return subprocess.run(
-        [
-            *(sys.executable, 'tools/analysis_tools/run_suite.py', *map(str, words)),
-            *('--work-dir', str(out), '--cfg-options', *options),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    return run_tool(
+        'tools/analysis_tools/run_suite.py',
+        *words,
+        *('--work-dir', str(out), '--cfg-options', *options),
     )
 
 

@@ -23,6 +23,7 @@ from fume_mm.io.tables import write_table
 from fume_mm.structures import GASES
 from tests.campaigns import make_campaign
 from tests.checkpoints import CONFIG, make_checkpoint
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 SIZE = (64, 48)
@@ -33,23 +34,26 @@ pytestmark = pytest.mark.slow
 def run(
     folder: Path, work_dir: str, *command: str, campaign: str = 'campaign'
 ) -> subprocess.CompletedProcess[str]:
+    words = [
+        *command,
+        f'--work-dir={folder}/{work_dir}',
+        f'--out={folder}/{work_dir}/masks',
+        f'--show-dir={folder}/{work_dir}/panels',
+        '--cfg-options',
+        f'data_root={folder}/{campaign}',
+        'test_dataloader.batch_size=2',
+        'test_dataloader.num_workers=0',
+        'test_dataloader.dataset.pipeline.1.scale=(64,64)',
+    ]
+    if command[0].endswith('.py'):
+        return run_tool(*words)
     # the scripts call python by its name
     path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = str(probe.getsockname()[1])
     return subprocess.run(
-        [
-            *command,
-            f'--work-dir={folder}/{work_dir}',
-            f'--out={folder}/{work_dir}/masks',
-            f'--show-dir={folder}/{work_dir}/panels',
-            '--cfg-options',
-            f'data_root={folder}/{campaign}',
-            'test_dataloader.batch_size=2',
-            'test_dataloader.num_workers=0',
-            'test_dataloader.dataset.pipeline.1.scale=(64,64)',
-        ],
+        words,
         cwd=ROOT,
         env=os.environ | {'PATH': path, 'PORT': port},
         capture_output=True,
@@ -68,9 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     annotations = read_annotations(root / 'test_annotations.csv')
     write_table(pair_gases(annotations), root / 'paired_test_annotations.csv')
     checkpoint = make_checkpoint(folder / 'model.pth')
-    done = run(
-        folder, 'one', sys.executable, 'tools/test.py', str(CONFIG), str(checkpoint)
-    )
+    done = run(folder, 'one', 'tools/test.py', str(CONFIG), str(checkpoint))
     assert done.returncode == 0, done.stderr[-2000:]
     (folder / 'stdout.txt').write_text(done.stdout)
     return folder
@@ -193,17 +195,10 @@ def test_predictions_are_a_row_per_sample(folder: Path) -> None:
 
 
 def evaluated_again(folder: Path, name: str, *arguments: str) -> dict:
-    done = subprocess.run(
-        [
-            sys.executable,
-            'tools/analysis_tools/eval_predictions.py',
-            *arguments,
-            f'--json={folder}/{name}.json',
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_tool(
+        'tools/analysis_tools/eval_predictions.py',
+        *arguments,
+        f'--json={folder}/{name}.json',
     )
     assert done.returncode == 0, done.stderr[-2000:]
     (folder / f'{name}.txt').write_text(done.stdout)
@@ -223,14 +218,10 @@ def test_figures_follow_from_the_predictions_alone(folder: Path) -> None:
 
 
 def test_the_table_can_be_printed_again(folder: Path) -> None:
-    command = [sys.executable, 'tools/analysis_tools/print_results.py']
-    done = subprocess.run(
-        [*command, f'{folder}/one/test_results.json'],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
+    done = run_tool(
+        'tools/analysis_tools/print_results.py', f'{folder}/one/test_results.json'
     )
+    assert done.returncode == 0, done.stderr
     assert done.stdout in (folder / 'stdout.txt').read_text()
 
 
@@ -261,15 +252,13 @@ def test_copies_of_training_frames_are_flagged(folder: Path) -> None:
         leaked / 'paired_test_annotations.csv', leaked / 'paired_train_annotations.csv'
     )
     (leaked / 'campaign.json').write_text('{"simulated": true}')
-    command = [sys.executable, 'tools/test.py', str(CONFIG), f'{folder}/model.pth']
+    command = ['tools/test.py', str(CONFIG), f'{folder}/model.pth']
     done = run(folder, 'leak', *command, campaign='leaked')
     assert done.returncode == 2
     assert 'allow_leakage' in done.stderr
     # run() ends with --cfg-options
     allowed = 'test_dataloader.dataset.allow_leakage=True'
-    done = subprocess.run(
-        [*done.args, allowed], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = run_tool(*done.args, allowed)
     assert done.returncode == 0, done.stderr[-2000:]
     title = 'Test split (simulated, LEAKED SPLIT, SPLIT BY FRAME)'
     assert title in done.stdout
@@ -287,7 +276,7 @@ def test_a_model_is_scored_for_what_it_predicts(folder: Path) -> None:
     )
     model = init_model(config)
     torch.save({'meta': {}, 'state_dict': model.state_dict()}, folder / 'masks.pth')
-    command = [sys.executable, 'tools/test.py', str(config), f'{folder}/masks.pth']
+    command = ['tools/test.py', str(config), f'{folder}/masks.pth']
     done = run(folder, 'masks_only', *command, '--resamples=0')
     assert done.returncode == 0, done.stderr[-2000:]
     content = results(folder / 'masks_only')
@@ -297,7 +286,7 @@ def test_a_model_is_scored_for_what_it_predicts(folder: Path) -> None:
 
 
 def test_mistakes_are_named_before_the_work(folder: Path) -> None:
-    command = [sys.executable, 'tools/test.py', str(CONFIG), f'{folder}/model.pth']
+    command = ['tools/test.py', str(CONFIG), f'{folder}/model.pth']
     done = run(folder, 'none', *command, '--predictions=table.xlsx')
     assert done.returncode == 2
     assert 'table.xlsx: name a .csv or a .parquet file' in done.stderr
@@ -336,7 +325,7 @@ def test_two_processes_write_and_score_the_same(folder: Path) -> None:
 
 
 def test_missing_checkpoint_is_one_line(folder: Path) -> None:
-    command = [sys.executable, 'tools/test.py', str(CONFIG), 'nowhere.pth']
+    command = ['tools/test.py', str(CONFIG), 'nowhere.pth']
     done = run(folder, 'none', *command)
     assert done.returncode == 2
     assert 'error: nowhere.pth: there is no such checkpoint' in done.stderr

@@ -1,9 +1,6 @@
 """Runs tracked without a network: what is logged stands at its iteration."""
 
-import os
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.campaigns import make_campaign, pair_campaign
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 BASES = ('datasets/ogi_sim', 'models/fume_fastscnn', 'schedules/fume')
@@ -40,21 +38,13 @@ def train(campaign: Path, folder: Path, runtime: str) -> Path:
         'val_dataloader.dataset.pipeline.1.scale=(64,64)',
         'default_hooks.logger.interval=1',
     ]
-    done = subprocess.run(
-        [
-            *(
-                sys.executable,
-                'tools/train.py',
-                str(config),
-                f'--work-dir={folder}/run',
-            ),
-            *('--cfg-options', *options),
-        ],
-        cwd=ROOT,
-        env=os.environ | {'WANDB_MODE': 'offline', 'WANDB_SILENT': 'true'},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_tool(
+        'tools/train.py',
+        config,
+        f'--work-dir={folder}/run',
+        '--cfg-options',
+        *options,
+        env={'WANDB_MODE': 'offline', 'WANDB_SILENT': 'true'},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'Could not log' not in done.stdout + done.stderr

@@ -12,6 +12,7 @@ import torch
 
 from fume_mm.io.weights import read_checkpoint
 from tests.campaigns import make_campaign, pair_campaign
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -25,7 +26,6 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(campaign: Path, work_dir: Path, *options: str, epochs: int) -> list[str]:
     return [
-        sys.executable,
         'tools/train.py',
         'configs/fume/fume_fastscnn.py',
         f'--work-dir={work_dir}',
@@ -44,13 +44,7 @@ def command(campaign: Path, work_dir: Path, *options: str, epochs: int) -> list[
 
 
 def train(campaign: Path, work_dir: Path, *options: str, epochs: int) -> str:
-    done = subprocess.run(
-        command(campaign, work_dir, *options, epochs=epochs),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_tool(*command(campaign, work_dir, *options, epochs=epochs))
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout + done.stderr
 
@@ -90,7 +84,7 @@ def test_a_run_killed_in_mid_epoch_goes_on_from_the_last_checkpoint(
     work_dir = tmp_path / 'run'
     with log.open('w') as file:
         process = subprocess.Popen(
-            command(campaign, work_dir, epochs=2),
+            [sys.executable, *command(campaign, work_dir, epochs=2)],
             cwd=ROOT,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -113,13 +107,7 @@ def test_resume_takes_up_the_last_epoch(campaign: Path, tmp_path: Path) -> None:
 
 
 def test_unknown_config_is_one_line(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, 'tools/train.py', 'configs/fume/nothing.py'],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_tool('tools/train.py', 'configs/fume/nothing.py')
     assert done.returncode == 2
     assert 'configs/fume/nothing.py' in done.stderr
     assert 'Traceback' not in done.stderr
@@ -130,9 +118,7 @@ def test_a_run_that_diverges_stops_and_keeps_no_best(
 ) -> None:
     words = command(campaign, tmp_path, epochs=3)
     options = ['optim_wrapper.optimizer.lr=1e4']
-    done = subprocess.run(
-        [*words, *options], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = run_tool(*words, *options)
     assert done.returncode == 2, done.stderr[-2000:]
     (line,) = [x for x in done.stderr.splitlines() if x.startswith('error: ')]
     pattern = (

@@ -1,8 +1,6 @@
 """Test-time augmentation through the test command line."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from fume_mm.io.images import read_mask
 from fume_mm.io.tables import write_table
 from tests.campaigns import make_campaign
 from tests.checkpoints import CONFIG, make_checkpoint
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -21,27 +20,20 @@ pytestmark = pytest.mark.slow
 def run(folder: Path, work_dir: str, config: str, *flags: str) -> str | Path:
     """The work dir, or the error line of a test that fails."""
     out = folder / work_dir
-    done = subprocess.run(
-        [
-            sys.executable,
-            'tools/test.py',
-            config,
-            f'{folder}/model.pth',
-            f'--work-dir={out}',
-            f'--out={out}/masks',
-            f'--show-dir={out}/panels',
-            *flags,
-            '--cfg-options',
-            f'data_root={folder}/campaign',
-            'test_dataloader.batch_size=2',
-            'test_dataloader.num_workers=0',
-            'test_dataloader.dataset.pipeline.1.scale=(64,64)',
-            'tta_pipeline.1.scale=(64,64)',
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_tool(
+        'tools/test.py',
+        config,
+        f'{folder}/model.pth',
+        f'--work-dir={out}',
+        f'--out={out}/masks',
+        f'--show-dir={out}/panels',
+        *flags,
+        '--cfg-options',
+        f'data_root={folder}/campaign',
+        'test_dataloader.batch_size=2',
+        'test_dataloader.num_workers=0',
+        'test_dataloader.dataset.pipeline.1.scale=(64,64)',
+        'tta_pipeline.1.scale=(64,64)',
     )
     if done.returncode == 2:
         return done.stderr.splitlines()[-1]

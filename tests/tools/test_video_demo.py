@@ -3,7 +3,6 @@
 import csv
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +12,7 @@ import pytest
 from fume_mm.inference.inferencer import load_predictor
 from tests.campaigns import draw
 from tests.checkpoints import CONFIG, make_checkpoint
+from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
 FRAMES = {'co2': 6, 'ch4': 4}
@@ -20,13 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, 'demo/video_demo.py', *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_tool('demo/video_demo.py', *words)
 
 
 @pytest.fixture(scope='module')
@@ -106,8 +100,10 @@ def test_an_exported_file(folder: Path) -> None:
     assert sum(told['verdict']['probabilities'].values()) == pytest.approx(1, abs=1e-4)
     frame, _ = draw(np.random.default_rng(0), 5.6, (64, 48))
     cv2.imwrite(str(folder / 'a.png'), frame)
-    command = [sys.executable, 'demo/image_demo.py', str(path), f'--co2={folder}/a.png']
-    subprocess.run([*command, f'--out-dir={out}/image'], cwd=ROOT, check=True)
+    done = run_tool(
+        *('demo/image_demo.py', path, f'--co2={folder}/a.png'), f'--out-dir={out}/image'
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
     content = json.loads((out / 'image/results.json').read_text(encoding='utf-8'))
     assert content['model'] == str(path)
     assert content['weights'] is None

@@ -9,7 +9,7 @@ import pytest
 
 from fume_mm.datasets.reviewing import Review
 from tests.campaigns import draw, read_rows, write_rows
-from tests.commands import ROOT, run_all
+from tests.commands import ROOT, run_tool
 from tests.recordings import write_16_bit_clip
 from tests.test_docs import commands
 
@@ -62,6 +62,12 @@ def review(path: Path, masks: dict[str, list[np.ndarray]]) -> None:
         opened.save(i, masks[row['recording']][int(row['frame']) // EVERY], 'accepted')
 
 
+def run(lines: list[list[str]]) -> None:
+    for words in lines:
+        done = run_tool(*words)
+        assert done.returncode == 0, f'{words}\n{done.stderr}'
+
+
 def expand(word: str) -> list[str]:
     """What the shell makes of a word."""
     folder, star, _ = word.partition('*')
@@ -92,9 +98,9 @@ def test_the_page_from_recordings_to_a_tested_model(tmp_path):
         lines.append(words)
     assert len(lines) == 11  # the ten, and the use of the model
     (at,) = (i for i, words in enumerate(lines) if words[0] == 'demo/label_app.py')
-    run_all(lines[:at])
+    run(lines[:at])
     review(Path(lines[at][1]), masks)
-    run_all(lines[at + 1 :])
+    run(lines[at + 1 :])
 
     samples = [
         row
