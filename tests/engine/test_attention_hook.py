@@ -7,29 +7,35 @@ from typing import Any
 import pytest
 import torch
 
+from fume_mm.engine.hooks import attention_hook
 from fume_mm.engine.hooks.attention_hook import AttentionHook
 from fume_mm.models.layers import CrossModalAttention, SpatialSelfAttention
 
 
 class Drawn:
+    """In the place of TensorBoard's writer."""
+
     def __init__(self) -> None:
         self.scalars: dict[int, dict[str, float]] = {}
 
-    def add_scalars(self, values: dict[str, float], step: int) -> None:
-        self.scalars[step] = dict(values)
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        self.scalars.setdefault(step, {})[name] = value
 
 
 def iterate(hook: AttentionHook, model: Any, maps: Any, *iterations: int) -> Drawn:
-    visualizer = Drawn()
+    drawn = Drawn()
     for i in iterations:
-        runner = SimpleNamespace(iter=i, model=model, visualizer=visualizer)
+        runner = SimpleNamespace(iter=i, model=model, drawn=drawn)
         hook.before_train_iter(runner, i)
         model['cross'](*maps)
         hook.after_train_iter(runner, i)
-    return visualizer
+    return drawn
 
 
-def test_entropy_and_gate_are_drawn_and_nothing_stays_behind() -> None:
+def test_entropy_and_gate_are_drawn_and_nothing_stays_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attention_hook, 'summary_writer', lambda runner: runner.drawn)
     model = torch.nn.ModuleDict(
         {'cross': CrossModalAttention(8), 'idle': SpatialSelfAttention(8)}
     )

@@ -1,4 +1,4 @@
-"""Whether attention is alive, as curves beside the losses."""
+"""Whether attention is alive, as curves in TensorBoard."""
 
 import math
 from typing import Any
@@ -11,11 +11,12 @@ from fume_mm.models.layers import PositionAttention
 from fume_mm.registry import HOOKS
 
 from ..fitting import bare_model
+from .tensorboard_hook import summary_writer
 
 
 @HOOKS.register_module()
 class AttentionHook(Hook):
-    """Entropy and gate of each attention over positions, for the visualizer.
+    """Entropy and gate of each attention over positions, in TensorBoard.
 
     ``attention/<module>/entropy`` is a share of the largest
     (:meth:`~fume_mm.models.layers.PositionAttention.entropy`): near 0 the softmax is
@@ -57,6 +58,8 @@ class AttentionHook(Hook):
         """Draw what was measured."""
         for handle in self._handles:
             handle.remove()
-        if self._values:
-            runner.visualizer.add_scalars(self._values, step=runner.iter)
+        writer = summary_writer(runner) if self._values else None
+        if writer is not None:
+            for name, value in self._values.items():
+                writer.add_scalar(name, value, runner.iter)
         self._handles, self._values = [], {}

@@ -38,7 +38,7 @@ class TensorboardHook(Hook):
 
     def before_train(self, runner: Any) -> None:
         """Draw the graph."""
-        writer, model = _writer(runner), bare_model(runner.model)
+        writer, model = summary_writer(runner), bare_model(runner.model)
         if writer is None or not isinstance(model, DualGasModel):
             return
         training = model.training
@@ -69,7 +69,7 @@ class TensorboardHook(Hook):
             value = (metrics or {}).get(key)
             if value is not None and value > self._best.get(key, float('-inf')):
                 self._best[key] = float(value)
-        writer = _writer(runner)
+        writer = summary_writer(runner)
         scores = getattr(runner.val_loop.evaluator, 'scores', None)
         table = getattr(scores, 'table', None)
         if writer is None or scores is None or table is None:
@@ -85,7 +85,7 @@ class TensorboardHook(Hook):
 
     def after_train(self, runner: Any) -> None:
         """Write the hyper-parameters."""
-        writer = _writer(runner)
+        writer = summary_writer(runner)
         if writer is None or not self._best:
             return
         figures = {f'best/{key}': value for key, value in self._best.items()}
@@ -109,7 +109,7 @@ def hyper_parameters(runner: Any) -> dict[str, str | int | float]:
     }
 
 
-def _writer(runner: Any) -> Any:
+def summary_writer(runner: Any) -> Any:
     """TensorBoard's SummaryWriter of the run, on the main process."""
     if not is_main_process():
         return None
