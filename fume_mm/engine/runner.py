@@ -3,24 +3,28 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.logging import HistoryBuffer, print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIMIZERS
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from torch import nn
 
 from fume_mm.errors import UserError
+from fume_mm.io.files import write_whole
 from fume_mm.io.weights import require_match
 from fume_mm.registry import OPTIM_WRAPPERS, register_all_modules
 
 from .config import config_errors
 from .fitting import bare_model, check_parts
+from .resuming import newest_checkpoint
 
 
 def _naming(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,6 +72,14 @@ class ConfigRunner(Runner):
         if not any(p.requires_grad for p in model.parameters()):
             return model
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def save_checkpoint(
+        self, out_dir: str, filename: str, *args: Any, **options: Any
+    ) -> None:
+        """MMEngine's, but whole or not at all, whatever stops it."""
+        if is_main_process():
+            with write_whole(Path(out_dir, filename), sync=True) as part:
+                super().save_checkpoint(out_dir, part.name, *args, **options)
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """MMEngine's; what a checkpoint holds is plain in the file, objects here.
@@ -231,13 +243,10 @@ def train(
     """
     if amp:
         cfg.optim_wrapper.type = 'AutoAmpOptimWrapper'
+    if resume is None and cfg.get('resume'):
+        resume = cfg.get('load_from') or 'auto'
     if resume == 'auto':
-        resume = find_latest_checkpoint(cfg.work_dir)
-        if resume is None:
-            raise UserError(
-                f'{cfg.work_dir}: there is no checkpoint to resume from; leave '
-                '--resume out or give one.'
-            )
+        resume = newest_checkpoint(cfg.work_dir)
     if resume:
         cfg.resume = True
         cfg.load_from = resume

@@ -1,6 +1,7 @@
 """Files and folders that results are written to, and JSON."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,19 +50,35 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def write_whole(path: str | Path) -> Iterator[Path]:
+def write_whole(path: str | Path, *, sync: bool = False) -> Iterator[Path]:
     """A temporary file beside ``path``, which takes its place when all went well.
 
     A run that breaks off leaves the old content, never half of the new one.
+
+    Args:
+        path: The file.
+        sync: Wait until the disk has it, so that this also holds where the power fails.
     """
     path = Path(path)
     # unique also among machines that share a disk; short, since names have 255 bytes
     part = path.with_name(f'.{uuid4().hex}.part')
     try:
         yield part
+        if sync:
+            _sync(part)
         part.replace(path)
+        if sync and os.name == 'posix':  # Windows opens no folders
+            _sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The training command line, end to end on a tiny campaign."""
 
+import os
 import re
 import signal
 import subprocess
@@ -99,11 +100,36 @@ def test_a_run_killed_in_mid_epoch_goes_on_from_the_last_checkpoint(
     assert losses(resumed, 2) == losses(whole[1], 2)
 
 
-def test_resume_takes_up_the_last_epoch(campaign: Path, tmp_path: Path) -> None:
-    train(campaign, tmp_path, epochs=1)
-    resumed = train(campaign, tmp_path, '--resume', epochs=2)
+def test_resume_takes_the_newest_sound_checkpoint_and_validates_if_that_was_due(
+    campaign: Path, whole: tuple[Path, str], tmp_path: Path
+) -> None:
+    first, moved = tmp_path / 'first', tmp_path / 'moved'
+    train(campaign, first, epochs=1)
+    periodic, last = first / 'epoch_1.pth', first / 'last.pth'
+    # as a run leaves them that is killed in the validation, on a disk that fails then
+    (best,) = first.glob('best_*.pth')
+    best.unlink()
+    content = torch.load(periodic, weights_only=True)
+    known = content['message_hub']['runtime_info']
+    assert known['validated_epoch'] == 1
+    known['validated_epoch'] = 0
+    del known['early_stopping'], known['best_score'], known['best_ckpt']
+    torch.save(content, periodic)
+    last.write_bytes(last.read_bytes()[:5000])
+    os.utime(last)
+    first.rename(moved)
+    resumed = train(campaign, moved, '--resume', epochs=2)
+    assert re.search(r'last\.pth: .*[Gg]oing on from epoch_1\.pth', resumed)
     assert losses(resumed, 1) == []
-    assert len(losses(resumed, 2)) == 3
+    assert losses(resumed, 2) == losses(whole[1], 2)
+    validated = re.findall(r'Epoch\(val\) +\[(\d)\].*joint', resumed)
+    assert validated == ['1', '2']
+    a, b = (read_checkpoint(run / 'last.pth') for run in (whole[0], moved))
+    states = [x['message_hub']['runtime_info']['early_stopping'] for x in (a, b)]
+    assert states[0] == states[1]
+    assert [x.name for x in moved.glob('best_*')] == [
+        x.name for x in whole[0].glob('best_*')
+    ]
 
 
 def test_unknown_config_is_one_line(tmp_path: Path) -> None:

@@ -76,13 +76,31 @@ class EpochSeedHook(Hook):
 class RollingCheckpointHook(Hook):
     """Keep ``last.pth`` at the newest finished epoch; ``--resume`` starts from it.
 
-    Written beside it first and then renamed, so a run killed while writing keeps the
-    previous one. Written again after the validation, whose outcome (best score, early
-    stopping) then is in it; so is the epoch's periodic checkpoint, if there is one.
+    Written again after the validation, whose outcome (best score, early stopping) then
+    is in it; so is the epoch's periodic checkpoint, if there is one. A run that stopped
+    between the two validates when it is resumed.
     """
 
     priority = 'LOWEST'
     NAME = 'last.pth'
+    #: In the log: the newest epoch that was validated.
+    VALIDATED = 'validated_epoch'
+
+    def before_train(self, runner: Any) -> None:
+        """Validate the epoch that is resumed, if that was due and did not happen."""
+        if runner.epoch == 0:
+            runner.message_hub.update_info(self.VALIDATED, 0)
+        loop, epoch = runner.train_loop, runner.epoch
+        due = epoch >= loop.val_begin and (
+            epoch % loop.val_interval == 0 or epoch == loop.max_epochs
+        )
+        if (
+            due
+            and runner.val_loop is not None
+            # checkpoints of earlier versions do not tell
+            and runner.message_hub.get_info(self.VALIDATED, epoch) < epoch
+        ):
+            runner.val_loop.run()
 
     def after_train_epoch(self, runner: Any) -> None:
         """Save the epoch just trained."""
@@ -93,22 +111,18 @@ class RollingCheckpointHook(Hook):
     ) -> None:
         """Save again with what the validation changed."""
         if runner.epoch > 0 and runner.train_loop is not None:
+            runner.message_hub.update_info(self.VALIDATED, runner.epoch)
             self._save(runner, epoch=runner.epoch)
             periodic = Path(runner.work_dir) / f'epoch_{runner.epoch}.pth'
             if is_main_process() and periodic.exists():
-                with write_whole(periodic) as part:
+                with write_whole(periodic, sync=True) as part:
                     shutil.copyfile(periodic.with_name(self.NAME), part)
 
     def _save(self, runner: Any, *, epoch: int) -> None:
         path = Path(runner.work_dir) / self.NAME
         runner.message_hub.update_info('last_ckpt', str(path))
-        if is_main_process():
-            meta = {'epoch': epoch, 'iter': runner.iter}
-            with write_whole(path) as part:
-                runner.save_checkpoint(
-                    runner.work_dir, part.name, meta=meta, by_epoch=True
-                )
-            (path.parent / 'last_checkpoint').write_text(str(path), encoding='utf-8')
+        meta = {'epoch': epoch, 'iter': runner.iter}
+        runner.save_checkpoint(runner.work_dir, self.NAME, meta=meta, by_epoch=True)
 
 
 @HOOKS.register_module()
