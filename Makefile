@@ -9,6 +9,8 @@ CONFIG := configs/fume/fume_fastscnn_demo.py
 DATA := data/ogi_sim
 RUN := work_dirs/fume_fastscnn_demo
 SEED := 42
+# the newest, as a run that was killed may leave two
+BEST = $$(ls -t $(RUN)/best_*.pth | head -n 1)
 
 .PHONY: test test-fast lint lock docs install demo demo-control demo-clean
 .DEFAULT_GOAL := test
@@ -66,7 +68,7 @@ $(RUN)/.trained: $(DATA)/pairing_statistics.json
 
 $(RUN)/test_results.json: $(RUN)/.trained
 	@echo "4/4 test: $(RUN)/best_*.pth"
-	@$(PYTHON) tools/test.py $(CONFIG) $(RUN)/best_*.pth --work-dir $(RUN) \
+	@$(PYTHON) tools/test.py $(CONFIG) $(BEST) --work-dir $(RUN) \
 	    --show-dir $(RUN)/panels
 	$(eval TESTED := which has printed the table)
 
@@ -75,7 +77,7 @@ demo-control: $(RUN)/.trained
 	@$(PYTHON) tools/dataset_converters/simulate_ogi.py $(DATA)_gas_free --seed $(SEED) \
 	    --gas-free
 	@$(PYTHON) tools/dataset_converters/pair_gases.py $(DATA)_gas_free
-	@$(PYTHON) tools/test.py $(CONFIG) $(RUN)/best_*.pth --work-dir $(RUN)/control \
+	@$(PYTHON) tools/test.py $(CONFIG) $(BEST) --work-dir $(RUN)/control \
 	    --cfg-options data_root=$(DATA)_gas_free
 
 demo-clean:

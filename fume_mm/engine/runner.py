@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from fume_mm.errors import UserError
-from fume_mm.io.files import write_whole
+from fume_mm.io.files import make_folder, sole_writer, write_whole
 from fume_mm.io.weights import require_match
 from fume_mm.registry import OPTIM_WRAPPERS, register_all_modules
 
@@ -239,7 +239,8 @@ def train(
 
     Raises:
         UserError: If a part cannot be built or does not fit the others, the checkpoint
-            is not there or is not of this model, or training diverges.
+            is not there or is not of this model, another training writes to the
+            work dir, or training diverges.
     """
     if amp:
         cfg.optim_wrapper.type = 'AutoAmpOptimWrapper'
@@ -252,7 +253,10 @@ def train(
         cfg.load_from = resume
     register_all_modules()
     check_parts(cfg)
-    runner = build_runner(cfg, launcher=launcher)
-    if resume:
-        require_match(bare_model(runner.model), resume, resume=True)
-    return runner.train()
+    first = int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0'))) == 0
+    make_folder(cfg.work_dir)
+    with sole_writer(cfg.work_dir) if launcher == 'none' or first else nullcontext():
+        runner = build_runner(cfg, launcher=launcher)
+        if resume:
+            require_match(bare_model(runner.model), resume, resume=True)
+        return runner.train()

@@ -82,6 +82,38 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
+def sole_writer(folder: str | Path) -> Iterator[None]:
+    """Refuse a second process that would write to a folder at the same time.
+
+    By a lock of the system on the folder itself, which ends with the process however
+    that ends. Where there are no such locks (Windows, some network disks) nothing is
+    refused.
+
+    Raises:
+        UserError: If another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f'{folder}: another process is writing there; wait until it has ended, '
+                'or name another folder.'
+            ) from None
+        except OSError:  # a disk without locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def written_file(path: str | Path) -> Iterator[Path]:
     """As :func:`write_whole`, with the folder made and what goes wrong a UserError."""
     try:

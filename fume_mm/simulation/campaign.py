@@ -41,12 +41,12 @@ import cv2
 from threadpoolctl import threadpool_limits
 
 from fume_mm.errors import UserError
-from fume_mm.io.files import read_json, write_json
+from fume_mm.io.files import read_json, sole_writer, write_json
 from fume_mm.structures import ANNOTATION_COLUMNS, GASES, SPLITS
 
 from .card import Counts, data_card
 from .parameters import SIMULATOR_VERSION
-from .plan import frames_of, plan_vessels
+from .plan import Vessel, frames_of, plan_vessels
 from .presets import CampaignParameters
 from .writing import FOLDERS, NOT_IN_TRUTH, OWNERS_FOLDERS, Job, Row, write_vessel
 
@@ -150,7 +150,8 @@ def write_campaign(
 
     Raises:
         UserError: If ``seed`` or ``workers`` is out of range, ``out`` holds anything
-            but a simulated campaign, or cannot be written.
+            but a simulated campaign, another process writes there, or it cannot be
+            written.
     """
     if workers < 1:
         raise UserError(f'workers is {workers}; choose 1 or more.')
@@ -161,52 +162,78 @@ def write_campaign(
     same = found is not None and identity.items() <= found.items()
     resume = resume and same and not complete and parts.is_dir()
     try:
-        if not resume:
-            out.mkdir(parents=True, exist_ok=True)
-            # First, lest another campaign's vessels be taken for this one's.
-            if parts.exists():
-                shutil.rmtree(parts)
-            write_json(out / PARTIAL, identity)
-            _remove_contents(out)
-            folders = ['clips'] if parameters.video_seconds else ['frames', 'masks']
-            parents: Sequence[str] = GASES
-            if parameters.counts is not None:
-                folders, parents = ['frames', 'masks'], SPLITS
-            for parent in parents:
-                for folder in folders:
-                    place = (parent, folder) if parents == SPLITS else (folder, parent)
-                    out.joinpath(*place).mkdir(parents=True)
-            for gas in GASES if parameters.truth else ():
-                (out / 'column' / gas).mkdir(parents=True)
-            parts.mkdir()
-        for path in out.rglob('.*.part'):  # of writes that were killed
-            path.unlink()
-
-        jobs = []
-        files = [parts / f'{vessel.vessel_id}.json' for vessel in vessels]
-        for vessel, file in zip(vessels, files, strict=True):
-            if file.exists():
-                on_frames(frames_of(vessel, parameters))
-            else:
-                jobs.append((out, parameters, seed, vessel))
-        # Closed, so that an interruption does not wait for all that is still to do.
-        with closing(_run(jobs, workers=min(workers, len(jobs)))) as finished:
-            for index, rows in finished:
-                write_json(files[index], rows, indent=None)
-                on_frames(frames_of(vessels[index], parameters))
-        counts = _write_tables(out, files).as_dict()
-        if parameters.counts is not None:
-            write_json(out / 'split_config.json', _split_config(counts, parameters))
-        manifest = {**identity, 'counts': counts}
-        (out / 'README.md').write_text(data_card(manifest), encoding='utf-8')
-        write_json(out / PARTIAL, manifest)
-        (out / PARTIAL).replace(out / MANIFEST)
-        shutil.rmtree(parts)
+        out.mkdir(parents=True, exist_ok=True)
+        with sole_writer(out):
+            return _fill(
+                out,
+                parameters,
+                seed=seed,
+                vessels=vessels,
+                identity=identity,
+                resume=resume,
+                workers=workers,
+                on_frames=on_frames,
+            )
     except OSError as error:
         raise UserError(
             f'{error.filename or out} cannot be written ({error.strerror}); free the '
             'space or the permission and repeat the command, or name another folder.'
         ) from error
+
+
+def _fill(
+    out: Path,
+    parameters: CampaignParameters,
+    *,
+    seed: int,
+    vessels: Sequence[Vessel],
+    identity: dict[str, Any],
+    resume: bool,
+    workers: int,
+    on_frames: Callable[[int], object],
+) -> dict[str, Any]:
+    """Write what a campaign lacks; what campaign.json holds."""
+    parts = out / PARTS
+    if not resume:
+        # First, lest another campaign's vessels be taken for this one's.
+        if parts.exists():
+            shutil.rmtree(parts)
+        write_json(out / PARTIAL, identity)
+        _remove_contents(out)
+        folders = ['clips'] if parameters.video_seconds else ['frames', 'masks']
+        parents: Sequence[str] = GASES
+        if parameters.counts is not None:
+            folders, parents = ['frames', 'masks'], SPLITS
+        for parent in parents:
+            for folder in folders:
+                place = (parent, folder) if parents == SPLITS else (folder, parent)
+                out.joinpath(*place).mkdir(parents=True)
+        for gas in GASES if parameters.truth else ():
+            (out / 'column' / gas).mkdir(parents=True)
+        parts.mkdir()
+    for path in out.rglob('.*.part'):  # of writes that were killed
+        path.unlink()
+
+    jobs = []
+    files = [parts / f'{vessel.vessel_id}.json' for vessel in vessels]
+    for vessel, file in zip(vessels, files, strict=True):
+        if file.exists():
+            on_frames(frames_of(vessel, parameters))
+        else:
+            jobs.append((out, parameters, seed, vessel))
+    # Closed, so that an interruption does not wait for all that is still to do.
+    with closing(_run(jobs, workers=min(workers, len(jobs)))) as finished:
+        for index, rows in finished:
+            write_json(files[index], rows, indent=None)
+            on_frames(frames_of(vessels[index], parameters))
+    counts = _write_tables(out, files).as_dict()
+    if parameters.counts is not None:
+        write_json(out / 'split_config.json', _split_config(counts, parameters))
+    manifest = {**identity, 'counts': counts}
+    (out / 'README.md').write_text(data_card(manifest), encoding='utf-8')
+    write_json(out / PARTIAL, manifest)
+    (out / PARTIAL).replace(out / MANIFEST)
+    shutil.rmtree(parts)
     return manifest
 
 

@@ -1,9 +1,11 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
 from fume_mm.errors import UserError
-from fume_mm.io.files import read_json, write_json, write_whole
+from fume_mm.io.files import read_json, sole_writer, write_json, write_whole
 
 
 def test_a_write_that_breaks_off_leaves_the_old_content(tmp_path):
@@ -41,3 +43,21 @@ def test_what_is_no_json_is_named(tmp_path):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r'a\.json: is no readable report'):
             read_json(path, what='report')
+
+
+def test_a_folder_has_one_writer_while_it_lives(tmp_path):
+    holding = (
+        'import sys, time; from fume_mm.io.files import sole_writer\n'
+        f'with sole_writer({str(tmp_path)!r}):\n'
+        '    print("held", flush=True); time.sleep(60)'
+    )
+    command = [sys.executable, '-c', holding]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == 'held\n'
+        refused = pytest.raises(UserError, match='another process is writing there')
+        with refused, sole_writer(tmp_path):
+            pass
+        other.kill()
+        other.wait()
+    with sole_writer(tmp_path):  # nothing is left behind
+        assert list(tmp_path.iterdir()) == []
