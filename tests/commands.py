@@ -29,9 +29,12 @@ processes.set_forkserver_preload(
 )
 
 
-def become(command: list[str], output: str, environment: dict[str, str]) -> None:
+def become(
+    command: list[str], output: str, environment: dict[str, str], folder: str
+) -> None:
     """Run a Python command line in this process, its output going to files."""
-    os.chdir(ROOT)
+    os.chdir(folder)
+    sys.path.insert(0, folder)  # another copy of the package may lie there
     # The server keeps the environment of the test that happened to start it.
     os.environ.clear()
     os.environ.update(environment)
@@ -42,12 +45,13 @@ def become(command: list[str], output: str, environment: dict[str, str]) -> None
 
 
 def run_tool(
-    *command: object, env: dict[str, str] | None = None
+    *command: object, env: dict[str, str] | None = None, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """What ``python *command`` does in the repository's folder."""
+    """What ``python *command`` does in the repository's folder, or in another."""
     words = [str(word) for word in command]
     with tempfile.TemporaryDirectory() as folder:
-        arguments = (words, f'{folder}/', {**os.environ, **(env or {})})
+        environment = {**os.environ, **(env or {})}
+        arguments = (words, f'{folder}/', environment, str(cwd))
         process = processes.Process(target=become, args=arguments)
         process.start()
         process.join(timeout=300)

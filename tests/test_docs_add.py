@@ -4,7 +4,6 @@ A code block with a title is a new file; one titled ``FILE, at its end`` is line
 existing file. A page may add one new file of code and two lines elsewhere.
 """
 
-import os
 import re
 import shlex
 import shutil
@@ -16,6 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.campaigns import make_campaign, pair_campaign
+from tests.commands import run_tool
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
@@ -82,19 +82,11 @@ def test_the_page_does_what_it_says(page: Path, copy: Path) -> None:
     assert done.returncode == 0, done.stdout
     commands = [text for language, _, text in found if language == 'bash']
     assert commands, 'the page shows no command'
-    environment = {**os.environ, 'PYTHONPATH': str(copy)}
     for text in commands:
         for line in re.sub(r'\\\n\s*', ' ', text).splitlines():
             words = shlex.split(line.removeprefix('PYTHONPATH=. '), comments=True)
             if not words:
                 continue
             assert words[0] == 'python', line
-            done = subprocess.run(
-                [sys.executable, *words[1:]],
-                cwd=copy,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = run_tool(*words[1:], env={'PYTHONPATH': str(copy)}, cwd=copy)
             assert done.returncode == 0, f'{line}\n{done.stdout}{done.stderr[-3000:]}'

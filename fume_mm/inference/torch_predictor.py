@@ -117,6 +117,7 @@ class TorchPredictor:
     """A model of :func:`init_model` as a :class:`.predictor.Predictor`."""
 
     def __init__(self, model: DualGasModel) -> None:
+        use_scope()
         self.model = model
         dataset = model.cfg.test_dataloader.dataset
         with config_errors(model.cfg):

@@ -37,6 +37,7 @@ def trained(folder: Path, **auto_scale_lr: Any) -> ConfigRunner:
         auto_scale_lr=auto_scale_lr,
         log_level='ERROR',
         experiment_name=folder.name,
+        default_scope='fume_mm',
     )
     runner.train()
     return runner
