@@ -35,9 +35,10 @@ def as_if_trained(model: Any, size: tuple[int, int]) -> Any:
         logits = model.eval()({**frames, 'present': present})
         for gas, head in (model.decode_head or {}).items():
             if hasattr(head, 'conv_seg'):
-                # no class has the whole frame
-                head.conv_seg.bias -= logits[gas].mean(dim=(0, 2, 3))
-                head.conv_seg.weight *= 4
+                # no class has the whole frame, none is out of reach
+                std, mean = torch.std_mean(logits[gas], dim=(0, 2, 3))
+                head.conv_seg.bias.sub_(mean).div_(std / 4)
+                head.conv_seg.weight.div_(std[:, None, None, None] / 4)
     return model
 
 
