@@ -12,7 +12,7 @@ SEED := 42
 # the newest, as a run that was killed may leave two
 BEST = $$(ls -t $(RUN)/best_*.pth | head -n 1)
 
-.PHONY: test test-fast lint lock docs install demo demo-control demo-clean
+.PHONY: test test-fast test-long lint lock docs install demo demo-control demo-clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.fume_mm: setup.py constraints.txt
@@ -28,6 +28,10 @@ test: install
 # Without what runs a command line, builds every config or writes a whole campaign.
 test-fast: install
 	$(PYTHON) -m pytest -n 2 -m 'not slow'
+
+# What make test leaves out, so that it ends within 25 minutes on two cores.
+test-long: install
+	$(PYTHON) -m pytest -n 2 -m long
 
 lint: install
 	$(PYTHON) -m ruff check .

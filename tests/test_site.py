@@ -74,7 +74,10 @@ def test_the_lock_fits_what_setup_asks_for(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('script', ['make_model_zoo', 'make_benchmark'])
+@pytest.mark.parametrize(
+    'script',
+    [pytest.param('make_model_zoo', marks=pytest.mark.long), 'make_benchmark'],
+)
 def test_made_files_are_up_to_date(script: str) -> None:
     done = tool(f'tools/misc/{script}.py', '--check')
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]

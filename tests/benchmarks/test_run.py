@@ -226,6 +226,7 @@ def test_a_mistake_is_one_message(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_trees_in_their_processes(
     command: Callable[..., int], tmp_path: Path, capsys: Any
 ) -> None:

@@ -42,7 +42,15 @@ def patterns_of(cfg: Any) -> tuple[str, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('path', LEARNING, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    'path',
+    [
+        # 175 M parameters; the others of its kind differ in a width
+        pytest.param(x, marks=[pytest.mark.long] * (x.stem == 'fume_r50_original'))
+        for x in LEARNING
+    ],
+    ids=lambda path: path.stem,
+)
 def test_config(path: Path) -> None:
     cfg = load_config(str(path))
     model = MODELS.build(cfg.model)

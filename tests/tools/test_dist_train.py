@@ -126,6 +126,7 @@ def one_step(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.long
 def test_processes_stay_equal_where_one_has_no_ch4(tmp_path: Path) -> None:
     torch.multiprocessing.spawn(one_step, args=(str(tmp_path),), nprocs=2)
     ours, theirs = (torch.load(tmp_path / f'{rank}.pth') for rank in range(2))

@@ -92,7 +92,13 @@ def commands(form: str, folder: Path) -> list[list[object]]:
 GAS = ('co2', 'ch4')
 
 
-@pytest.fixture(scope='module', params=FORMS)
+#: The other two have every kind of difference that this one has.
+_LONG = [pytest.param('fume_fastscnn_two_classes', marks=pytest.mark.long)]
+
+
+@pytest.fixture(
+    scope='module', params=[*_LONG, *[x for x in FORMS if x != _LONG[0].values[0]]]
+)
 def run(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path]:

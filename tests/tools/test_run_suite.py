@@ -99,6 +99,7 @@ def folds(campaign: Path, tmp_path: Path) -> Path:
     return tmp_path / 'lists'
 
 
+@pytest.mark.long
 def test_folds_are_run_as_seeds_are(
     campaign: Path, folds: Path, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ def wandb_records(path: Path) -> Iterator[bytes]:
             record = b''
 
 
+@pytest.mark.long
 def test_wandb_has_validation_at_its_iteration(campaign: Path, tmp_path: Path) -> None:
     pytest.importorskip('wandb')
     from wandb.proto import wandb_internal_pb2
