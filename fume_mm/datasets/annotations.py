@@ -3,7 +3,7 @@
 A campaign on disk::
 
     <root>/{train,val,test}_annotations.csv         one row per frame (this module)
-    <root>/paired_{train,val,test}_annotations.csv  one row per sample (pairing.py)
+    <root>/paired_{train,val,test}_annotations.csv  one row per sample (paired_csv.py)
 
 Paths in both are relative to ``<root>``. Every mistake ends in one
 :class:`~fume_mm.errors.UserError` that names the file, the line and the way out. Needs
@@ -13,6 +13,7 @@ pandas, Pillow and OpenCV, no torch.
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
@@ -20,7 +21,13 @@ from fume_mm.io.files import read_json
 from fume_mm.io.images import read_labelled
 from fume_mm.io.progress import ordered_map
 from fume_mm.io.tables import CsvTable, repeated
-from fume_mm.structures import ANNOTATION_COLUMNS, GASES, SPLITS
+from fume_mm.structures import (
+    ANNOTATION_COLUMNS,
+    GASES,
+    HEALTH_COLUMNS,
+    PH_RANGE,
+    SPLITS,
+)
 
 from .frame_limits import check_limits
 from .grouping import add_groups
@@ -191,3 +198,24 @@ def is_simulated(root: Path) -> bool:
             'or remove the file.'
         )
     return bool(content.get('simulated'))
+
+
+def parse_health(table: CsvTable) -> None:
+    """Parse the columns of health of a CSV that may lack some, or the class of a pH.
+
+    See :meth:`~fume_mm.io.tables.CsvTable.parse_health`.
+    """
+    frame, labels = table.frame, table.labels
+    for column in HEALTH_COLUMNS:
+        if column not in frame:
+            frame[column] = ''
+    ph = pd.to_numeric(frame['ph_value'], errors='coerce')
+    empty = (frame[['class_id', 'class_name']] == '').all(axis=1)
+    empty &= labels.ph_limits is not None
+    for row in np.flatnonzero(empty & ph.between(*PH_RANGE)):
+        class_id = labels.health_class(ph[row])
+        frame.loc[row, ['class_id', 'class_name']] = (
+            str(class_id),
+            labels.health_classes[class_id],
+        )
+    table.parse_health()

@@ -20,7 +20,7 @@ from fume_mm.io.stretch import format_limits
 from fume_mm.io.tables import CsvTable, repeated
 from fume_mm.structures import ANNOTATION_COLUMNS, GASES, HEALTH_COLUMNS
 
-from .reviewing import parse_health
+from .annotations import parse_health
 
 #: The CSV, and the folder of the recordings' folders.
 TABLE, FRAMES = 'frames.csv', 'frames'

@@ -37,9 +37,9 @@ from fume_mm.structures import (
     BACKGROUND,
     GASES,
     HEALTH_COLUMNS,
-    PH_RANGE,
 )
 
+from .annotations import parse_health
 from .frame_limits import check_limits
 
 #: What a reviewer may say of a mask; those before a decision are ``new``.
@@ -146,27 +146,6 @@ def _of_csv(source: Path, gas: str | None) -> tuple[pd.DataFrame, int]:
     if not bare.any():
         raise UserError(f'{source}: every row has a mask_path; there is nothing to do.')
     return frame[bare].reset_index(drop=True), int((~bare).sum())
-
-
-def parse_health(table: CsvTable) -> None:
-    """Parse the columns of health of a CSV that may lack some, or the class of a pH.
-
-    See :meth:`~fume_mm.io.tables.CsvTable.parse_health`.
-    """
-    frame, labels = table.frame, table.labels
-    for column in HEALTH_COLUMNS:
-        if column not in frame:
-            frame[column] = ''
-    ph = pd.to_numeric(frame['ph_value'], errors='coerce')
-    empty = (frame[['class_id', 'class_name']] == '').all(axis=1)
-    empty &= labels.ph_limits is not None
-    for row in np.flatnonzero(empty & ph.between(*PH_RANGE)):
-        class_id = labels.health_class(ph[row])
-        frame.loc[row, ['class_id', 'class_name']] = (
-            str(class_id),
-            labels.health_classes[class_id],
-        )
-    table.parse_health()
 
 
 def _whole(path: str | Path) -> Path:

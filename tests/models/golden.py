@@ -11,6 +11,7 @@ import gzip
 import json
 import math
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -65,6 +66,23 @@ class Outputs:
         assert_parity(thin(actual), self.small[key], tolerance)
         if self.full:
             assert_parity(actual, self.full[key], tolerance)
+
+    def hold_model(self, model: nn.Module, cases: Sequence[str]) -> None:
+        """A model gives health and masks as the original, with the gases of each case.
+
+        Args:
+            model: In eval mode.
+            cases: ``'both'``, ``'co2_only'``, ``'ch4_only'``.
+        """
+        frames = dict(zip(GASES, model_inputs(), strict=True))
+        for case in cases:
+            given = [case in ('both', f'{gas}_only') for gas in GASES]
+            with torch.no_grad():
+                out = model(frames | {'present': torch.tensor([given, given])})
+            self.hold(f'{case}.cls_logits', out['health'])
+            for gas, here in zip(GASES, given, strict=True):
+                if here:
+                    self.hold(f'{case}.{gas}_seg_logits', out[gas])
 
 
 def full_file(name: str, folder: Path = FULL) -> Path:

@@ -8,7 +8,6 @@ import torch
 from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS, register_all_modules
-from fume_mm.structures import GASES
 from tests.models import golden
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -29,7 +28,6 @@ register_all_modules()
 def test_config_equals_the_original(
     config: str, name: str, cases: tuple[str, ...]
 ) -> None:
-    outputs = golden.Outputs(name)
     cfg = load_config(str(CONFIGS / f'{config}.py'))
     if config.startswith('reproduction'):
         assert (cfg.model.missing, cfg.model.black) == ('black', -1.0)
@@ -38,15 +36,7 @@ def test_config_equals_the_original(
         model = MODELS.build(cfg.model)
     model.load_state_dict(golden.model_state(name, model), assign=True)
     model.eval()
-    frames = dict(zip(GASES, golden.model_inputs(), strict=True))
-    for case in cases:
-        given = [case in ('both', f'{gas}_only') for gas in GASES]
-        with torch.no_grad():
-            out = model(frames | {'present': torch.tensor([given, given])})
-        outputs.hold(f'{case}.cls_logits', out['health'])
-        for gas, here in zip(GASES, given, strict=True):
-            if here:
-                outputs.hold(f'{case}.{gas}_seg_logits', out[gas])
+    golden.Outputs(name).hold_model(model, cases)
 
 
 def test_what_stands_for_a_missing_gas_is_one_of_two() -> None:

@@ -3,7 +3,6 @@
 import subprocess
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from fume_mm.apis import init_model
 from fume_mm.errors import UserError
 from fume_mm.io.weights import read_checkpoint
 from fume_mm.models.original import NUMPY_SCALARS, convert_original
-from fume_mm.structures import GASES
 from tests.commands import run_tool
 from tests.models import golden
 
@@ -46,19 +44,6 @@ def saved_by_numpy_1(content: dict, path: Path) -> None:
             archive.writestr(name, part.replace(b'cnumpy._core.', b'cnumpy.core.'))
 
 
-def assert_equals_the_original(model: Any, name: str, cases: tuple[str, ...]) -> None:
-    outputs = golden.Outputs(name)
-    frames = dict(zip(GASES, golden.model_inputs(), strict=True))
-    for case in cases:
-        given = [case in ('both', f'{gas}_only') for gas in GASES]
-        with torch.no_grad():
-            out = model(frames | {'present': torch.tensor([given, given])})
-        outputs.hold(f'{case}.cls_logits', out['health'])
-        for gas, here in zip(GASES, given, strict=True):
-            if here:
-                outputs.hold(f'{case}.{gas}_seg_logits', out[gas])
-
-
 @pytest.mark.parametrize('name', CASES)
 def test_a_converted_checkpoint_says_what_the_original_said(
     name: str, tmp_path: Path
@@ -76,7 +61,7 @@ def test_a_converted_checkpoint_says_what_the_original_said(
     assert done.returncode == 0, done.stderr
     model = init_model(str(ROOT / config(name)), target)
     assert f'{len(model.state_dict())} tensors' in done.stdout
-    assert_equals_the_original(model, name, cases)
+    golden.Outputs(name).hold_model(model, cases)
 
 
 def test_every_key_that_does_not_map_is_named(tmp_path: Path) -> None:

@@ -16,15 +16,8 @@ train_pipeline = [
     dict(
         type='DualGasAugment',
         geometric=[
-            dict(type='HorizontalFlip', p=0.5),
-            dict(
-                type='Affine',
-                translate_percent=(-0.1, 0.1),
-                scale=(0.85, 1.15),
-                rotate=(-15, 15),
-                keep_ratio=True,
-                p=0.5,
-            ),
+            _base_.augment['geometric'][0],
+            dict(_base_.augment['geometric'][1], keep_ratio=True),
         ],
     ),
     dict(type='RandomTriangleAffine', shift=50.0, prob=0.3),
@@ -41,13 +34,7 @@ train_pipeline = [
                 ],
                 p=0.3,
             ),
-            dict(
-                type='RandomBrightnessContrast',
-                brightness_limit=0.2,
-                contrast_limit=0.2,
-                p=0.5,
-            ),
-            dict(type='RandomGamma', gamma_limit=(80, 120), p=0.3),
+            *_base_.augment['photometric'][1:],
         ],
     ),
     _base_.pack,
