@@ -14,7 +14,7 @@ from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 
 from .focal_dice import Numbers, focal_dice_loss
-from .functional import dice_loss, softmax_focal_loss
+from .functional import dice_loss, ordinal_loss, softmax_focal_loss
 
 
 class WeightedLoss(nn.Module):
@@ -138,6 +138,28 @@ class DiceLoss(WeightedLoss):
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
         """The Dice loss of logits (N, C, ...)."""
         return dice_loss(pred, target, smooth=self.smooth, **options)
+
+
+@MODELS.register_module()
+class OrdinalLoss(WeightedLoss):
+    """:func:`~fume_mm.models.losses.ordinal_loss`, for classes that are cuts of one
+    axis, as those of health are of pH.
+
+    Args:
+        sharpness: How little is asked of the neighbours; positive.
+        loss_name: Key of the loss.
+        **weights: Of :class:`WeightedLoss`; ``class_weight`` is of the true class.
+    """
+
+    def __init__(
+        self, *, sharpness: float, loss_name: str = 'loss_ordinal', **weights: Any
+    ) -> None:
+        super().__init__(loss_name=loss_name, **weights)
+        self.sharpness = self.number('sharpness', sharpness, positive=True)
+
+    def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
+        """The mean loss of logits (N, C, ...)."""
+        return ordinal_loss(pred, target, sharpness=self.sharpness, **options)
 
 
 @MODELS.register_module()
