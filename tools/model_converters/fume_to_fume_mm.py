@@ -30,10 +30,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Convert."""
     args = parse_args()
-    import torch
-
     from fume_mm.apis import init_model
-    from fume_mm.io.weights import read_checkpoint, weights_of
+    from fume_mm.io.weights import read_checkpoint, weights_of, write_checkpoint
     from fume_mm.models.original import NUMPY_SCALARS, convert_original
 
     weights = weights_of(read_checkpoint(args.source, readers=NUMPY_SCALARS))
@@ -43,12 +41,10 @@ def main() -> None:
     except UserError as error:
         raise UserError(f'{args.source}: {error}') from error
     model.load_state_dict(state)  # what is written has been loaded once
-    target = Path(args.target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     meta = {'converted_from': Path(args.source).name, 'config': args.config}
-    torch.save({'meta': meta, 'state_dict': state}, target)
+    write_checkpoint(args.target, {'meta': meta, 'state_dict': state})
     print(f'{len(state)} tensors, {sum(x.numel() for x in state.values()):,} values')
-    print(f'written: {target}')
+    print(f'written: {args.target}')
 
 
 if __name__ == '__main__':
