@@ -100,7 +100,7 @@ def is_whole_zip(path: Path) -> bool:
     except Exception as error:  # zipfile and zlib have many kinds
         raise UserError(f'{path}: is damaged ({error}); {_AGAIN}.') from error
     if damaged:
-        name = damaged.rpartition('/')[2]
+        name = damaged.partition('/')[2] or damaged  # all are in one folder
         raise UserError(
             f'{path}: is damaged, or no file that torch wrote (its {name} is not as it '
             f'was written); {_AGAIN}.'
