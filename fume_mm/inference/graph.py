@@ -120,7 +120,7 @@ class GraphInfo:
     def _check(self) -> None:
         """Refuse what no export says: a ValueError, which a UserError is."""
         optional = (str, type(None))
-        kinds = {
+        kinds: dict[str, type | tuple[type, ...]] = {
             'fixed': bool,
             'config': str,
             'training_data': optional,
