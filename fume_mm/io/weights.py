@@ -47,7 +47,7 @@ Reader = tuple[Callable[..., Any], str]
 
 
 def read_checkpoint(
-    path: str | Path, *, readers: Sequence[Reader] = ()
+    path: str | Path, *, readers: Sequence[Reader] = (), trust: bool = False
 ) -> dict[str, Any]:
     """A checkpoint's content on the CPU, tensors and plain values only.
 
@@ -58,6 +58,7 @@ def read_checkpoint(
             first, into torch's cache.
         readers: Functions of ours that are called for names that torch's list lacks;
             they must be harmless whatever a file hands them.
+        trust: Run the code of a pickle that holds code.
 
     Raises:
         UserError: If the file is missing, damaged, holds no weights, or is a pickle
@@ -78,15 +79,7 @@ def read_checkpoint(
         with _torchs_list_alone(readers):
             content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises whatever it stumbles on in the file
-        names = _code_in(path)
-        if not names:
-            raise _unreadable(path, error) from error
-        shown = ', '.join([*names[:_NAMED], *['...'] * (len(names) > _NAMED)])
-        raise UserError(
-            f'{path}: is a pickle that would run code ({shown}); nothing of it was run '
-            'or loaded. Use a checkpoint that this version of fume_mm saved, or '
-            'weights alone (.safetensors, or a state dict of tensors).'
-        ) from None
+        content = _with_code(path, error, trust=trust)
     weights = weights_of(content) if isinstance(content, dict) else None
     if not weights or not all(isinstance(x, Tensor) for x in weights.values()):
         raise UserError(
@@ -117,6 +110,26 @@ def _say_unchecked(path: Path) -> None:
         'current',
         logging.WARNING,
     )
+
+
+def _with_code(path: Path, error: Exception, *, trust: bool) -> Any:
+    """What is in a file that cannot be read without running it, if it is trusted."""
+    names = _code_in(path)
+    if not names:
+        raise _unreadable(path, error) from error
+    if trust:
+        try:
+            return torch.load(path, map_location='cpu', weights_only=False)
+        except Exception as failure:  # it can do anything
+            raise _unreadable(path, failure) from failure
+    shown = ', '.join([*names[:_NAMED], *['...'] * (len(names) > _NAMED)])
+    raise UserError(
+        f'{path}: is a pickle that would run code ({shown}); nothing of it was run or '
+        'loaded. Use a checkpoint that this version of fume_mm saved, or weights alone '
+        '(.safetensors, or a state dict of tensors). If it comes from somebody whom '
+        'you would let run programs here, tools/model_converters/pack_weights.py '
+        '--trust-checkpoint makes weights alone of it.'
+    ) from None
 
 
 @contextmanager
