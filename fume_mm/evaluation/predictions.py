@@ -11,7 +11,7 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.cells import original
-from fume_mm.io.files import written_file
+from fume_mm.io.files import refuse_special, written_file
 from fume_mm.io.tables import write_csv
 from fume_mm.structures import GASES
 from fume_mm.structures.labels import FUME_LABELS, Labels
@@ -98,6 +98,7 @@ def read_predictions(path: str | Path, labels: Labels = FUME_LABELS) -> pd.DataF
 def _read_text(path: Path) -> pd.DataFrame:
     """Every column as text, '' where empty."""
     check_path(path)
+    refuse_special(path)
     try:
         if path.suffix.lower() == '.parquet':
             table = pd.read_parquet(path)

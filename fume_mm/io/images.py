@@ -38,7 +38,7 @@ from fume_mm.io.fff import (
     parse_frame,
     upright,
 )
-from fume_mm.io.files import write_whole
+from fume_mm.io.files import refuse_special, write_whole
 from fume_mm.io.image_headers import (
     RESTORE,
     is_cut_short,
@@ -450,11 +450,7 @@ def _read(path: Path, what: str) -> bytes:
         raise UserError(
             f'{path}: is a video; give it to demo/video_demo.py, or {_SPLIT}.'
         )
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise UserError(
-            f'{path}: is a pipe, a socket or a device, and no file; give the path of '
-            'an image.'
-        )
+    refuse_special(path)
     try:
         return path.read_bytes()
     except OSError as error:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from fume_mm.errors import UserError
 from fume_mm.io.cells import inert, original
-from fume_mm.io.files import write_whole
+from fume_mm.io.files import refuse_special, write_whole
 from fume_mm.io.images import image_size
 from fume_mm.io.label_file import LABELS_FILE, read_labels
 from fume_mm.structures import NO_CLASS, PH_RANGE
@@ -357,6 +357,7 @@ def read_text(path: Path) -> str:
         UserError: If it is no text. Code page 1252 gives any byte a meaning, so that
             there the first line, which names columns, must be ASCII.
     """
+    refuse_special(path)
     data = path.read_bytes()
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:

@@ -31,7 +31,7 @@ from torch import Tensor
 from fume_mm.errors import UserError
 
 from .digests import UNSEALED, is_sealed, is_whole_zip, sealed
-from .files import written_file
+from .files import refuse_special, written_file
 
 #: Ending of files that hold weights and nothing else.
 WEIGHTS_ONLY = '.safetensors'
@@ -66,10 +66,10 @@ def read_checkpoint(
     """
     address = str(path)
     path = _downloaded(address) if '://' in address else Path(path).expanduser()
+    refuse_special(path)
     if not path.is_file():
-        problem = 'is no file' if path.exists() else 'there is no such checkpoint'
         raise UserError(
-            f'{path}: {problem}; a run keeps its own in its work dir '
+            f'{path}: there is no such checkpoint; a run keeps its own in its work dir '
             '(best_*.pth, last.pth).'
         )
     if path.suffix == WEIGHTS_ONLY:
