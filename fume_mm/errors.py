@@ -1,15 +1,11 @@
 """The error for mistakes a user can mend, and how command lines show it."""
 
-import errno
-import logging
 import os
 import sys
 from collections.abc import Callable
 
 # Set to 1 to see where a UserError came from.
 TRACEBACK_VARIABLE = 'FUME_MM_TRACEBACK'
-#: What a disk says when it takes no more; wherever it comes from, it is no defect.
-_DISK = ('ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EACCES', 'EPERM')
 
 
 class UserError(ValueError):
@@ -37,11 +33,9 @@ def run_cli(main: Callable[[], int | None]) -> None:
     """Run a command line's ``main`` and exit as a shell expects.
 
     Exit status 0 for success (or what ``main`` returns), 2 for a :class:`UserError`
-    (its message alone on standard error) and for a disk that is full or may not be
-    written to, 130 for Ctrl-C. Anything else is a defect of ours and keeps its
-    traceback.
+    (its message alone on standard error), 130 for Ctrl-C. Anything else is a defect of
+    ours and keeps its traceback.
     """
-    logging.raiseExceptions = False  # a log on a full disk would print tracebacks
     try:
         status = main()
     except UserError as error:
@@ -49,17 +43,6 @@ def run_cli(main: Callable[[], int | None]) -> None:
             raise
         sys.stdout.flush()
         print(f'error: {error_text(error)}', file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        known = {getattr(errno, name, None) for name in _DISK}
-        if error.errno not in known or os.environ.get(TRACEBACK_VARIABLE) == '1':
-            raise
-        where = error.filename or 'the folder that is written to'
-        print(
-            f'error: {where}: {error.strerror}; make room, or name another folder. '
-            'Files that were written whole stay valid.',
-            file=sys.stderr,
-        )
         sys.exit(2)
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)

@@ -1,6 +1,4 @@
-import errno
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -8,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fume_mm.errors import UserError, run_cli
+from fume_mm.errors import UserError
 from fume_mm.evaluation.predictions import read_predictions
 from fume_mm.io.files import read_json, sole_writer, write_json, write_whole
 from fume_mm.io.tables import read_text
@@ -81,28 +79,3 @@ def test_a_pipe_is_refused_by_all_who_read_files(tmp_path: Path) -> None:
         os.mkfifo(pipe)
         with pytest.raises(UserError, match=rf'{name}: is a pipe, a socket or a dev'):
             read(pipe)
-
-
-@pytest.mark.parametrize(
-    ('code', 'status'), [('ENOSPC', 2), ('EROFS', 2), ('EACCES', 2), ('ENOENT', None)]
-)
-def test_a_disk_that_takes_no_more_is_one_error_of_a_command(
-    code: str,
-    status: int | None,
-    capsys: pytest.CaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(logging, 'raiseExceptions', True)
-
-    def main() -> None:
-        raise OSError(getattr(errno, code), 'it is full', 'out/x.csv')
-
-    if status is None:  # a defect of ours
-        with pytest.raises(OSError, match='it is full'):
-            run_cli(main)
-        return
-    with pytest.raises(SystemExit) as done:
-        run_cli(main)
-    assert done.value.code == status
-    error = capsys.readouterr().err
-    assert error.startswith('error: out/x.csv: it is full; make room')
