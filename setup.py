@@ -4,9 +4,11 @@ The ranges are what should work. The exact set that is tested is constraints.txt
 `make lock` writes from them, and the Makefile and CI install with.
 """
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 VERSION: dict[str, str] = {}
@@ -84,6 +86,35 @@ for _name in (
 ):
     EXTRAS['dev'] += EXTRAS[_name]
 
+#: What lies beside the package in the clone, and in the wheel in fume_mm/.mim: where
+#: MMEngine looks for the configs of a package.
+BUNDLED = ('configs', 'demo', 'tools', 'model-index.yml')
+
+
+class BuildWithBundled(build_py):
+    """Copies what is bundled into the wheel; an editable install has links to it."""
+
+    def run(self) -> None:
+        """Build the package, then fill its .mim."""
+        super().run()
+        where = ROOT if self.editable_mode else Path(self.build_lib)
+        target = where / 'fume_mm/.mim'
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in BUNDLED:
+            if self.editable_mode:
+                try:
+                    (target / name).symlink_to(Path('../..', name))
+                    continue
+                except OSError:  # Windows, without the right to make links
+                    pass
+            if (ROOT / name).is_dir():
+                ignored = shutil.ignore_patterns('__pycache__', '*.pyc')
+                shutil.copytree(ROOT / name, target / name, ignore=ignored)
+            else:
+                shutil.copy(ROOT / name, target / name)
+
+
 setup(
     name='fume_mm',
     version=VERSION['__version__'],
@@ -93,7 +124,9 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['fume_mm', 'fume_mm.*']),
     package_data={'fume_mm': ['py.typed', 'reporting/*.j2']},
-    python_requires='>=3.10,<3.13',
+    python_requires='>=3.11',
     install_requires=REQUIRES,
     extras_require=EXTRAS,
+    cmdclass={'build_py': BuildWithBundled},
+    entry_points={'console_scripts': ['fume_mm = fume_mm.cli:main']},
 )

@@ -24,6 +24,8 @@ from torch import Tensor
 
 from fume_mm.errors import UserError
 
+from .bundled import bundled
+
 #: Ending of files that hold weights and nothing else.
 WEIGHTS_ONLY = '.safetensors'
 #: What a checkpoint holds beside the weights if training can go on from it.
@@ -46,7 +48,7 @@ def read_checkpoint(
 
     Args:
         path: A file; ``torchvision://<name>`` or an ``https://`` address is downloaded
-            first, into torch's cache.
+            first, into torch's cache; ``fume_mm::<path>`` is a file of this package.
         readers: Functions of ours that are called for names that torch's list lacks;
             they must be harmless whatever a file hands them.
 
@@ -54,8 +56,8 @@ def read_checkpoint(
         UserError: If the file is missing, broken, holds no weights, or is a pickle
             that would run code.
     """
-    address = str(path)
-    path = _downloaded(address) if '://' in address else Path(path).expanduser()
+    address = bundled(path)
+    path = _downloaded(address) if '://' in address else Path(address).expanduser()
     if not path.is_file():
         raise UserError(
             f'{path}: there is no such checkpoint; a run keeps its own in its work dir '
