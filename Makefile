@@ -17,15 +17,14 @@ BEST = $$(ls -t $(RUN)/best_*.pth | head -n 1)
     demo demo-control demo-clean
 .DEFAULT_GOAL := test
 
-# What running needs; the tests and linters need more.
-$(VENV)/.fume_mm: setup.py constraints.txt
+# What running needs; the tests and linters need more. Two packages bring OpenCV into one
+# folder: the last one stays, and it shall be the one that needs no libraries of a desktop.
+$(VENV)/.fume_mm: EXTRA :=
+$(VENV)/.fume_mm_dev: EXTRA := [dev]
+$(VENV)/.fume_mm $(VENV)/.fume_mm_dev: setup.py constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
-	$(PIP) -c constraints.txt -e .
-	touch $@
-
-$(VENV)/.fume_mm_dev: setup.py constraints.txt
-	test -x $(PYTHON) || python3 -m venv $(VENV)
-	$(PIP) -c constraints.txt -e '.[dev]'
+	$(PIP) -c constraints.txt -e '.$(EXTRA)'
+	$(PIP) -c constraints.txt --no-deps --force-reinstall opencv-python-headless
 	touch $(VENV)/.fume_mm $@
 
 install: $(VENV)/.fume_mm
@@ -58,6 +57,18 @@ lock:
 docs: install-dev
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict -q
 	@echo "Open site/index.html"
+
+# The wheel and the sdist. A ready ONNX file of the bundled weights goes with them.
+ONNX := demo/weights/fume_fastscnn_benchmark_health.onnx
+dist: install-dev
+	rm -rf dist
+	$(PYTHON) -m fume_mm.cli export --half --out $(ONNX)
+	$(PYTHON) -m build
+	$(PYTHON) -m twine check --strict dist/*
+
+# All that a release must pass beside `make lint test`: CONTRIBUTING.md.
+release-check: dist
+	$(PYTHON) -m pytest -m 'long or not long' tests/test_package.py tests/test_docs.py
 
 # Simulate, pair, train, test. What is there is used again; a training that was stopped
 # goes on; `make demo-clean` starts anew.

@@ -17,7 +17,9 @@ exec((ROOT / 'fume_mm/version.py').read_text(), VERSION)
 REQUIRES = [
     'jinja2>=3.1',
     'numpy>=1.26',
-    'opencv-python>=4.8',
+    # onedl-mmcv and onedl-mmsegmentation bring opencv-python along, whose files are the
+    # same but for the windows, which nothing here opens (docs/install.md).
+    'opencv-python-headless>=4.8',
     # 2.0.8 is the last release; its successor has another licence.
     'albumentations==2.0.8',
     'matplotlib>=3.8',
@@ -62,6 +64,8 @@ EXTRAS = {
         'mkdocstrings[python]>=0.30',
     ],
     'dev': [
+        'build',
+        'coverage',
         'monai>=1.6',  # tests hold the boundary metrics against it; needs torch, NumPy
         'mypy',
         'pre-commit',
@@ -70,6 +74,7 @@ EXTRAS = {
         'pandas-stubs',
         'playwright',  # drives Chromium, if there is one, to test the page
         'ruff',
+        'twine',
     ],
 }
 # The tests open the page, build the site, export models, run notebooks, track runs,
@@ -122,6 +127,15 @@ setup(
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    author='The fume_mm contributors',
+    keywords='optical gas imaging, methane, rumen health, segmentation, OpenMMLab',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'Programming Language :: Python :: 3 :: Only',
+        *(f'Programming Language :: Python :: 3.{minor}' for minor in range(11, 15)),
+        'Topic :: Scientific/Engineering :: Image Recognition',
+    ],
     packages=find_packages(include=['fume_mm', 'fume_mm.*']),
     package_data={'fume_mm': ['py.typed', 'reporting/*.j2']},
     python_requires='>=3.11',

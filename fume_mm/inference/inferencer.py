@@ -15,7 +15,7 @@ import numpy as np
 
 from fume_mm.drawing import draw_result
 from fume_mm.errors import UserError
-from fume_mm.io.bundled import ROOT
+from fume_mm.io.bundled import ROOT, bundled
 from fume_mm.io.progress import progress_bar, remark
 
 from .predictor import Predictor, labels_of
@@ -58,6 +58,8 @@ def load_predictor(
     if model is None:
         raise UserError(f'{weights}: give the config that it was trained with, too.')
     is_path, built = isinstance(model, (str, Path)), hasattr(model, 'state_dict')
+    if is_path:
+        model = bundled(model)
     if is_path and Path(model).suffix.lower() not in CONFIG_SUFFIXES:
         return _load_exported(Path(model), weights, device)
     if not is_path and not built and hasattr(model, 'predict'):

@@ -125,8 +125,8 @@ def _downloaded(address: str) -> Path:
     except ImportError as error:
         raise UserError(
             f'{address}: needs torchvision, which is not installed; pip install '
-            "'fume_mm[pretrained]' (a torchvision that matches torch), or train from "
-            'scratch with init_cfg=None.'
+            'torchvision (the release that matches torch), or train from scratch with '
+            'init_cfg=None.'
         ) from error
     url = by_name.get(name, address)
     if not url.startswith(('https://', 'http://')):
