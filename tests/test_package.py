@@ -133,7 +133,9 @@ assert Config.fromfile('mine.py').model.backbone == cfg.model.backbone
 model = get_model('fume_mm::fume/fume_fastscnn_benchmark_health.py', pretrained=True)
 from fume_mm.apis import DualGasInferencer
 from fume_mm.engine.config import load_config
-assert load_config('mine.py').model.init_cfg is None
+mine, cfg = load_config('mine.py'), load_config(cfg.filename)
+cfg.model.init_cfg = None
+assert mine.to_dict() == cfg.to_dict()
 mine = DualGasInferencer().predictor.model.state_dict()
 assert all((mine[name] == x).all() for name, x in model.state_dict().items())
 print('done')

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from fume_mm.errors import UserError
 from fume_mm.io.bundled import ROOT, bundled, no_such_config
+from fume_mm.registry import SCOPE
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 #: What is read of a config beside the arguments of MMEngine's Runner.
@@ -60,6 +61,10 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
             f'{path}: cannot be read as a config: {type(error).__name__}: '
             f'{first_line(error)}; correct the file.'
         ) from error
+    # what a base of fume_mm:: says of every part, and collate functions stumble on
+    for _, part in list(_items(cfg)):
+        if isinstance(part, dict) and part.get('_scope_') == SCOPE:
+            part.pop('_scope_')
     options = dict(options or {})
     read = {*inspect.signature(Runner).parameters, *OTHER_KEYS} - {'cfg'}
     for option in list(options):
