@@ -181,6 +181,17 @@ def test_upstream_packages_beside_us_are_refused_with_the_way_out(tmp_path) -> N
     assert 'pip uninstall -y mmengine mmcv-lite onedl-mmcv onedl-mmengine`' in said
 
 
+def test_every_place_that_states_the_version_states_this_one() -> None:
+    cff = yaml.safe_load((ROOT / 'CITATION.cff').read_text(encoding='utf-8'))
+    assert cff['version'] == __version__
+    log = (ROOT / 'CHANGELOG.md').read_text(encoding='utf-8')
+    assert f'\n## {__version__} - {cff["date-released"]}\n' in log
+    for page in ('README.md', 'docs/install.md'):
+        text = (ROOT / page).read_text(encoding='utf-8')
+        stated = re.findall(r'fume_mm-(\d[\d.]+\d)-|version = \{([\d.]+)\}', text)
+        assert stated and {a or b for a, b in stated} == {__version__}, page
+
+
 def test_the_two_opencvs_that_others_bring_along_are_one_version() -> None:
     text = (ROOT / 'constraints.txt').read_text(encoding='utf-8')
     pins = dict(re.findall(r'^(opencv-[\w-]+)==(\S+)', text, re.M))
