@@ -331,6 +331,11 @@ def test_a_bare_environment_with_the_wheel_predicts_and_trains(tmp_path, site) -
     said = call('fume_mm', 'predict', *frames)
     assert 'health: ' in said
     assert (tmp_path / 'work_dirs/predicted/results.json').is_file()
+    if list(of_venv.glob('fume_mm/.mim/demo/weights/*.onnx')):  # of `make dist`
+        exported = 'fume_mm::demo/weights/fume_fastscnn_benchmark_health.onnx'
+        again = call('fume_mm', 'predict', exported, *frames, '--out-dir=again')
+        verdict = re.search('^health: .*', said, re.M)
+        assert verdict and verdict[0] in again
     (tmp_path / 'tiny.py').write_text(
         "_base_ = 'fume_mm::fume/fume_fastscnn_demo.py'\n"
         'train_cfg = dict(max_epochs=1, val_interval=1)\n'
