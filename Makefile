@@ -68,7 +68,8 @@ dist: install-dev
 
 # All that a release must pass beside `make lint test`: CONTRIBUTING.md.
 release-check: dist
-	$(PYTHON) -m pytest -m 'long or not long' tests/test_package.py tests/test_docs.py
+	FUME_MM_WHEEL=$$(ls dist/*.whl) $(PYTHON) -m pytest -m 'long or not long' \
+	    tests/test_package.py tests/test_docs.py
 
 # Simulate, pair, train, test. What is there is used again; a training that was stopped
 # goes on; `make demo-clean` starts anew.

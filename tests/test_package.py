@@ -301,10 +301,10 @@ def test_a_new_tool_is_a_command_at_once(tmp_path, monkeypatch, capsys) -> None:
 def test_a_bare_environment_with_the_wheel_predicts_and_trains(tmp_path, site) -> None:
     """The dependencies are those of this environment, which pip need not fetch again.
 
-    With dist/, which `make dist` makes, it is the wheel of the release.
+    `make release-check` names the wheel of the release.
     """
-    wheels = sorted(ROOT.glob(f'dist/fume_mm-{__version__}-*.whl'))
-    wheel = wheels[-1] if wheels else next(site.parent.glob('*.whl'))
+    built = os.environ.get('FUME_MM_WHEEL')
+    wheel = Path(built).resolve() if built else next(site.parent.glob('*.whl'))
     venv.create(tmp_path / 'venv', with_pip=True)
     scripts = tmp_path / 'venv' / ('Scripts' if os.name == 'nt' else 'bin')
     of_venv = next((tmp_path / 'venv').glob('[lL]ib*/**/site-packages'))
