@@ -54,7 +54,7 @@ def check_path(path: str | Path) -> None:
         except ImportError as error:
             raise UserError(
                 f'{path}: Parquet needs pyarrow, which is not installed; `pip install '
-                'fume_mm[parquet]`, or name a .csv file.'
+                'pyarrow`, or name a .csv file.'
             ) from error
     elif suffix != '.csv':
         raise UserError(f'{path}: name a .csv or a .parquet file for the predictions.')

@@ -150,7 +150,7 @@ def require_exportable(cfg: Config, form: str, precision: str = 'fp32') -> None:
     absent = [name for name in NEEDS[form] if find_spec(name) is None]
     if absent:
         raise UserError(
-            f"format {form} needs {', '.join(absent)}; pip install 'fume_mm[export]'."
+            f'format {form} needs {", ".join(absent)}; pip install {" ".join(absent)}.'
         )
     if form not in PRECISIONS[precision]:
         can = ' or '.join(PRECISIONS[precision])

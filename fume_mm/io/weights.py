@@ -30,6 +30,7 @@ from torch import Tensor
 
 from fume_mm.errors import UserError
 
+from .bundled import bundled
 from .digests import UNSEALED, is_sealed, is_whole_zip, sealed
 from .files import refuse_special, written_file
 
@@ -55,7 +56,7 @@ def read_checkpoint(
 
     Args:
         path: A file; ``torchvision://<name>`` or an ``https://`` address is downloaded
-            first, into torch's cache.
+            first, into torch's cache; ``fume_mm::<path>`` is a file of this package.
         readers: Functions of ours that are called for names that torch's list lacks;
             they must be harmless whatever a file hands them.
         trust: Run the code of a pickle that holds code.
@@ -64,8 +65,8 @@ def read_checkpoint(
         UserError: If the file is missing, damaged, holds no weights, or is a pickle
             that would run code.
     """
-    address = str(path)
-    path = _downloaded(address) if '://' in address else Path(path).expanduser()
+    address = bundled(path)
+    path = _downloaded(address) if '://' in address else Path(address).expanduser()
     refuse_special(path)
     if not path.is_file():
         raise UserError(
@@ -170,8 +171,8 @@ def _downloaded(address: str) -> Path:
     except ImportError as error:
         raise UserError(
             f'{address}: needs torchvision, which is not installed; pip install '
-            "'fume_mm[pretrained]' (a torchvision that matches torch), or train from "
-            'scratch with init_cfg=None.'
+            'torchvision (the release that matches torch), or train from scratch with '
+            'init_cfg=None.'
         ) from error
     url = by_name.get(name, address)
     if not url.startswith(('https://', 'http://')):
