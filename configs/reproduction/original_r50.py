@@ -5,6 +5,7 @@
 _base_ = [
     '../_base_/datasets/original.py',
     '../_base_/models/fume_r50.py',
+    '../_base_/models/fume_published_loss.py',
     '../_base_/schedules/original.py',
     '../_base_/runtime/original.py',
 ]
@@ -14,5 +15,5 @@ model = dict(
     black=-1.0,
     backbone=dict(encoder=dict(init_cfg=init_cfg)),
     neck=dict(channels=2048),
-    health_head=dict(in_channels=2048),
+    health_head=dict(in_channels=2048, loss=_base_.fume_published_loss),
 )
