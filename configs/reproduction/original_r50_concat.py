@@ -8,7 +8,9 @@ _base_ = [
     '../_base_/schedules/original.py',
     '../_base_/runtime/original.py',
 ]
-init_cfg = dict(type='GrayPretrained', checkpoint='torchvision://resnet50')
+init_cfg = dict(
+    type='GrayPretrained', checkpoint='torchvision://resnet50', colours='mean'
+)
 model = dict(
     missing='black',
     black=-1.0,

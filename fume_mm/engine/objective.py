@@ -50,7 +50,7 @@ def settle_class_weights(runner: Any) -> None:
         UserError: If a rule shall choose and the dataset tells no classes.
     """
     model = bare_model(runner.model)
-    head = getattr(model, 'health_head', None)
+    head: Any = getattr(model, 'health_head', None)
     losses = [x for x in head.modules() if isinstance(x, WeightedLoss)] if head else []
     if not losses:
         return
@@ -83,24 +83,23 @@ def settle_class_weights(runner: Any) -> None:
         if loss.rule is not None:
             loss.set_class_weight(loss.rule.weights(counts, balanced=balanced), device)
     names = getattr(dataset, 'metainfo', {}).get('health_classes') or range(len(counts))
-    for part in _weighed(runner.cfg.model.health_head):
-        rule = part['class_weight']
-        weights = WeightRule.parse(rule).weights(counts, balanced=balanced)
-        part['class_weight'] = weights
-        shown = ', '.join(
+    for part, rule in _weighed(runner.cfg.model.health_head):
+        weights = rule.weights(counts, balanced=balanced)
+        told = ', '.join(
             f'{name} {weight:.4g} ({count} samples)'
             for name, weight, count in zip(names, weights, counts, strict=True)
         )
         why = ', as the sampler balances the classes' if balanced else ''
-        print_log(f'class_weight={rule!r} is {shown}{why}.', 'current')
+        print_log(f'class_weight={part["class_weight"]!r} is {told}{why}.', 'current')
+        part['class_weight'] = weights
     runner.dump_config()
 
 
-def _weighed(part: Any) -> Iterator[dict]:
-    """The dicts of a config whose class weights a rule chooses."""
+def _weighed(part: Any) -> Iterator[tuple[dict, WeightRule]]:
+    """The dicts of a config whose class weights a rule chooses, and the rule."""
     if isinstance(part, dict):
-        if WeightRule.parse(part.get('class_weight')) is not None:
-            yield part
+        if rule := WeightRule.parse(part.get('class_weight')):
+            yield part, rule
         part = list(part.values())
     for item in part if isinstance(part, (list, tuple)) else ():
         yield from _weighed(item)

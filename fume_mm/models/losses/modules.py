@@ -104,7 +104,7 @@ def check_class_weight(
         UserError: Naming the config's keys.
     """
     for part in loss if isinstance(loss, nn.ModuleList) else (loss,):
-        if getattr(part, 'rule', None) is not None and not counted:
+        if isinstance(part, WeightedLoss) and part.rule and not counted:
             raise UserError(
                 f'{head}: class_weight of its {type(part).__name__} is '
                 f'{part.rule.name!r}, but pixels are not counted before training; give '
