@@ -14,6 +14,7 @@ from fume_mm.errors import UserError
 from fume_mm.models.pretrained import GrayPretrained
 from fume_mm.registry import MODELS, register_all_modules
 
+register_all_modules()
 CONFIG = Path(__file__).parents[2] / 'configs/fume/fume_r50_pretrained.py'
 
 
@@ -88,7 +89,6 @@ def test_a_segmentor_gives_its_encoder_by_prefix(tmp_path: Path) -> None:
 def test_plain_pretrained_does_not_leave_the_first_convolution_random(
     tmp_path: Path,
 ) -> None:
-    register_all_modules()
     weights = {f'backbone.{key}': x for key, x in colour_weights().items()}
     file = tmp_path / 'colour.pth'
     torch.save(weights, file)
@@ -130,7 +130,6 @@ def test_both_encoders_of_the_config_start_from_the_file(tmp_path: Path) -> None
     encoder = cfg.model.backbone.encoder
     encoder.depth = 18
     encoder.init_cfg.checkpoint = str(tmp_path / 'weights.pth')
-    register_all_modules()
     backbone = MODELS.build(cfg.model.backbone)
     backbone.init_weights()
     given = colour_weights()['layer4.1.conv2.weight']
