@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from mmengine.structures import PixelData
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
@@ -339,6 +340,9 @@ def _loss(head: Any, logits: Any, targets: list[SegDataSample]) -> dict[str, Ten
     if not isinstance(head, MaskHead):
         masks = [target.gt_sem_seg.data.long() for target in targets]
         targets = [SegDataSample(gt_sem_seg=PixelData(data=mask)) for mask in masks]
+        if isinstance(logits, Tensor) and not head.training:
+            # some heads give several logits in training, and only then
+            return BaseDecodeHead.loss_by_feat(head, logits, targets)
     return head.loss_by_feat(logits, targets)
 
 

@@ -24,7 +24,8 @@ class ValidationLossHook(Hook):
     Each sample's loss is computed by itself, as in evaluation (no dropout, running
     statistics, without auxiliary heads) and with the masks at their size on disk; the
     mean over the samples is ``val/loss``, its parts ``val/loss_masks`` and
-    ``val/loss_health``. That takes another forward pass of each sample.
+    ``val/loss_health``. Weights of the tasks are those of the training's last
+    iteration. That takes another forward pass of each sample.
     """
 
     # before those that log, save and stop by the figures
@@ -53,9 +54,10 @@ class ValidationLossHook(Hook):
                 data = model.data_preprocessor(sample, False)
                 losses = model(**data, mode='loss')
             parts = {key: float(x) for key, x in losses.items() if 'loss' in key}
-            health = sum(x for key, x in parts.items() if key.startswith('loss_health'))
             total = sum(parts.values())
+            parts.pop('loss_task_weights', None)
             masks = sum(x for key, x in parts.items() if '.' in key)
+            health = sum(x for key, x in parts.items() if '.' not in key)
             self._sums += (total, masks, health)
             self._samples += 1
 
