@@ -11,7 +11,6 @@ from fume_mm.evaluation.table import make_table
 from fume_mm.reporting.run_warnings import balanced_twice, presence_shortcut
 from fume_mm.structures import AVAILABILITY, HEALTH_CLASSES
 
-
 CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
