@@ -63,6 +63,11 @@ class TaskWeights(nn.Module, ABC):
         return losses | {f'weight_{task}': weight for task, weight in shown}
 
 
+def _filled(like: Tensor, numbers: Sequence[float]) -> Tensor:
+    """Numbers on the device of ``like``, without a copy that it would wait for."""
+    return torch.stack([like.new_full((), number) for number in numbers])
+
+
 @MODELS.register_module()
 class ConstantTaskWeights(TaskWeights):
     """Two numbers, as the model's own constants are.
@@ -78,7 +83,7 @@ class ConstantTaskWeights(TaskWeights):
 
     def weigh(self, totals: Tensor) -> Tensor:
         """The two numbers."""
-        return totals.new_tensor(self.numbers)
+        return _filled(totals, self.numbers)
 
 
 @MODELS.register_module()
@@ -115,7 +120,7 @@ class ScheduledTaskWeights(TaskWeights):
     def weigh(self, totals: Tensor) -> Tensor:
         """The weights of now."""
         when, *columns = self.points.T
-        return totals.new_tensor([np.interp(self.now, when, x) for x in columns])
+        return _filled(totals, [float(np.interp(self.now, when, x)) for x in columns])
 
 
 @MODELS.register_module()
@@ -180,10 +185,13 @@ class DWATaskWeights(TaskWeights):
         self.register_buffer('sums', torch.zeros(size))
         self.register_buffer('count', torch.zeros(1))
         self.register_buffer('epoch', torch.zeros(1))
+        self._told: int | None = None
 
     def begin_iteration(self, epoch: int, iteration: int) -> None:
         """Close the epoch before, if this is the first iteration of another."""
-        if epoch == int(self.epoch):
+        told, self._told = self._told, epoch
+        # the buffer, which is on the GPU and in the checkpoint, is asked once an epoch
+        if epoch == told or epoch == int(self.epoch):
             return
         self.epoch.fill_(epoch)
         both = torch.cat([self.sums, self.count])

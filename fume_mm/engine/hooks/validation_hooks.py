@@ -9,6 +9,7 @@ from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 
 from fume_mm.drawing.matrix import draw_matrix
+from fume_mm.errors import UserError
 from fume_mm.registry import HOOKS
 
 from ..fitting import bare_model
@@ -26,6 +27,9 @@ class ValidationLossHook(Hook):
     mean over the samples is ``val/loss``, its parts ``val/loss_masks`` and
     ``val/loss_health``. Weights of the tasks are those of the training's last
     iteration. That takes another forward pass of each sample.
+
+    Raises:
+        UserError: In the first validation, if the model learns without losses.
     """
 
     # before those that log, save and stop by the figures
@@ -37,6 +41,12 @@ class ValidationLossHook(Hook):
 
     def before_val_epoch(self, runner: Any) -> None:
         """Start anew."""
+        model = bare_model(runner.model)
+        if not hasattr(model, 'decode_head'):
+            raise UserError(
+                f'ValidationLossHook: {type(model).__name__} learns without losses; '
+                'take the hook out.'
+            )
         self._sums[:], self._samples = 0.0, 0
 
     def after_val_iter(
