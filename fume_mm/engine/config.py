@@ -175,6 +175,15 @@ def config_errors(cfg: Config) -> Iterator[None]:
         yield
     except UserError:
         raise
+    except (ImportError, RuntimeError) as error:
+        text = first_line(error)
+        if isinstance(error, RuntimeError) and 'is not installed' not in text:
+            raise
+        name = getattr(error, 'name', None) or text.split()[0]
+        raise UserError(
+            f'{cfg.filename}: cannot be built: {text}; pip install {name}, or take '
+            'parts that do not need it.'
+        ) from error
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         text = first_line(error).partition(' More details')[0]
         keys, near = _culprit(text, cfg)
