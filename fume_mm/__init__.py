@@ -5,6 +5,7 @@ part that needs it is. It registers nothing by itself; call
 :func:`fume_mm.registry.register_all_modules`, or run one of ``tools/``.
 """
 
+import warnings
 from importlib import metadata
 
 from .version import __version__
@@ -35,3 +36,6 @@ def _refuse_upstream() -> None:
 
 
 _refuse_upstream()
+# mmcv without its compiled operations is how fume_mm wants it; nothing here asks for
+# them, and mmcv cannot be told so.
+warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')
