@@ -16,6 +16,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import LogProcessor, Runner
 from torch import nn
 
+from fume_mm.datasets.data_card import keep_card
 from fume_mm.errors import UserError
 from fume_mm.io.files import make_folder, sole_writer, write_whole
 from fume_mm.io.weights import require_match
@@ -281,4 +282,6 @@ def train(
         runner = build_runner(cfg, launcher=launcher)
         if resume:
             require_match(bare_model(runner.model), resume, resume=True)
+        if first and (root := cfg.train_dataloader.dataset.get('data_root')):
+            keep_card(root, cfg.work_dir, 'train')
         return runner.train()

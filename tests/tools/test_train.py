@@ -73,7 +73,9 @@ def test_the_console_is_short_and_the_log_file_whole(whole: tuple[Path, str]) ->
     ):
         assert str(said) in header, said
     # one is of how commands are run here: another way to start processes is set
-    ours = re.sub(r'.*multi-processing start method.*\n.*warnings\.warn.*', '', output)
+    ours = re.sub(
+        r'(?i).*multi-processing start method.*\n.*warnings\.warn.*', '', output
+    )
     assert 'warning' not in ours.lower()
     assert max(map(len, ours.splitlines())) < 200
     assert re.search(r'^  mIoU \(%\) +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d$', output, re.M)
