@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import io
+import math
 import re
 import runpy
 import shlex
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+
+from fume_mm.engine.config import load_config
+from fume_mm.engine.fitting import shape_model
+from fume_mm.registry import HOOKS, MODELS, VISBACKENDS, register_all_modules
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(ROOT.glob('docs/*.md'))]
@@ -120,3 +126,29 @@ def test_no_page_holds_a_placeholder() -> None:
     for page in PAGES:
         text = page.read_text(encoding='utf-8')
         assert re.findall(r'^[A-Z]{4,}$', text, re.M) == [], page.name
+
+
+def test_the_recipes_are_configs_that_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / 'docs/how_to.md').read_text(encoding='utf-8')
+    files = dict(
+        re.findall(r'^```python title="(\w+\.py)"\n(.*?)^```$', text, re.M | re.S)
+    )
+    assert {'tracked.py', 'my_parts.py', 'averaged.py', 'tuned.py'} < set(files)
+    for name, code in files.items():
+        (tmp_path / name).write_text(code.replace("'configs/", f"'{ROOT}/configs/"))
+    monkeypatch.syspath_prepend(tmp_path)
+    register_all_modules()
+    for name in set(files) - {'my_parts.py'}:
+        cfg = load_config(str(tmp_path / name))
+        for hook in cfg.custom_hooks:
+            assert HOOKS.get(hook.type), (name, hook.type)
+        for backend in cfg.visualizer.vis_backends:
+            assert VISBACKENDS.get(backend.type), (name, backend.type)
+        if name == 'smoothed.py':
+            loss = MODELS.build(cfg.model.health_head.loss)
+            assert loss(
+                torch.zeros(2, 3), torch.tensor([0, 2])
+            ).item() == pytest.approx(math.log(3))
+            shape_model(cfg)
