@@ -14,7 +14,12 @@ from fume_mm.registry import LOG_PROCESSORS
 from fume_mm.structures import GAS_LABELS
 
 #: Messages of MMEngine by their beginnings that the log file alone has.
-FILE_ONLY = ('Checkpoints will be saved to', 'Exp name: ', 'Saving checkpoint at')
+FILE_ONLY = (
+    'Checkpoints will be saved to',
+    'Exp name: ',
+    'Saving checkpoint at',
+    'The previous best checkpoint',
+)
 #: Warnings about what MMEngine does within itself: nobody who trains can act on them.
 NOT_OURS = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
 
