@@ -7,6 +7,7 @@ part that needs it is. It registers nothing by itself; call
 
 import importlib.util
 import sys
+import warnings
 from importlib import metadata
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -76,3 +77,6 @@ if _TellMMEngine.module in sys.modules:
     _TellMMEngine.tell(sys.modules[_TellMMEngine.module])
 else:
     sys.meta_path.insert(0, _TellMMEngine())
+# mmcv without its compiled operations is how fume_mm wants it; nothing here asks for
+# them, and mmcv cannot be told so.
+warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')

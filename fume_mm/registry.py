@@ -37,12 +37,18 @@ MODELS = _child('model', engine.MODELS, 'models')
 WEIGHT_INITIALIZERS = _child('weight initializer', engine.WEIGHT_INITIALIZERS, 'models')
 #: Hooks of the Runner.
 HOOKS = _child('hook', engine.HOOKS, 'engine.hooks')
+#: Optimisers. Without a child of its own MMEngine warns whenever it is asked for one.
+OPTIMIZERS = _child('optimizer', engine.OPTIMIZERS)
+#: Schedules of the learning rate; for the same reason.
+PARAM_SCHEDULERS = _child('parameter scheduler', engine.PARAM_SCHEDULERS)
 #: Optimiser wrappers.
 OPTIM_WRAPPERS = _child('optimizer wrapper', engine.OPTIM_WRAPPERS, 'engine.runner')
 #: Constructors of optimiser wrappers: a model in, its wrapper out.
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     'optimizer wrapper constructor', engine.OPTIM_WRAPPER_CONSTRUCTORS, 'engine.loops'
 )
+#: What writes the lines of the log.
+LOG_PROCESSORS = _child('log processor', engine.LOG_PROCESSORS, 'engine.console')
 #: Loops of the Runner.
 LOOPS = _child('loop', engine.LOOPS, 'engine.loops')
 #: Metrics: per-sample results in, ``{key: number}`` out.

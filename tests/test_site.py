@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,16 +27,22 @@ def tool(*words: object) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.slow
-def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
-    done = tool('-m', 'mkdocs', 'build', '--strict', '-q', '-d', tmp_path)
+@pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('site')
+    done = tool('-m', 'mkdocs', 'build', '--strict', '-q', '-d', folder)
     assert done.returncode == 0, done.stderr[-3000:]
-    pages = {x: x.read_text(encoding='utf-8') for x in tmp_path.rglob('*.html')}
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_its_links_lead_somewhere(site: Path) -> None:
+    pages = {x: x.read_text(encoding='utf-8') for x in site.rglob('*.html')}
     assert len(pages) > 20
     for name in ('DualGasModel', 'DualGasInferencer', 'simulate'):
         assert any(name in text for text in pages.values()), name
     # Each folder of configs is in the navigation by its own name.
-    shown = re.sub(r'\s+', ' ', pages[tmp_path / 'benchmark.html'])
+    shown = re.sub(r'\s+', ' ', pages[site / 'benchmark.html'])
     for name in ('Ablations', 'Baselines', 'FUME', 'Peers'):
         folder = f'configs/{name.lower()}/index.html'
         entry = rf'href="{folder}" class="md-nav__link"> <span[^>]*> {name} '
@@ -46,8 +53,45 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
             if not link.startswith(('http', 'mailto:', 'data:', '/')):
                 target = (path.parent / link).resolve()
                 if not target.exists():
-                    broken.append(f'{path.relative_to(tmp_path)}: {link}')
+                    broken.append(f'{path.relative_to(site)}: {link}')
     assert broken == []
+
+
+@pytest.mark.slow
+def test_each_module_has_a_page_and_no_page_is_endless(site: Path) -> None:
+    index = (site / 'api/index.html').read_text(encoding='utf-8')
+    for module in ('fume_mm.models.dual_gas_model', 'fume_mm.io.images'):
+        assert f'href="{module}.html"' in index
+        text = (site / f'api/{module}.html').read_text(encoding='utf-8')
+        assert f'id="{module}.' in text
+    lengths = {
+        x.name: len(re.findall(r'class="doc doc-heading"', x.read_text('utf-8')))
+        for x in site.glob('api/*.html')
+    }
+    assert len(lengths) > 100 and max(lengths.values()) < 60, max(lengths.values())
+
+
+@pytest.mark.slow
+def test_the_search_finds_something_in_a_page_opened_from_the_folder(
+    site: Path,
+) -> None:
+    # nothing of a page comes from another host, so neither does what the search needs
+    page = (site / 'index.html').read_text(encoding='utf-8')
+    assert not re.search(r'<(?:script|link)[^>]+(?:src|href)="(?:https?:)?//', page)
+    assert '"ConsistencyHook' in (site / 'search/search_index.js').read_text('utf-8')
+    browser = shutil.which('chromium')
+    if browser is None:
+        pytest.skip('there is no Chromium')
+    address = f'{(site / "index.html").as_uri()}?q=ConsistencyHook'
+    options = ['--headless', '--no-sandbox', '--disable-gpu', '--dump-dom']
+    done = subprocess.run(
+        [browser, *options, '--virtual-time-budget=20000', address],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert re.search(r'\d+ matching document', done.stdout), done.stderr[-500:]
 
 
 def lock() -> dict[str, str]:

@@ -111,6 +111,7 @@ def main() -> None:
     args = parse_args()
     from mmengine.dist import is_main_process
 
+    from fume_mm.datasets.data_card import keep_card
     from fume_mm.engine.config import config_errors, load_config
     from fume_mm.engine.fitting import check_parts
     from fume_mm.engine.runner import build_runner
@@ -178,6 +179,8 @@ def main() -> None:
         **scores.to_json(),
     }
     print(content_text(content))
+    if root := getattr(dataset, 'data_root', None):
+        keep_card(root, cfg.work_dir, 'test')
     out = Path(cfg.work_dir) / 'test_results.json'
     write_results(content, out)
     written = [out, args.out, args.show_dir]

@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fume_mm.registry import register_all_modules
 from fume_mm.structures import GASES
 
-from .fitting import PARTS, shape_model
+from .fitting import PARTS, naming_parts, shape_model
 
 COUNTER = f'torch.utils.flop_counter (torch {torch.__version__.split("+")[0]}), FLOPs/2'
 
@@ -62,18 +62,20 @@ def complexity(
         The counts. A model that is no network (the random forest) has none: zeros.
 
     Raises:
-        UserError: If the model cannot be built.
+        UserError: If the model cannot be built, or a part of it cannot take what the
+            ones before it give.
     """
     register_all_modules()
     # shapes without numbers: a second where computing takes ten
     model = shape_model(cfg).eval()
+    fits = naming_parts(cfg, model)
     gases = tuple(gas for gas in getattr(model, 'gases', ()) if gas in gases)
     if not gases:
         return Complexity(0, 0, 0, {}, gases, size)
     inputs = {gas: torch.empty(1, 1, *size, device='meta') for gas in gases}
     inputs['present'] = torch.tensor([[gas in gases for gas in GASES]])
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    with torch.no_grad(), fits, counter:
         model(inputs)
     counts = {
         name: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()

@@ -1,5 +1,7 @@
 """Do a model's parts fit together, and to its data? Asked before anything runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -59,21 +61,36 @@ def check_parts(cfg: Config) -> None:
     gases = getattr(model, 'gases', None)
     if gases is None:  # no network
         return
-    entered: list[str] = []
-    # of every module, since a container of heads is never called itself
-    for name, module in model.named_modules():
-        if (part := name.partition('.')[0]) in PARTS:
-            module.register_forward_pre_hook(lambda *_, x=part: entered.append(x))
     inputs = {gas: torch.empty(2, 1, *SIZE, device='meta') for gas in gases}
     inputs['present'] = torch.tensor([[gas in gases for gas in GASES]] * 2)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), naming_parts(cfg, model):
             model.train()(inputs)  # as training does: some parts give more then
+    except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        if not _not_ours(error):
+            raise
+
+
+@contextmanager
+def naming_parts(cfg: Config, model: nn.Module) -> Iterator[None]:
+    """Make an error of a forward pass a UserError that names the part it is in.
+
+    What tensors without numbers cannot answer stays as it is.
+    """
+    entered: list[str] = []
+    # of every module, since a container of heads is never called itself
+    hooks = [
+        module.register_forward_pre_hook(lambda *_, x=part: entered.append(x))
+        for name, module in model.named_modules()
+        if (part := name.partition('.')[0]) in PARTS
+    ]
+    try:
+        yield
     except UserError:
         raise
     except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
         if _not_ours(error):
-            return
+            raise
         part = entered[-1] if entered else 'backbone'
         kind = cfg.model.get(part, {}).get('type', '')
         raise UserError(
@@ -81,6 +98,9 @@ def check_parts(cfg: Config) -> None:
             f'{first_line(error)}; make its in_channels and in_index those of the '
             'maps before it.'
         ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def disagreement(model: nn.Module, metainfo: dict[str, Any]) -> str | None:

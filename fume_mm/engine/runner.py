@@ -11,19 +11,21 @@ import torch
 import torch.distributed
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.logging import HistoryBuffer, print_log
+from mmengine.logging import HistoryBuffer, MMLogger, print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from mmengine.registry import OPTIMIZERS
-from mmengine.runner import Runner
+from mmengine.runner import LogProcessor, Runner
 from torch import nn
 
+from fume_mm.datasets.data_card import keep_card
 from fume_mm.errors import UserError
 from fume_mm.io.files import make_folder, sole_writer, write_whole
 from fume_mm.io.weights import require_match
-from fume_mm.registry import OPTIM_WRAPPERS, register_all_modules
+from fume_mm.registry import OPTIM_WRAPPERS, OPTIMIZERS, register_all_modules
 
 from .config import config_errors
+from .console import ConsoleLogProcessor, console_of
 from .fitting import bare_model, check_parts
+from .hooks.console_hook import ConsoleHook
 from .objective import settle_objective
 from .resuming import newest_checkpoint
 
@@ -45,6 +47,27 @@ class ConfigRunner(Runner):
     build_val_loop = _naming(Runner.build_val_loop)
     build_test_loop = _naming(Runner.build_test_loop)
     build_param_scheduler = _naming(Runner.build_param_scheduler)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        console_of(self.logger).starting = False
+
+    def build_logger(self, *args: Any, **options: Any) -> MMLogger:
+        """MMEngine's, with a console that shows what a person reads."""
+        logger = super().build_logger(*args, **options)
+        console_of(logger)
+        return logger
+
+    def build_log_processor(self, log_processor: Any) -> LogProcessor:
+        """MMEngine's; ours where the config names none."""
+        if isinstance(log_processor, dict):
+            log_processor = {'type': ConsoleLogProcessor, **log_processor}
+        return super().build_log_processor(log_processor)
+
+    def register_hooks(self, *args: Any, **options: Any) -> None:
+        """MMEngine's, and the one that says on the console how far the run is."""
+        super().register_hooks(*args, **options)
+        self.register_hook(ConsoleHook())
 
     def train(self) -> nn.Module:
         """MMEngine's; what the run's data decide is settled before."""
@@ -265,4 +288,6 @@ def train(
         runner = build_runner(cfg, launcher=launcher)
         if resume:
             require_match(bare_model(runner.model), resume, resume=True)
+        if first and (root := cfg.train_dataloader.dataset.get('data_root')):
+            keep_card(root, cfg.work_dir, 'train')
         return runner.train()

@@ -271,3 +271,19 @@ class Scores:
             method=dict(content.get('bootstrap') or {}),
             labels=Labels.from_meta(content.get('labels')),
         )
+
+
+def metrics_in(scores: Scores) -> list[type[DualGasMetric]]:
+    """The registered metrics that have figures among the scores, in their order."""
+    prefixes = list(dict.fromkeys(key.partition('/')[0] for key in scores.values))
+    known = registered_metrics(scores.labels)
+    found = [metric for metric in known if metric.default_prefix in prefixes]
+    return sorted(found, key=lambda metric: prefixes.index(metric.default_prefix))
+
+
+def headline_rows(scores: Scores) -> dict[str, Row]:
+    """The headline figures that a test has, by key."""
+    rows = {JOINT: JOINT_ROW}
+    for metric in metrics_in(scores):
+        rows |= {f'{metric.default_prefix}/{row.key}': row for row in metric.headlines}
+    return {key: row for key, row in rows.items() if key in scores.values}

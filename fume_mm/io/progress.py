@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
@@ -13,30 +13,52 @@ Result = TypeVar('Result')
 _AHEAD = 4
 
 
-def progress_bar(*, total: int | None, unit: str, show: bool) -> Any:
+def progress_bar(
+    *,
+    total: int | None,
+    unit: str,
+    show: bool,
+    label: str | None = None,
+    done: int = 0,
+    leave: bool = True,
+) -> Any:
     """A bar on standard error, if that is a terminal and tqdm is installed.
 
     Args:
         total: How many there will be; None if that is not known.
         unit: What they are.
         show: False shows none at all.
+        label: What stands before it.
+        done: How many there are already.
+        leave: Whether it stays when it is full.
     """
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
-        return SimpleNamespace(update=lambda: None, close=lambda: None)
-    disable = None if show else True
-    return tqdm(total=total, unit=unit, disable=disable, file=sys.stderr)
+        nothing = lambda: None  # noqa: E731
+        return SimpleNamespace(update=nothing, close=nothing, unpause=nothing)
+    return tqdm(
+        total=total,
+        unit=unit,
+        disable=None if show else True,
+        file=sys.stderr,
+        desc=label,
+        initial=done,
+        leave=leave,
+        dynamic_ncols=True,
+    )
 
 
-def remark(text: str) -> None:
-    """A line on standard error, above a bar that may be there."""
+def remark(text: str, file: TextIO | None = None) -> None:
+    """A line on standard error, or in ``file``, above a bar that may be there."""
+    file = file or sys.stderr
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
-        print(text, file=sys.stderr)
+        print(text, file=file, flush=True)
         return
-    tqdm.write(text, file=sys.stderr)
+    tqdm.write(text, file=file)
+    file.flush()
 
 
 def ordered_map(

@@ -22,10 +22,8 @@ class DualGasTTAModel(BaseTTAModel):
     The views are what
     :class:`~fume_mm.datasets.transforms.DualGasTestTimeAug` makes. Averaged are
     probabilities: of the masks per gas and pixel over the views that show the pixel, of
-    the health class over all views.
-
-    Args:
-        module: The model or its config.
+    the health class over all views. Its one argument, ``module``, is the model or its
+    config.
     """
 
     def test_step(self, data: dict[str, list]) -> list[DualGasDataSample]:

@@ -124,6 +124,11 @@ class CrossValidation(RunFolder):
         return next(iter(self.runs.values())).data_root
 
     @property
+    def card_folder(self) -> Path:
+        """That of the first fold; the campaign is one."""
+        return next(iter(self.runs.values())).card_folder
+
+    @property
     def scalars(self) -> list[dict[str, Any]]:
         """Each fold has a training of its own."""
         raise UserError(

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from fume_mm.datasets.data_card import descriptions
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.drawing.sheet import figure_bytes
 from fume_mm.errors import UserError
-from fume_mm.io.label_file import LABELS_FILE
 from fume_mm.version import __version__
 
 from .cross_validation import CrossValidation, folds_table, split_effect
@@ -26,8 +26,6 @@ TEMPLATE = 'report.html.j2'
 PICTURES = ('grid', 'errors')
 #: Those that have a row of the page to themselves.
 WIDE_PICTURES = ('curves', 'confusion', 'bars', 'roc_pr', *PICTURES)
-#: The data card of a campaign, by file name.
-CARDS = ('DATA_CARD.md', 'README.md')
 
 
 class Picture(NamedTuple):
@@ -63,7 +61,7 @@ def report_html(run: RunFolder, *, published: RunFolder | None = None) -> str:
         tables=[
             *_fold_tables(run, published),
             *score_tables(scores),
-            *_cost_table(run),
+            *cost_table(run),
         ],
         vessels=vessel_table(run.predictions, run.labels),
         pictures=pictures(run),
@@ -97,24 +95,32 @@ def pictures(run: RunFolder) -> list[Picture]:
 def data_card(run: RunFolder) -> list[tuple[str, str]]:
     """What is known of the campaign, (where it stands, text) each.
 
-    Its data card, campaign.json, pairing_statistics.json and labels.json where they
-    are; what the dataset's class says otherwise.
+    What the run kept when it was trained, and of its test what differs from that. Of a
+    run that kept nothing what lies in its campaign's folder now, which may be another.
+    Without that, what the dataset's class says.
     """
     found: list[tuple[str, str]] = []
-    names = (*CARDS, 'campaign.json', 'pairing_statistics.json', LABELS_FILE)
-    paths = [run.data_root / name for name in names]
-    there = [path for path in paths if run.data_root != Path() and path.is_file()]
-    for path in there:
-        if path.name in CARDS and found:
-            continue
-        text = path.read_text('utf-8', errors='replace')
-        with contextlib.suppress(ValueError):  # no JSON: shown as it is
-            text = json.dumps(json.loads(text), indent=2)
-        found.append((str(path), text))
+    for split, use in (('train', 'trained on'), ('test', 'tested on')):
+        of_split = [(x, _card_text(x)) for x in descriptions(run.card_folder / split)]
+        known = {text for _, text in found}
+        found += [
+            (f'{use}: {x.name}', text) for x, text in of_split if text not in known
+        ]
+    if not found and run.data_root != Path():
+        now = 'as it is now; the run kept none'
+        paths = descriptions(run.data_root)
+        found += [(f'{path} ({now})', _card_text(path)) for path in paths]
     if not found:
         text = inspect.getdoc(DualGasDataset) or ''
         found.append((DualGasDataset.__name__, text.partition('\nArgs:')[0]))
     return found
+
+
+def _card_text(path: Path) -> str:
+    text = path.read_text('utf-8', errors='replace')
+    with contextlib.suppress(ValueError):  # no JSON: shown as it is
+        text = json.dumps(json.loads(text), indent=2)
+    return text
 
 
 def versions(run: RunFolder) -> Table:
@@ -161,12 +167,10 @@ def _fold_tables(run: RunFolder, published: RunFolder | None) -> list[Table]:
     return tables
 
 
-def _cost_table(run: RunFolder) -> list[Table]:
+def cost_table(run: RunFolder) -> list[Table]:
     """Parameters and MACs by part; nothing for what is no network."""
-    from fume_mm.engine.complexity import complexity  # builds the model: seconds
-
     try:
-        cost = complexity(run.config, size=run.size())
+        cost = run.cost
     except UserError:
         return []
     if not cost.parameters:

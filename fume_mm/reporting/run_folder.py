@@ -12,13 +12,14 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from mmengine.config import Config
 
 from fume_mm.datasets.annotations import is_simulated
+from fume_mm.datasets.data_card import FOLDER as CARD_FOLDER
 from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.engine.config import config_errors, frame_scale, load_config
 from fume_mm.engine.saved_masks import mask_name
@@ -33,6 +34,9 @@ from fume_mm.structures.labels import FUME_LABELS, Labels
 from fume_mm.structures.marks import MARKS
 
 from .test_results import read_results
+
+if TYPE_CHECKING:
+    from fume_mm.engine.complexity import Complexity
 
 RESULTS, PREDICTIONS, MASKS = 'test_results.json', 'predictions.csv', 'masks'
 _BELOW = re.compile(r'seed_\d+|cv_fold\d+|fold_.+')
@@ -244,13 +248,31 @@ class RunFolder:
             )
         return pictures
 
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the frames that the model sees, 480x640 if not resized."""
+    @cached_property
+    def cost(self) -> 'Complexity':
+        """Parameters and MACs of a sample with all gases of the model.
+
+        Of the config that the run leaves or, where it left none, names; at the size of
+        its frames, 640x480 if they are not resized.
+
+        Raises:
+            UserError: If there is no config, or its model cannot be built.
+        """
+        from fume_mm.engine.complexity import complexity  # builds a model: seconds
+
+        named = str(self.results.get('config', '')) if self.is_tested else ''
+        alone = not any(self.path.glob('*.py')) and Path(named).is_file()
+        config = load_config(named) if alone else self.config
         try:
-            width, height = frame_scale(self.config)
+            width, height = frame_scale(config)
         except UserError:
-            return 480, 640
-        return height, width
+            width, height = 640, 480
+        return complexity(config, size=(height, width))
+
+    @property
+    def card_folder(self) -> Path:
+        """Where the run keeps what describes its data, if it does."""
+        return self.path / CARD_FOLDER
 
     def checkpoint(self) -> Path | None:
         """The checkpoint to test: the best, else the last; None without any."""

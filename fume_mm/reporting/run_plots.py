@@ -213,12 +213,10 @@ def bars(runs: Sequence[RunFolder]) -> Figure:
 
 def efficiency(runs: Sequence[RunFolder]) -> Figure:
     """Multiply-accumulates against mIoU."""
-    from fume_mm.engine.complexity import complexity  # builds models: seconds to import
-
     costs, left_out, sizes = [], [], set()
     for run in runs:
         quality = run.scores.estimate('seg/mIoU')
-        cost = complexity(run.config, size=run.size())
+        cost = run.cost
         if not cost.macs or math.isnan(quality.value):
             left_out.append(run.name)
             continue

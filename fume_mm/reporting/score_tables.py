@@ -11,7 +11,14 @@ from fume_mm.evaluation.base import DualGasMetric
 from fume_mm.evaluation.confusion import segmentation_scores
 from fume_mm.evaluation.estimate import MISSING, PERCENT, Estimate
 from fume_mm.evaluation.layout import Row
-from fume_mm.evaluation.scores import JOINT, JOINT_ROW, Scores, registered_metrics
+from fume_mm.evaluation.scores import (
+    JOINT,
+    JOINT_ROW,
+    Scores,
+    headline_rows,
+    metrics_in,
+    registered_metrics,
+)
 from fume_mm.evaluation.segmentation_metric import SegmentationMetric, pixel_counts
 from fume_mm.evaluation.table import has, numbers, sums_by, without_vessel
 from fume_mm.structures import AVAILABILITY, GAS_LABELS, GASES
@@ -98,14 +105,6 @@ def score_tables(scores: Scores, *, brief: bool = False) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def metrics_in(scores: Scores) -> list[type[DualGasMetric]]:
-    """The registered metrics that have figures among the scores, in their order."""
-    prefixes = list(dict.fromkeys(key.partition('/')[0] for key in scores.values))
-    known = registered_metrics(scores.labels)
-    found = [metric for metric in known if metric.default_prefix in prefixes]
-    return sorted(found, key=lambda metric: prefixes.index(metric.default_prefix))
-
-
 def declared_rows(labels: Labels = FUME_LABELS) -> dict[str, Row]:
     """The row of every key that a registered metric declares, and the joint score."""
     rows = {JOINT: JOINT_ROW}
@@ -116,14 +115,6 @@ def declared_rows(labels: Labels = FUME_LABELS) -> dict[str, Row]:
                     key = f'{metric.default_prefix}/{column.format(row.key)}'
                     rows.setdefault(key, row)
     return rows
-
-
-def headline_rows(scores: Scores) -> dict[str, Row]:
-    """The headline figures that a test has, by key."""
-    rows = {JOINT: JOINT_ROW}
-    for metric in metrics_in(scores):
-        rows |= {f'{metric.default_prefix}/{row.key}': row for row in metric.headlines}
-    return {key: row for key, row in rows.items() if key in scores.values}
 
 
 def headlines(scores: Scores) -> list[Headline]:

@@ -36,6 +36,15 @@ def config(**parts: object) -> Config:
     return Config({'model': model | parts})
 
 
+def test_a_part_of_another_width_is_named_instead_of_counted() -> None:
+    narrow = config()
+    narrow.model.health_head.in_channels = 64
+    with pytest.raises(
+        UserError, match=r'model\.health_head \(HealthHead\) cannot take'
+    ):
+        complexity(narrow, size=(64, 96))
+
+
 def test_macs_of_each_layer_by_hand() -> None:
     cost = complexity(config(), size=(64, 96))
     # a linear layer of 128 to 3 on one sample

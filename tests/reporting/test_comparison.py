@@ -2,15 +2,20 @@
 
 import csv
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fume_mm.engine.complexity import complexity
+from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.reporting.comparison import comparison, read_runs
+from fume_mm.reporting.page import cost_table
 from fume_mm.reporting.paper_tables import PUBLISHED, TABLES
 from fume_mm.reporting.rendering import render
+from fume_mm.reporting.run_folder import RunFolder
 from tests.commands import run_tool
 
 ROOT = Path(__file__).parents[2]
@@ -150,3 +155,20 @@ def test_the_command_counts_the_models(runs: Path) -> None:
     assert table['fume_fastscnn']['parameters (M)'] == '1.66'
     assert table['fume_fastscnn']['MACs (G)'] == '1.89'
     assert table['enet_t1']['latency (ms)'] == '5.00'
+
+
+@pytest.mark.slow
+def test_a_table_and_a_report_count_a_run_alike(tmp_path: Path) -> None:
+    folder = tmp_path / 'a'
+    make_run(folder, 'fume_fastscnn', 0.8, (0.78, 0.82))
+    options = {'scale': (256, 192), 'model.neck.cross_attention': False}
+    cfg = load_config(str(config_of('fume_fastscnn')), options)
+    cfg.dump(str(folder / 'fume_fastscnn.py'))
+    tool = runpy.run_path(str(ROOT / 'tools/analysis_tools/compare.py'))
+    (model,) = read_runs([folder])
+    found = tool['costs'](model, {})
+    cost = complexity(cfg, size=(192, 256))
+    assert (found['parameters'], found['macs']) == (cost.parameters, cost.macs)
+    (table,) = cost_table(RunFolder(folder))
+    assert table.rows[-1] == ['model', f'{cost.parameters:,}', f'{cost.macs / 1e9:.3f}']
+    assert 'at 256x192' in table.notes[0]

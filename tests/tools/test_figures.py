@@ -60,6 +60,17 @@ def test_missing_masks_are_one_line_with_the_command(folder: Path) -> None:
     assert 'Traceback' not in done.stderr
 
 
+def test_one_run_has_its_figures_beside_it_and_several_need_a_place(
+    folder: Path,
+) -> None:
+    run = folder / 'run'
+    done = draw(run, '--which', 'bars', '--format', 'svg')
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (run / 'figures/bars.svg').is_file()
+    done = draw(run, folder / 'bare', '--which', 'bars')
+    assert done.returncode == 2 and 'of several runs, give --out' in done.stderr
+
+
 def test_all_leaves_out_what_has_no_files(folder: Path) -> None:
     run = folder / 'untested'
     shutil.copytree(folder / 'run', run)

@@ -3,14 +3,16 @@
 import html.parser
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from fume_mm.datasets.data_card import keep_card
 from fume_mm.evaluation.predictions import read_predictions, write_predictions
-from fume_mm.reporting.page import report_html
+from fume_mm.reporting.page import data_card, report_html
 from fume_mm.reporting.run_folder import RunFolder
 from tests.commands import run_tool
 from tests.runs import make_run
@@ -74,6 +76,31 @@ def test_nothing_is_fetched_and_nothing_runs(page: Page) -> None:
 def test_names_of_the_files_are_escaped(page: Page) -> None:
     assert '<script>alert(1)</script>' in page.text  # as text, not as a tag
     assert '# Card of the <tiny> campaign' in page.text
+
+
+def test_the_data_card_is_of_the_data_that_the_run_was_trained_on(
+    tmp_path: Path,
+) -> None:
+    run, campaign = make_run(tmp_path, masks=False), tmp_path / 'campaign'
+    (campaign / 'pairing_statistics.json').write_text('{"pairs": 1}')
+    keep_card(campaign, run, 'train')
+    (campaign / 'README.md').write_text('# Another campaign')
+    (campaign / 'pairing_statistics.json').write_text('{"pairs": 2}')
+    keep_card(campaign, run, 'test')
+    (campaign / 'README.md').write_text('# A third')
+    card = data_card(RunFolder(run))
+    assert [place for place, _ in card] == [
+        'trained on: README.md',
+        'trained on: pairing_statistics.json',
+        'tested on: README.md',
+        'tested on: pairing_statistics.json',
+    ]
+    assert card[0][1] == '# Card of the <tiny> campaign\n'
+    assert card[2][1] == '# Another campaign'
+    for split in ('train', 'test'):
+        shutil.rmtree(run / 'data_card' / split)
+    ((place, text), _) = data_card(RunFolder(run))
+    assert text == '# A third' and 'as it is now; the run kept none' in place
 
 
 def test_every_figure_is_there(page: Page) -> None:

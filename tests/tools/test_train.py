@@ -57,6 +57,35 @@ def whole(campaign: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return work_dir, train(campaign, work_dir, epochs=2)
 
 
+def test_the_console_is_short_and_the_log_file_whole(whole: tuple[Path, str]) -> None:
+    folder, output = whole
+    lines = output.splitlines()
+    begin = next(i for i, line in enumerate(lines) if 'Epoch(train)' in line)
+    assert begin <= 15, lines[:begin]
+    header = '\n'.join(lines[:begin])
+    for said in (
+        ' 1,656,236',
+        '12 to train on, 12 to validate',
+        '2 epochs of',
+        'CPU, ',
+        'seed ',
+        folder,
+    ):
+        assert str(said) in header, said
+    # one is of how commands are run here: another way to start processes is set
+    ours = re.sub(
+        r'(?i).*multi-processing start method.*\n.*warnings\.warn.*', '', output
+    )
+    assert 'warning' not in ours.lower()
+    assert max(map(len, ours.splitlines())) < 200
+    assert re.search(r'^  mIoU \(%\) +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d$', output, re.M)
+    (log,) = folder.glob('*/*.log')
+    text = log.read_text()
+    for kept in ('System environment:', 'Config:', 'before_run:', 'seg/co2/mIoU: '):
+        assert kept in text, kept
+    assert 'WARNING' not in text
+
+
 def losses(output: str, epoch: int) -> list[str]:
     return re.findall(rf'Epoch\(train\) +\[{epoch}\].*?  loss: ([\d.]+)', output)
 

@@ -83,19 +83,21 @@ def latencies(path: Path | None) -> dict[str, float]:
 
 
 def costs(model: Any, timed: dict[str, float]) -> dict[str, float]:
-    """What a model costs, as far as it can be told."""
-    from fume_mm.engine.complexity import complexity
-    from fume_mm.engine.config import load_config
+    """What a model costs, as far as it can be told; of its first run."""
     from fume_mm.io.bundled import bundled
+    from fume_mm.reporting.run_folder import RunFolder
 
     found: dict[str, float] = {}
     if model.name in timed:
         found['latency'] = timed[model.name]
         found['fps'] = 1000 / timed[model.name]
-    if Path(bundled(model.config)).is_file():
-        cost = complexity(load_config(model.config))
+    run = RunFolder(model.results[0]['folder'])
+    if any(run.path.glob('*.py')) or Path(bundled(model.config)).is_file():
+        cost = run.cost
         if cost.parameters:
+            height, width = cost.size
             found |= {'parameters': cost.parameters, 'macs': cost.macs}
+            found |= {'height': height, 'width': width}
     return found
 
 
@@ -121,6 +123,10 @@ def main() -> None:
     else:
         known = {model.name: costs(model, timed) for model in models if model.results}
         compared = comparison(models, table, costs=known, paper=args.paper)
+        sizes = {f'{x["width"]}x{x["height"]}' for x in known.values() if 'width' in x}
+        if sizes and any('MACs' in title for title in compared.head):
+            note = f'MACs: of a sample of both gases at {", ".join(sorted(sizes))}.'
+            compared = compared._replace(notes=[*compared.notes, note])
     text = render(compared, args.format) + '\n'
     print(text, end='')
     if args.out:

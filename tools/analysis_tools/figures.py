@@ -34,7 +34,11 @@ def parse_args() -> argparse.Namespace:
         help='figures to draw; `all` leaves out what a run has no files for '
         '(default: all)',
     )
-    parser.add_argument('--out', type=Path, required=True, help='folder of the figures')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='folder of the figures (default: figures in the run, if it is one)',
+    )
     parser.add_argument(
         '--format',
         nargs='+',
@@ -52,6 +56,9 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.errors < 1:
         parser.error('--errors is 1 or more')
+    if args.out is None and len(args.runs) > 1:
+        parser.error('of several runs, give --out: the folder of the figures')
+    args.out = args.out or Path(args.runs[0], 'figures')
     return args
 
 

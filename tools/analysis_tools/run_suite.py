@@ -26,17 +26,20 @@ import json
 import math
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from fume_mm.engine.options import CfgOptions, make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.bundled import ROOT, bundled
+from fume_mm.io.progress import progress_bar, remark
 from fume_mm.structures import SPLITS
 
 #: A run's own note of how it went.
@@ -44,6 +47,8 @@ NOTE = 'run.json'
 STATES = ('waiting', 'training', 'testing', 'done', 'diverged', 'failed')
 #: Seconds between two words on how far a run is.
 HEARTBEAT = 60.0
+#: What a line of a tool's log begins with.
+TIME = re.compile(r'^\d\d:\d\d:\d\d ')
 
 
 @dataclass
@@ -247,7 +252,7 @@ def call(run: Run, words: list[str], environment: dict[str, str]) -> bool:
                 process.wait(timeout=HEARTBEAT)
                 break
             except subprocess.TimeoutExpired:
-                print(f'{run.folder}: {last_line(path)}', flush=True)
+                remark(f'{run.folder}: {last_line(path)}', sys.stdout)
     run.seconds += time.monotonic() - start
     if process.returncode:
         run.error = last_error(path.read_text(errors='replace'))
@@ -260,7 +265,7 @@ def last_line(log: Path) -> str:
     """What a tool said last, without the time before it."""
     lines = log.read_text(errors='replace').replace('\r', '\n').split('\n')
     lines = [line for line in lines if line.strip()]
-    return lines[-1].partition(' - INFO - ')[2] or lines[-1] if lines else 'starting'
+    return TIME.sub('', lines[-1]) if lines else 'starting'
 
 
 def last_error(log: str) -> str:
@@ -314,15 +319,28 @@ def main() -> int:
     for run in runs:
         if run.state in ('waiting', 'testing'):
             work.put(run)
-    print(f'{work.qsize()} of {len(runs)} runs to do', flush=True)
+    to_do, start, ended = work.qsize(), time.monotonic(), list[float]()
+    remark(f'{to_do} of {len(runs)} runs to do', sys.stdout)
     args.work_dir.mkdir(parents=True, exist_ok=True)
     lock = threading.Lock()
+    bar = progress_bar(total=to_do, unit='run', label='suite', show=True)
 
     def report() -> None:
         with lock:
             text = json.dumps([asdict(run) for run in runs], indent=2) + '\n'
             (args.work_dir / 'suite.json').write_text(text, encoding='utf-8')
-            print(f'\n{table(runs)}', flush=True)
+            remark(f'\n{table(runs)}', sys.stdout)
+
+    def count() -> None:
+        with lock:
+            ended.append(time.monotonic() - start)
+            left = ended[-1] / len(ended) * (to_do - len(ended))
+            bar.update()
+        remark(
+            f'{len(ended)} of {to_do} runs have ended, about '
+            f'{timedelta(seconds=round(left))} left',
+            sys.stdout,
+        )
 
     def worker(environment: dict[str, str]) -> None:
         while True:
@@ -332,11 +350,12 @@ def main() -> int:
                 return
             where = ''.join(f', {key}={value}' for key, value in environment.items())
             fold = f', {Path(run.fold).name}' if run.fold else ''
-            print(
-                f'{run.config}{fold}, seed {run.seed}{where}: {run.folder}', flush=True
+            remark(
+                f'{run.config}{fold}, seed {run.seed}{where}: {run.folder}', sys.stdout
             )
             execute(run, environment)
             report()
+            count()
 
     environments = [{'CUDA_VISIBLE_DEVICES': str(gpu)} for gpu in args.gpus or ()]
     if args.jobs > 1:
@@ -350,6 +369,7 @@ def main() -> int:
         thread.start()
     for thread in threads:
         thread.join()
+    bar.close()
     report()
     return 0 if all(run.state == 'done' for run in runs) else 1
 

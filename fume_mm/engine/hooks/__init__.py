@@ -2,6 +2,7 @@
 
 from . import (
     attention_hook,
+    console_hook,
     sample_hooks,
     tensorboard_hook,
     training_hooks,
@@ -10,6 +11,7 @@ from . import (
 
 __all__ = [
     'attention_hook',
+    'console_hook',
     'sample_hooks',
     'tensorboard_hook',
     'training_hooks',
