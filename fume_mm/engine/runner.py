@@ -25,6 +25,7 @@ from fume_mm.registry import OPTIM_WRAPPERS, register_all_modules
 from .config import config_errors
 from .fitting import bare_model, check_parts
 from .resuming import newest_checkpoint
+from .stopping import stop_signals
 
 
 def _naming(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,10 +41,17 @@ def _naming(build: Callable[..., Any]) -> Callable[..., Any]:
 class ConfigRunner(Runner):
     """MMEngine's Runner; what cannot be built is a UserError that names its key."""
 
-    build_train_loop = _naming(Runner.build_train_loop)
     build_val_loop = _naming(Runner.build_val_loop)
     build_test_loop = _naming(Runner.build_test_loop)
     build_param_scheduler = _naming(Runner.build_param_scheduler)
+
+    def build_train_loop(self, loop: Any) -> Any:
+        """MMEngine's, but ``by_epoch=True`` is the loop of this project."""
+        if isinstance(loop, dict) and loop.get('by_epoch') and 'type' not in loop:
+            loop = {key: loop[key] for key in loop if key != 'by_epoch'}
+            loop['type'] = 'EpochBasedTrainLoop'
+        with config_errors(self.cfg):
+            return super().build_train_loop(loop)
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """MMEngine's, which does not name an optimiser that it does not know."""
@@ -241,6 +249,8 @@ def train(
         UserError: If a part cannot be built or does not fit the others, the checkpoint
             is not there or is not of this model, another training writes to the
             work dir, or training diverges.
+        SystemExit: With status 75, if SIGTERM or SIGUSR1 asked the process to stop and
+            all is saved to go on from.
     """
     if amp:
         cfg.optim_wrapper.type = 'AutoAmpOptimWrapper'
@@ -259,4 +269,5 @@ def train(
         runner = build_runner(cfg, launcher=launcher)
         if resume:
             require_match(bare_model(runner.model), resume, resume=True)
-        return runner.train()
+        with stop_signals():
+            return runner.train()
