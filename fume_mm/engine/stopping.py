@@ -10,9 +10,6 @@ import torch
 import torch.distributed
 from mmengine.dist import get_rank, get_world_size
 
-#: Exit status of a training that a signal stopped and ``--resume`` goes on with: that
-#: of a passing failure in sysexits.h.
-STOPPED = 75
 SIGNALS = [name for name in ('SIGTERM', 'SIGUSR1') if hasattr(signal, name)]
 _received: list[str] = []
 

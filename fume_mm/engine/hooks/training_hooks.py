@@ -14,13 +14,13 @@ from mmengine.hooks import EarlyStoppingHook, Hook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import set_random_seed
 from torch import Tensor, nn
 
-from fume_mm.errors import UserError
+from fume_mm.errors import STOPPED, UserError
 from fume_mm.io.files import write_whole
 from fume_mm.registry import HOOKS
 
 from ..fitting import bare_model, disagreement
 from ..loops import SAMPLES, SIZE
-from ..stopping import STOPPED, Agreement, received
+from ..stopping import Agreement, received
 
 #: What a rank may want after an iteration.
 _SAVE, _STOP = 1, 2
