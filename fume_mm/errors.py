@@ -36,9 +36,9 @@ def run_cli(main: Callable[[], int | None]) -> None:
     """Run a command line's ``main`` and exit as a shell expects.
 
     Exit status 0 for success (or what ``main`` returns), 2 for a :class:`UserError`
-    (its message alone on standard error), 130 for Ctrl-C, :data:`STOPPED` for a training
-    that was told to stop and has saved. Anything else is a defect of
-    ours and keeps its traceback.
+    (its message alone on standard error), 130 for Ctrl-C, :data:`STOPPED` for a
+    training that was told to stop and has saved. Anything else is a defect of ours and
+    keeps its traceback.
     """
     try:
         status = main()

@@ -18,7 +18,7 @@ from typing import Any
 
 from fume_mm.errors import STOPPED
 
-#: Seconds that the others have when one has stopped or has failed; those that wait for a
+#: Seconds that the others have when one has stopped, or has failed: what waits for a
 #: dead one would do so for minutes.
 TO_STOP, TO_FAIL = 60.0, 5.0
 SIGNALS = ('SIGTERM', 'SIGUSR1', 'SIGINT')

@@ -32,6 +32,15 @@ class EpochBasedTrainLoop(mmengine.runner.EpochBasedTrainLoop):
     #: Samples that all ranks together have had of the running epoch.
     samples = 0
 
+    def run(self) -> nn.Module:
+        """Train what is left; a run that has had its epochs says so."""
+        if self.epoch >= self.max_epochs:
+            self.runner.logger.warning(
+                f'{self.runner.work_dir}: has had its {self.max_epochs} epochs, '
+                'nothing is left to train.'
+            )
+        return super().run()
+
     def run_epoch(self) -> None:
         """The rest of an epoch, which is all of it unless it is resumed."""
         self.samples = resumed = self.runner.message_hub.get_info(SAMPLES, 0)

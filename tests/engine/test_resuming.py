@@ -37,12 +37,12 @@ def test_the_newest_sound_checkpoint(tmp_path):
     for when, name in enumerate(('epoch_5.pth', 'last.pth', 'best_seg_epoch_6.pth')):
         save(tmp_path / name, when)
     (tmp_path / 'last_checkpoint').write_text('')
-    assert newest_checkpoint(tmp_path) == str(tmp_path / 'last.pth')
+    assert newest_checkpoint(tmp_path)[0] == str(tmp_path / 'last.pth')
     save(tmp_path / 'epoch_10.pth', 9)
-    assert newest_checkpoint(tmp_path) == str(tmp_path / 'epoch_10.pth')
+    assert newest_checkpoint(tmp_path)[0] == str(tmp_path / 'epoch_10.pth')
     for name in ('epoch_10.pth', 'last.pth'):
         (tmp_path / name).write_bytes(b'PK')
-    assert newest_checkpoint(tmp_path) == str(tmp_path / 'epoch_5.pth')
+    assert newest_checkpoint(tmp_path)[0] == str(tmp_path / 'epoch_5.pth')
     (tmp_path / 'epoch_5.pth').write_bytes(b'')
     with pytest.raises(UserError, match='is not a readable checkpoint'):
         newest_checkpoint(tmp_path)

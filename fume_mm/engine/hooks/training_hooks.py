@@ -1,34 +1,24 @@
-"""Hooks that keep a run consistent, honest, resumable, fast, or partial."""
+"""Hooks that keep a run consistent, honest, fast, or partial."""
 
 import math
-import shutil
-import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook, LoggerHook, RuntimeInfoHook
-from mmengine.runner import set_random_seed
 from torch import Tensor, nn
 
-from fume_mm.errors import STOPPED, UserError
-from fume_mm.io.files import write_whole
+from fume_mm.errors import UserError
 from fume_mm.registry import HOOKS
 
 from ..fitting import bare_model, disagreement
-from ..loops import SAMPLES, SIZE
-from ..stopping import Agreement, received
-
-#: What a rank may want after an iteration.
-_SAVE, _STOP = 1, 2
 
 
 @HOOKS.register_module()
 class ConsistencyHook(Hook):
     """Hold the model's heads against the gases, classes and palette of its datasets.
+
+    At the end it says which samples the datasets left out since they cannot be read.
 
     Raises:
         UserError: Naming the dataset's and the model's side, before training,
@@ -51,6 +41,21 @@ class ConsistencyHook(Hook):
         """Check the test set."""
         self._check(runner, 'test')
 
+    def after_train(self, runner: Any) -> None:
+        """Say what the training and validation sets left out."""
+        self._say_left_out(runner, 'train')
+        if runner.val_loop is not None:
+            self._say_left_out(runner, 'val')
+
+    def after_test(self, runner: Any) -> None:
+        """Say what the test set left out."""
+        self._say_left_out(runner, 'test')
+
+    def _say_left_out(self, runner: Any, split: str) -> None:
+        dataset = getattr(runner, f'{split}_dataloader').dataset
+        if getattr(dataset, 'bad_samples', None):
+            runner.logger.warning(dataset.left_out_text())
+
     def _check(self, runner: Any, split: str) -> None:
         dataset = getattr(runner, f'{split}_dataloader').dataset
         model = bare_model(runner.model)
@@ -63,191 +68,6 @@ class ConsistencyHook(Hook):
 
 
 @HOOKS.register_module()
-class EpochSeedHook(Hook):
-    """Seed from (seed, epoch, rank) and the iteration within the epoch.
-
-    So what an iteration draws (dropout) depends on nothing that happened in this
-    process before: a run resumed anywhere goes on as if never stopped, and no state of
-    a generator has to be saved.
-    """
-
-    priority = 'VERY_HIGH'
-
-    def before_train_epoch(self, runner: Any) -> None:
-        """Seed ``random``, NumPy and torch for what loaders draw when they start."""
-        set_random_seed(_seed(runner, 0))
-
-    def before_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None
-    ) -> None:
-        """Seed torch, which models draw from."""
-        seed = _seed(runner, 1 + batch_idx)
-        # torch.manual_seed writes down who called it, which takes long
-        torch.default_generator.manual_seed(seed)
-        if torch.cuda.is_initialized():
-            torch.cuda.manual_seed(seed)
-
-
-def _seed(runner: Any, place: int) -> int:
-    sequence = np.random.SeedSequence([runner.seed, runner.epoch, get_rank(), place])
-    return int(sequence.generate_state(1)[0])
-
-
-@HOOKS.register_module()
-class RollingCheckpointHook(Hook):
-    """Keep ``last.pth``, which ``--resume`` goes on from, and stop when asked to.
-
-    It is written after each epoch, and again after its validation, whose outcome (best
-    score, early stopping) then is in it; so is the epoch's periodic checkpoint, if
-    there is one. A run that stopped between the two validates when it is resumed.
-
-    Within an epoch it is written every so often, and when a signal asks the run to stop
-    (:mod:`fume_mm.engine.stopping`), which then exits with status 75: after the
-    iteration at hand, or with several ranks, which stop at the same one, after the
-    next. While gradients accumulate it waits for the update. A validation that is
-    stopped is run again on resume.
-
-    Args:
-        interval: Iterations between two within an epoch; None for none.
-        minutes: Minutes, at most, between two; None for any.
-    """
-
-    priority = 'LOWEST'
-    NAME = 'last.pth'
-    #: In the log: the newest epoch that was validated.
-    VALIDATED = 'validated_epoch'
-    #: In the checkpoint: statistics of norm layers that each rank has of its own.
-    BUFFERS = 'rank_buffers'
-
-    def __init__(
-        self, *, interval: int | None = None, minutes: float | None = None
-    ) -> None:
-        for name, value in (('interval', interval), ('minutes', minutes)):
-            if value is not None and value <= 0:
-                raise UserError(
-                    f'RollingCheckpointHook.{name} is {value}; give a number above 0, '
-                    'or None.'
-                )
-        self.interval = interval
-        self.minutes = minutes
-        self._saved = time.monotonic()
-        self._buffers: list[Any] = []
-
-    def before_train(self, runner: Any) -> None:
-        """Validate the epoch that is resumed, if that was due and did not happen."""
-        self._agreement = Agreement()
-        self._saved = time.monotonic()
-        if runner.epoch == 0:
-            runner.message_hub.update_info(self.VALIDATED, 0)
-        loop, epoch = runner.train_loop, runner.epoch
-        due = epoch >= loop.val_begin and (
-            epoch % loop.val_interval == 0 or epoch == loop.max_epochs
-        )
-        if (
-            due
-            and runner.val_loop is not None
-            # checkpoints of earlier versions do not tell
-            and runner.message_hub.get_info(self.VALIDATED, epoch) < epoch
-        ):
-            runner.val_loop.run()
-
-    def after_train_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict[str, Any] | None = None,
-    ) -> None:
-        """Save within the epoch, if it is time or the run is to stop."""
-        waited = time.monotonic() - self._saved
-        late = self.minutes is not None and waited > 60 * self.minutes
-        wish = self._agreement.ask(_STOP if received() else late * _SAVE)
-        due = self.interval is not None and (runner.iter + 1) % self.interval == 0
-        if (
-            (wish or due)
-            # the epoch saves what is here in a moment
-            and not self.end_of_epoch(runner.train_dataloader, batch_idx)
-            and hasattr(runner.train_loop, 'samples')
-            and runner.optim_wrapper.should_update()
-        ):
-            self._buffers = self._agreement.gather(_buffers(runner))
-            self._save(
-                runner,
-                epoch=runner.epoch,
-                iteration=runner.iter + 1,
-                samples=runner.train_loop.samples,
-            )
-            self._buffers = []
-            if wish == _STOP:
-                self._stop(runner, f'after iteration {runner.iter + 1}')
-
-    def after_train_epoch(self, runner: Any) -> None:
-        """Save the epoch just trained."""
-        self._save(runner, epoch=runner.epoch + 1, iteration=runner.iter)
-
-    def after_val_iter(
-        self,
-        runner: Any,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Any = None,
-    ) -> None:
-        """Stop, if asked to: the epoch is saved, and validated on resume."""
-        if received() and not isinstance(runner._train_loop, (dict, type(None))):
-            self._stop(runner, f'in the validation of epoch {runner.epoch}', meet=False)
-
-    def after_val_epoch(
-        self, runner: Any, metrics: dict[str, float] | None = None
-    ) -> None:
-        """Save again with what the validation changed."""
-        if runner.epoch > 0 and runner.train_loop is not None:
-            runner.message_hub.update_info(self.VALIDATED, runner.epoch)
-            self._save(runner, epoch=runner.epoch, iteration=runner.iter)
-            periodic = Path(runner.work_dir) / f'epoch_{runner.epoch}.pth'
-            if is_main_process() and periodic.exists():
-                with write_whole(periodic, sync=True) as part:
-                    shutil.copyfile(periodic.with_name(self.NAME), part)
-
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        """Add what the ranks have of their own."""
-        if self._buffers:
-            checkpoint[self.BUFFERS] = self._buffers
-
-    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        """Take up what this rank had of its own."""
-        buffers = checkpoint.get(self.BUFFERS)
-        if buffers:
-            checkpoint['state_dict'].update(buffers[get_rank() % len(buffers)])
-
-    def _save(
-        self, runner: Any, *, epoch: int, iteration: int, samples: int = 0
-    ) -> None:
-        path = Path(runner.work_dir) / self.NAME
-        size = len(runner.train_dataloader.dataset)
-        known = {'last_ckpt': str(path), SAMPLES: samples, SIZE: size}
-        runner.message_hub.update_info_dict(known)
-        meta = {'epoch': epoch, 'iter': iteration}
-        runner.save_checkpoint(runner.work_dir, self.NAME, meta=meta, by_epoch=True)
-        self._saved = time.monotonic()
-
-    def _stop(self, runner: Any, where: str, *, meet: bool = True) -> None:
-        runner.logger.warning(
-            f'{received() or "A signal to another process"}: stopped {where}; '
-            f'{Path(runner.work_dir, self.NAME)} is saved, --resume goes on from it.'
-        )
-        if meet:  # a process that ends makes a launcher end the one that still writes
-            self._agreement.meet()
-        raise SystemExit(STOPPED)
-
-
-def _buffers(runner: Any) -> dict[str, Tensor]:
-    """Buffers of the model that a checkpoint holds, on the CPU."""
-    model = bare_model(runner.model)
-    names = {name for name, _ in model.named_buffers()}
-    return {k: x.cpu() for k, x in model.state_dict().items() if k in names}
-
-
-@HOOKS.register_module()
 class LossHook(RuntimeInfoHook):
     """Note the losses for the log, and stop a training that diverges.
 
@@ -256,9 +76,9 @@ class LossHook(RuntimeInfoHook):
     or a checkpoint: each reading waits for a GPU to finish all it has been given.
 
     The losses of this project begin near 1. One that is NaN, infinite or runaway ends
-    the run, naming the loss and its iteration. Batch normalisation keeps a run that has
-    blown up finite for long (1e21 and falling), and validation would still find a
-    "best" epoch in it.
+    the run, naming the loss, its iteration and the batch's samples. Batch normalisation
+    keeps a run that has blown up finite for long (1e21 and falling), and validation
+    would still find a "best" epoch in it.
 
     Args:
         limit: A loss above this has run away.
@@ -269,7 +89,7 @@ class LossHook(RuntimeInfoHook):
 
     def __init__(self, *, limit: float = 1e6) -> None:
         self.limit = limit
-        self._unread: list[tuple[int, dict[str, Any]]] = []
+        self._unread: list[tuple[int, list[str], dict[str, Any]]] = []
 
     def after_train_iter(
         self,
@@ -281,7 +101,9 @@ class LossHook(RuntimeInfoHook):
         """Keep the losses of the iteration, and read them if it is time."""
         norm = getattr(runner.optim_wrapper, 'grad_norm', None)
         kept = {} if norm is None else {'grad_norm': norm}
-        self._unread.append((runner.iter, {**kept, **(outputs or {})}))
+        samples = (data_batch or {}).get('data_samples', ())
+        names = [str(x.get('sample_id')) for x in samples]
+        self._unread.append((runner.iter, names, {**kept, **(outputs or {})}))
         logs = (x.interval for x in runner.hooks if isinstance(x, LoggerHook))
         if self.every_n_inner_iters(batch_idx, next(logs, 1)) or self.end_of_epoch(
             runner.train_dataloader, batch_idx
@@ -299,10 +121,10 @@ class LossHook(RuntimeInfoHook):
 
     def _read(self, runner: Any) -> None:
         unread, self._unread = self._unread, []
-        values = [value for _, kept in unread for value in kept.values()]
+        values = [value for *_, kept in unread for value in kept.values()]
         tensors = [x.detach().flatten() for x in values if isinstance(x, Tensor)]
         read = iter(torch.cat(tensors).tolist() if tensors else ())
-        for iteration, kept in unread:
+        for iteration, names, kept in unread:
             numbers = {
                 name: next(read) if isinstance(value, Tensor) else value
                 for name, value in kept.items()
@@ -312,14 +134,17 @@ class LossHook(RuntimeInfoHook):
             # the sum last: the part that is to blame is named
             for name in sorted(numbers, key=lambda name: name == 'loss'):
                 if 'loss' in name:
-                    self._check(name, numbers[name], iteration)
+                    self._check(name, numbers[name], iteration, names)
 
-    def _check(self, name: str, value: float, iteration: int) -> None:
+    def _check(
+        self, name: str, value: float, iteration: int, samples: Sequence[str]
+    ) -> None:
         if not math.isfinite(value) or abs(value) > self.limit:
             raise UserError(
                 f'{name} is {value:g} at iteration {iteration + 1}: training has '
                 f'diverged (a loss is NaN, infinite or above {self.limit:g}); '
                 'lower optim_wrapper.optimizer.lr or train without --amp.'
+                f'{" Its batch: " if samples else ""}{", ".join(samples)}'
             )
 
 
@@ -335,6 +160,9 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
         """Take up the state that the checkpoint carries."""
         if self.KEY in runner.message_hub.runtime_info:
             self.best_score, self.wait_count = runner.message_hub.get_info(self.KEY)
+            if self.wait_count >= self.patience:
+                runner.logger.warning('The run has been stopped early before.')
+                runner.train_loop.stop_training = True
 
     def after_val_epoch(
         self, runner: Any, metrics: dict[str, float] | None = None
