@@ -31,7 +31,7 @@ class Pids(torch.utils.data.Dataset):
 
 
 def batches(dataset: Pids, **options: Any) -> list[int]:
-    loader = watched(DataLoader(dataset, num_workers=2, timeout=2, **options))
+    loader = watched(DataLoader(dataset, num_workers=2, timeout=1, **options))
     with lost_workers():
         return [int(batch[0]) for batch in loader]
 
@@ -56,15 +56,15 @@ def test_a_worker_stopped_while_it_hands_over_a_batch_does_not_hang_the_loader()
     None
 ):
     """The queue has the batch, but its tensors are still to be asked of the worker."""
-    loader = watched(DataLoader(Pids(), num_workers=1, timeout=2))
-    with pytest.raises(UserError, match='killed|died'), lost_workers():
+    loader = watched(DataLoader(Pids(), num_workers=1, timeout=1))
+    with pytest.raises(UserError, match=r'killed|died'), lost_workers():
         for batch in loader:
             time.sleep(0.5)  # others are made meanwhile
             os.kill(int(batch[0]), signal.SIGSTOP)
 
 
 def test_other_errors_and_loaders_without_workers_are_left_alone() -> None:
-    with pytest.raises(RuntimeError, match='^shapes differ'), lost_workers():
+    with pytest.raises(RuntimeError, match=r'^shapes differ'), lost_workers():
         raise RuntimeError('shapes differ')
     assert type(watched(DataLoader(Pids()))) is DataLoader
 
