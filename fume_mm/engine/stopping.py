@@ -59,15 +59,20 @@ class Agreement:
         """The highest wish of all ranks at the iteration before."""
         if self._group is None:
             return wish
-        answer = 0
-        if self._travelling is not None:
-            self._travelling.wait()
-            answer = int(self._wish)
+        answer = self.drop()
         self._wish.fill_(wish)
         self._travelling = torch.distributed.all_reduce(
             self._wish, torch.distributed.ReduceOp.MAX, self._group, async_op=True
         )
         return answer
+
+    def drop(self) -> int:
+        """What is on its way, which then is not answered a second time."""
+        if self._travelling is None:
+            return 0
+        self._travelling.wait()
+        self._travelling = None
+        return int(self._wish)
 
     def gather(self, value: Any) -> list[Any]:
         """Every rank's value, by rank, on the main process; nothing elsewhere."""

@@ -110,8 +110,8 @@ def lost_workers() -> Iterator[None]:
         _kill([x for x in multiprocessing.active_children() if x not in before])
         raise UserError(
             f'{str(error).rstrip(". ")}: a worker of a loader was killed (memory?) '
-            'or hangs (a disk?); lower num_workers of the loader, or raise its timeout '
-            f'({TIMEOUT} s), and go on with --resume.'
+            'or hangs (a disk?); lower num_workers of the loader or raise its timeout '
+            f'({TIMEOUT} s); a training goes on with --resume.'
         ) from error
 
 

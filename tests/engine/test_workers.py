@@ -46,7 +46,7 @@ def test_signals_of_others_leave_workers_alone() -> None:
 def test_a_lost_worker_is_one_error(number: int) -> None:
     begun = time.monotonic()
     with pytest.raises(
-        UserError, match=r'^DataLoader .*(killed|died|timed out).*go on with --resume'
+        UserError, match=r'^DataLoader .*(killed|died|timed out).*goes on with --resume'
     ):
         batches(Pids(number))
     assert time.monotonic() - begun < 20

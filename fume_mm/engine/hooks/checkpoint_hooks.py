@@ -1,6 +1,7 @@
 """Hooks with which a run goes on from where it was stopped, as if it had not been."""
 
 import shutil
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ class RollingCheckpointHook(Hook):
     (:mod:`fume_mm.engine.stopping`), which then exits with status 75: after the
     iteration at hand, or with several ranks, which stop at the same one, after the
     next. While gradients accumulate it waits for the update. A validation that is
-    stopped is run again on resume.
+    stopped is run again on resume. Loops of another kind than this project's for epochs
+    stop without saving, with the status 143.
 
     Args:
         interval: Iterations between two within an epoch; None for none.
@@ -126,13 +128,14 @@ class RollingCheckpointHook(Hook):
         late = self.minutes is not None and waited > 60 * self.minutes
         wish = self._agreement.ask(_STOP if received() else late * _SAVE)
         due = self.interval is not None and (runner.iter + 1) % self.interval == 0
-        if self.end_of_epoch(runner.train_dataloader, batch_idx):
+        if not hasattr(runner.train_loop, 'samples'):
+            if wish == _STOP:
+                kind = type(runner.train_loop).__name__
+                runner.logger.warning(f'Stopped; {kind} can save nothing within.')
+                raise SystemExit(128 + signal.SIGTERM)
+        elif self.end_of_epoch(runner.train_dataloader, batch_idx):
             self._stopping = wish == _STOP  # when the epoch is saved, in a moment
-        elif (
-            (wish or due)
-            and hasattr(runner.train_loop, 'samples')
-            and runner.optim_wrapper.should_update()
-        ):
+        elif (wish or due) and runner.optim_wrapper.should_update():
             self._buffers = self._agreement.gather(_buffers(runner))
             self._save(
                 runner,
@@ -194,6 +197,7 @@ class RollingCheckpointHook(Hook):
         meta = {'epoch': epoch, 'iter': iteration}
         runner.save_checkpoint(runner.work_dir, self.NAME, meta=meta, by_epoch=True)
         self._saved = time.monotonic()
+        self._agreement.drop()  # a wish of before; a signal's is repeated
 
     def _stop(self, runner: Any, where: str, *, meet: bool = True) -> None:
         runner.logger.warning(
