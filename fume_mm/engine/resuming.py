@@ -24,10 +24,13 @@ _FREE = re.compile(
     r'|prefetch_factor|timeout)'
     r'|.*\.(decoded|check_files|recompute|init_cfg(\..*)?)'
 )
+#: Keys that the learning rate follows from.
+_SCHEDULE = re.compile(r'optim_wrapper\.optimizer\.lr|param_scheduler(\..*)?')
+#: Those that change it only where it counts iterations or goes by the batch.
+_LENGTHS = {'world_size', 'train_dataloader.batch_size'}
 #: Keys whose values the checkpoint's state would replace.
 _HELD = re.compile(
-    r'optim_wrapper\.(optimizer|paramwise_cfg|constructor)(\..*)?'
-    r'|param_scheduler(\..*)?|randomness\.seed'
+    r'optim_wrapper\.(optimizer|paramwise_cfg|constructor)(\..*)?|randomness\.seed'
 )
 _NOTHING = 'not there'
 
@@ -83,17 +86,20 @@ def settings_of(cfg: Config, world_size: int) -> str:
     return json.dumps(content, default=str)
 
 
-def check_changes(path: str, content: dict[str, Any], settings: str) -> None:
+def check_changes(path: str, content: dict[str, Any], settings: str) -> bool:
     """Hold a run's settings against those of the checkpoint that it goes on from.
 
     What would have no effect is refused; what has one is said.
+
+    Returns:
+        Whether the learning rate has another schedule now.
 
     Raises:
         UserError: Naming the keys whose values the checkpoint's state would replace.
     """
     saved = content.get('meta', {}).get(SETTINGS)
     if saved is None:  # an earlier version's
-        return
+        return False
     before, now = (dict(_leaves(json.loads(x))) for x in (saved, settings))
     changed = {
         key.removeprefix('config.'): f'was {before.get(key, _NOTHING)} and is '
@@ -101,7 +107,12 @@ def check_changes(path: str, content: dict[str, Any], settings: str) -> None:
         for key in sorted({*before, *now})
         if before.get(key, _NOTHING) != now.get(key, _NOTHING)
     }
-    held = [f'{key} {change}' for key, change in changed.items() if _HELD.match(key)]
+    schedule = [key for key in changed if _SCHEDULE.fullmatch(key)]
+    held = [
+        f'{key} {change}'
+        for key, change in changed.items()
+        if _HELD.match(key) and key not in schedule
+    ]
     if held:
         raise UserError(
             f'{path}: {"; ".join(held)}: a resumed run goes on with what its '
@@ -112,17 +123,20 @@ def check_changes(path: str, content: dict[str, Any], settings: str) -> None:
     for key, change in changed.items():
         if not _FREE.fullmatch(key):
             print_log(f'Resuming: {key} {change}.', 'current', 30)
-    if changed.keys() & {'world_size', 'train_dataloader.batch_size'}:
-        schedules = json.loads(settings)['config'].get('param_scheduler') or []
-        if not all(x.get('by_epoch', True) for x in schedules) or any(
-            x.get('convert_to_iter_based') for x in schedules
-        ):
-            print_log(
-                'Resuming: param_scheduler counts iterations, and an epoch has another '
-                'number of them now; the learning rate goes on by the old one.',
-                'current',
-                30,
-            )
+    config = json.loads(settings)['config']
+    depends = (config.get('auto_scale_lr') or {}).get('enable') or any(
+        not x.get('by_epoch', True) or x.get('convert_to_iter_based')
+        for x in config.get('param_scheduler') or []
+    )
+    if schedule or (depends and changed.keys() & _LENGTHS):
+        print_log(
+            'Resuming: the learning rate goes on as if the run had been scheduled so '
+            'from its beginning.',
+            'current',
+            30,
+        )
+        return True
+    return False
 
 
 def _leaves(part: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,8 @@
 """MMEngine's Runner of a config, on GPUs and on CPUs, and training with it."""
 
+import copy
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -25,6 +27,7 @@ from fume_mm.registry import OPTIM_WRAPPERS, register_all_modules
 
 from .config import config_errors
 from .fitting import bare_model, check_parts
+from .loops import SAMPLES
 from .resuming import SETTINGS, check_changes, checkpoint_to_resume, settings_of
 from .stopping import stop_signals
 from .workers import TIMEOUT, lost_workers, watched
@@ -45,6 +48,8 @@ class ConfigRunner(Runner):
 
     #: What checkpoints say of the run, see :func:`.resuming.settings_of`.
     settings: str | None = None
+    #: Whether a resumed run has another schedule than its checkpoint.
+    reschedules = False
 
     build_val_loop = _naming(Runner.build_val_loop)
     build_test_loop = _naming(Runner.build_test_loop)
@@ -91,6 +96,37 @@ class ConfigRunner(Runner):
                 'that optim_wrapper.optimizer.lr is meant for.'
             )
         super().scale_lr(optim_wrapper, auto_scale_lr)
+
+    def resume(self, filename: str, *args: Any, **options: Any) -> None:
+        """MMEngine's, but a new schedule is taken up as if it had been followed so far.
+
+        The checkpoint's states of optimiser and schedulers hold the old one.
+        """
+        if not self.reschedules:
+            super().resume(filename, *args, **options)
+            return
+        schedulers = self.param_schedulers or []
+        rates = [group['lr'] for group in self.optim_wrapper.param_groups]
+        states = [copy.deepcopy(x.state_dict()) for x in schedulers]
+        super().resume(filename, *args, **options)
+        groups = self.optim_wrapper.param_groups
+        for group, rate in zip(groups, rates, strict=True):
+            group['lr'] = rate
+        for scheduler, state in zip(schedulers, states, strict=True):
+            scheduler.load_state_dict(state)
+        length, loader = len(self.train_dataloader), self.train_dataloader
+        begun = self.message_hub.get_info(SAMPLES, 0)
+        begun //= (loader.batch_size or 1) * self.world_size
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # no optimiser steps between
+            for count in [*[length] * self.epoch, begun]:
+                # as they go in training, since each changes the rate of the one before
+                for _ in range(count):
+                    for scheduler in (x for x in schedulers if not x.by_epoch):
+                        scheduler.step()
+                if count == length:
+                    for scheduler in (x for x in schedulers if x.by_epoch):
+                        scheduler.step()
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> Any:
         """MMEngine's, but a model without parameters has nothing to synchronise."""
@@ -280,10 +316,10 @@ def train(
         resume = cfg.get('load_from') or 'auto'
     ranks = os.environ.get('WORLD_SIZE', os.environ.get('SLURM_NTASKS', '1'))
     settings = settings_of(cfg, 1 if launcher == 'none' else int(ranks))
-    content = None
+    content, reschedules = None, False
     if resume:
         resume, content = checkpoint_to_resume(cfg.work_dir, resume)
-        check_changes(resume, content, settings)
+        reschedules = check_changes(resume, content, settings)
         cfg.resume = True
         cfg.load_from = resume
     register_all_modules()
@@ -292,7 +328,7 @@ def train(
     make_folder(cfg.work_dir)
     with sole_writer(cfg.work_dir) if launcher == 'none' or first else nullcontext():
         runner = build_runner(cfg, launcher=launcher)
-        runner.settings = settings
+        runner.settings, runner.reschedules = settings, reschedules
         if resume and content:
             require_match(
                 bare_model(runner.model), resume, resume=True, content=content

@@ -85,8 +85,8 @@ CONFIG = {
 }
 
 
-def changes(said, *, world=1, **changed):
-    """Hold a changed config against :data:`CONFIG`; what the log says."""
+def changes(said, *, world=1, returns=False, **changed):
+    """Hold a changed config against :data:`CONFIG`; what is logged, or the answer."""
     said.clear()
     now = json.loads(json.dumps(CONFIG))
     for key, value in changed.items():
@@ -95,8 +95,9 @@ def changes(said, *, world=1, **changed):
             part = part[int(word) if word.isdecimal() else word]
         part[last] = value
     saved = {'meta': {'settings': json.dumps({'config': CONFIG, 'world_size': 1})}}
-    check_changes('a.pth', saved, json.dumps({'config': now, 'world_size': world}))
-    return said
+    settings = json.dumps({'config': now, 'world_size': world})
+    answer = check_changes('a.pth', saved, settings)
+    return answer if returns else said
 
 
 @pytest.fixture
@@ -111,9 +112,8 @@ def said(monkeypatch):
 
 def test_what_a_checkpoint_would_override_is_refused_by_name(said):
     for key, text in {
-        'optim_wrapper__optimizer__lr': 'optim_wrapper.optimizer.lr was 0.001 and is 9',
+        'optim_wrapper__optimizer__type': 'optimizer.type was AdamW and is 9',
         'optim_wrapper__optimizer__fused': 'optimizer.fused was not there and is 9',
-        'param_scheduler__0__T_max': r'param_scheduler.0.T_max was 4 and is 9',
         'randomness__seed': 'randomness.seed was 1 and is 9',
     }.items():
         with pytest.raises(UserError, match=rf'^a.pth: .*{text}.*load_from=a.pth'):
@@ -131,12 +131,21 @@ def test_what_takes_effect_is_said_and_the_rest_may_change(said):
         'Resuming: train_dataloader.dataset.root was a and is b.'
     ]
     assert changes(said, world=2) == ['Resuming: world_size was 1 and is 2.']
-    CONFIG['param_scheduler'][0]['by_epoch'] = False
-    try:
-        assert len(changes(said, world=2)) == 2
-        assert 'param_scheduler counts iterations' in said[-1]
-    finally:
-        CONFIG['param_scheduler'][0]['by_epoch'] = True
+
+
+def test_another_learning_rate_or_length_of_epochs_is_another_schedule(said):
+    assert not changes(said, returns=True)
+    assert not changes(said, world=2, returns=True)
+    for key in ('optim_wrapper__optimizer__lr', 'param_scheduler__0__T_max'):
+        assert changes(said, **{key: 9}, returns=True)
+        assert said[0].endswith('and is 9.')
+        assert 'as if the run had been scheduled so from its beginning' in said[1]
+    steps = [{'type': 'LinearLR', 'by_epoch': False}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CONFIG, 'param_scheduler', steps)
+        assert not changes(said, returns=True)
+        assert changes(said, world=2, returns=True)
+        assert changes(said, train_dataloader__batch_size=4, returns=True)
 
 
 def test_a_checkpoint_of_an_earlier_version_is_not_compared():

@@ -64,11 +64,13 @@ class Meddler(Hook):
 
     def __init__(self, at: int | None, number: int) -> None:
         self.at, self.number, self.losses = at, number, {}
+        self.rates = []
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         self.losses[runner.iter, runner.epoch, batch_idx] = float(outputs['loss'])
+        self.rates += runner.optim_wrapper.get_lr()['lr']
         if runner.iter == self.at:
             os.kill(os.getpid(), self.number)
 
@@ -81,6 +83,9 @@ def run(
     number: int = signal.SIGTERM,
     samples: int = 11,
     accumulate: int = 1,
+    lr: float = 0.05,
+    schedule: list[dict] | None = None,
+    rates: list[float] | None = None,
     **rolling: Any,
 ) -> tuple[dict, Samples]:
     """Train three epochs into ``folder``: losses by iteration, and what was loaded."""
@@ -106,12 +111,11 @@ def run(
         },
         train_cfg={'by_epoch': True, 'max_epochs': 3},
         optim_wrapper={
-            'optimizer': {'type': 'AdamW', 'lr': 0.05},
+            'optimizer': {'type': 'AdamW', 'lr': lr},
             'accumulative_counts': accumulate,
         },
-        param_scheduler=[
-            {'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, 'end': 8}
-        ],
+        param_scheduler=schedule
+        or [{'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, 'end': 8}],
         default_hooks={
             'runtime_info': {'type': 'LossHook'},
             'logger': {'type': 'LoggerHook', 'interval': 2},
@@ -128,7 +132,10 @@ def run(
         randomness={'seed': 3},
         log_level='ERROR',
     )
+    runner.reschedules = schedule is not None
     runner.train()
+    if rates is not None:
+        rates += meddler.rates
     return meddler.losses, dataset
 
 
@@ -202,6 +209,32 @@ def test_a_finished_run_and_other_data_are_told_apart(tmp_path: Path) -> None:
         run(tmp_path, resume=last, samples=12)
     run(tmp_path, resume=last)
     assert run(tmp_path, resume=last)[0] == {}
+
+
+def test_another_schedule_goes_on_as_if_followed_from_the_beginning(
+    tmp_path: Path,
+) -> None:
+    other = {
+        'lr': 0.02,
+        'schedule': [
+            {'type': 'LinearLR', 'start_factor': 0.2, 'by_epoch': False, 'end': 11},
+            {
+                'type': 'CosineAnnealingLR',
+                'T_max': 15,
+                'eta_min': 0.001,
+                'by_epoch': False,
+            },
+            {'type': 'StepLR', 'step_size': 1, 'by_epoch': True},
+        ],
+    }
+    whole: list[float] = []
+    rest: list[float] = []
+    run(tmp_path / 'whole', rates=whole, **other)
+    with stop_signals(), pytest.raises(SystemExit):
+        run(tmp_path, at=6)
+    run(tmp_path, resume=str(tmp_path / 'last.pth'), rates=rest, **other)
+    assert len(whole) == 3 * BATCHES
+    assert rest == whole[7:]
 
 
 @pytest.mark.parametrize('name', ['interval', 'minutes'])

@@ -143,9 +143,9 @@ def test_a_changed_run_is_refused_before_anything_is_written(
     shutil.copytree(whole[0], copied)
     before = {path: path.read_bytes() for path in copied.rglob('*.py')}
     words = command(campaign, copied, '--resume', epochs=2)
-    done = run_tool(*words, 'optim_wrapper.optimizer.lr=0.5')
+    done = run_tool(*words, 'optim_wrapper.optimizer.weight_decay=0.5')
     assert done.returncode == 2
-    assert 'optim_wrapper.optimizer.lr was 0.001 and is 0.5' in done.stderr
+    assert 'optim_wrapper.optimizer.weight_decay was 0.0001 and is 0.5' in done.stderr
     assert {path: path.read_bytes() for path in copied.rglob('*.py')} == before
     # a longer run says so, and takes no best checkpoint of the original away
     bests = [*whole[0].glob('best_*')]
