@@ -150,7 +150,8 @@ class ConfigRunner(Runner):
         super().call_hook(fn_name, **kwargs)
         if fn_name == 'before_save_checkpoint':
             content = kwargs['checkpoint']
-            content['meta'][SETTINGS] = self.settings
+            if self.settings:
+                content['meta'][SETTINGS] = self.settings
             for key in ('meta', 'message_hub', 'param_schedulers'):
                 if key in content:
                     content[key] = _plain(content[key])
