@@ -24,8 +24,10 @@ _FREE = re.compile(
     r'|prefetch_factor|timeout)'
     r'|.*\.(decoded|check_files|recompute|init_cfg(\..*)?)'
 )
-#: Keys that the learning rate follows from.
-_SCHEDULE = re.compile(r'optim_wrapper\.optimizer\.lr|param_scheduler(\..*)?')
+#: Keys that the learning rate follows from; a schedule ends with the run by default.
+_SCHEDULE = re.compile(
+    r'optim_wrapper\.optimizer\.lr|param_scheduler(\..*)?|train_cfg\.max_epochs'
+)
 #: Those that change it only where it counts iterations or goes by the batch.
 _LENGTHS = {'world_size', 'train_dataloader.batch_size'}
 #: Keys whose values the checkpoint's state would replace.
