@@ -130,7 +130,7 @@ def run(
         resume=resume is not None,
         default_scope='fume_mm',
         randomness={'seed': 3},
-        log_level='ERROR',
+        log_level='WARNING',
     )
     runner.reschedules = schedule is not None
     runner.train()
@@ -201,14 +201,19 @@ def test_saves_every_so_many_iterations_or_minutes(
     assert [x[1] for x in places if x[2]] == [3, 6, 9, 12]
 
 
-def test_a_finished_run_and_other_data_are_told_apart(tmp_path: Path) -> None:
+def test_a_finished_run_and_other_data_are_told_apart(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with stop_signals(), pytest.raises(SystemExit):
         run(tmp_path, at=1)
     last = str(tmp_path / 'last.pth')
     with pytest.raises(UserError, match='has 12 samples, and had 11 when'):
         run(tmp_path, resume=last, samples=12)
     run(tmp_path, resume=last)
+    capfd.readouterr()
     assert run(tmp_path, resume=last)[0] == {}
+    text = ''.join(capfd.readouterr())
+    assert f'{tmp_path}: has had its 3 epochs, nothing is left to train.' in text
 
 
 def test_another_schedule_goes_on_as_if_followed_from_the_beginning(
