@@ -4,6 +4,9 @@ import os
 import sys
 from collections.abc import Callable
 
+#: Exit status of a training that a signal stopped and ``--resume`` goes on with: that
+#: of a passing failure in sysexits.h.
+STOPPED = 75
 # Set to 1 to see where a UserError came from.
 TRACEBACK_VARIABLE = 'FUME_MM_TRACEBACK'
 
@@ -33,8 +36,9 @@ def run_cli(main: Callable[[], int | None]) -> None:
     """Run a command line's ``main`` and exit as a shell expects.
 
     Exit status 0 for success (or what ``main`` returns), 2 for a :class:`UserError`
-    (its message alone on standard error), 130 for Ctrl-C. Anything else is a defect of
-    ours and keeps its traceback.
+    (its message alone on standard error), 130 for Ctrl-C, :data:`STOPPED` for a
+    training that was told to stop and has saved. Anything else is a defect of ours and
+    keeps its traceback.
     """
     try:
         status = main()

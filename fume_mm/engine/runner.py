@@ -1,6 +1,8 @@
 """MMEngine's Runner of a config, on GPUs and on CPUs, and training with it."""
 
+import copy
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -15,19 +17,23 @@ from mmengine.logging import HistoryBuffer, MMLogger, print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import LogProcessor, Runner
 from torch import nn
+from torch.utils.data import DataLoader
 
 from fume_mm.datasets.data_card import keep_card
 from fume_mm.errors import UserError
 from fume_mm.io.files import make_folder, sole_writer, write_whole
-from fume_mm.io.weights import require_match
+from fume_mm.io.weights import hand_on, require_match
 from fume_mm.registry import OPTIM_WRAPPERS, OPTIMIZERS, register_all_modules
 
 from .config import config_errors
 from .console import ConsoleLogProcessor, console_of
 from .fitting import bare_model, check_parts
 from .hooks.console_hook import ConsoleHook
+from .loops import SAMPLES
 from .objective import settle_objective
-from .resuming import newest_checkpoint
+from .resuming import SETTINGS, check_changes, checkpoint_to_resume, settings_of
+from .stopping import stop_signals
+from .workers import TIMEOUT, lost_workers, watched
 
 
 def _naming(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,7 +49,11 @@ def _naming(build: Callable[..., Any]) -> Callable[..., Any]:
 class ConfigRunner(Runner):
     """MMEngine's Runner; what cannot be built is a UserError that names its key."""
 
-    build_train_loop = _naming(Runner.build_train_loop)
+    #: What checkpoints say of the run, see :func:`.resuming.settings_of`.
+    settings: str | None = None
+    #: Whether a resumed run has another schedule than its checkpoint.
+    reschedules = False
+
     build_val_loop = _naming(Runner.build_val_loop)
     build_test_loop = _naming(Runner.build_test_loop)
     build_param_scheduler = _naming(Runner.build_param_scheduler)
@@ -74,6 +84,26 @@ class ConfigRunner(Runner):
         settle_objective(self)
         return super().train()
 
+    def build_train_loop(self, loop: Any) -> Any:
+        """MMEngine's, but ``by_epoch=True`` is the loop of this project."""
+        if isinstance(loop, dict) and loop.get('by_epoch') and 'type' not in loop:
+            loop = {key: loop[key] for key in loop if key != 'by_epoch'}
+            loop['type'] = 'EpochBasedTrainLoop'
+        with config_errors(self.cfg):
+            return super().build_train_loop(loop)
+
+    @staticmethod
+    def build_dataloader(dataloader: Any, *args: Any, **options: Any) -> DataLoader:
+        """MMEngine's, whose workers are not waited for without end."""
+        if isinstance(dataloader, dict) and dataloader.get('num_workers'):
+            dataloader = {'timeout': TIMEOUT, **dataloader}
+        return watched(Runner.build_dataloader(dataloader, *args, **options))
+
+    def test(self) -> dict:
+        """MMEngine's, which ends if a worker is lost."""
+        with lost_workers():
+            return super().test()
+
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """MMEngine's, which does not name an optimiser that it does not know."""
         with config_errors(self.cfg):
@@ -95,6 +125,37 @@ class ConfigRunner(Runner):
                 'that optim_wrapper.optimizer.lr is meant for.'
             )
         super().scale_lr(optim_wrapper, auto_scale_lr)
+
+    def resume(self, filename: str, *args: Any, **options: Any) -> None:
+        """MMEngine's, but a new schedule is taken up as if it had been followed so far.
+
+        The checkpoint's states of optimiser and schedulers hold the old one.
+        """
+        if not self.reschedules:
+            super().resume(filename, *args, **options)
+            return
+        schedulers = self.param_schedulers or []
+        rates = [group['lr'] for group in self.optim_wrapper.param_groups]
+        states = [copy.deepcopy(x.state_dict()) for x in schedulers]
+        super().resume(filename, *args, **options)
+        groups = self.optim_wrapper.param_groups
+        for group, rate in zip(groups, rates, strict=True):
+            group['lr'] = rate
+        for scheduler, state in zip(schedulers, states, strict=True):
+            scheduler.load_state_dict(state)
+        length, loader = len(self.train_dataloader), self.train_dataloader
+        begun = self.message_hub.get_info(SAMPLES, 0)
+        begun //= (loader.batch_size or 1) * self.world_size
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # no optimiser steps between
+            for count in [*[length] * self.epoch, begun]:
+                # as they go in training, since each changes the rate of the one before
+                for _ in range(count):
+                    for scheduler in (x for x in schedulers if not x.by_epoch):
+                        scheduler.step()
+                if count == length:
+                    for scheduler in (x for x in schedulers if x.by_epoch):
+                        scheduler.step()
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> Any:
         """MMEngine's, but a model without parameters has nothing to synchronise."""
@@ -118,6 +179,8 @@ class ConfigRunner(Runner):
         super().call_hook(fn_name, **kwargs)
         if fn_name == 'before_save_checkpoint':
             content = kwargs['checkpoint']
+            if self.settings:
+                content['meta'][SETTINGS] = self.settings
             for key in ('meta', 'message_hub', 'param_schedulers'):
                 if key in content:
                     content[key] = _plain(content[key])
@@ -125,7 +188,11 @@ class ConfigRunner(Runner):
             content = kwargs['checkpoint']
             # MMEngine would run this text as a config
             content.get('meta', {}).pop('config', None)
-            logs = content.get('message_hub', {}).get('log_scalars', {})
+            log = content.get('message_hub', {})
+            logs, info = log.get('log_scalars', {}), log.get('runtime_info', {})
+            # of a copied folder they would be the original's, which are then deleted
+            for key in [x for x in info if x.startswith(('best_ckpt', 'last_ckpt'))]:
+                info[key] = str(Path(self.work_dir, Path(info[key]).name))
             for name, (values, counts, length) in logs.items():
                 logs[name] = HistoryBuffer(values.numpy(), counts.numpy(), length)
 
@@ -268,16 +335,21 @@ def train(
 
     Raises:
         UserError: If a part cannot be built or does not fit the others, the checkpoint
-            is not there or is not of this model, another training writes to the
-            work dir, or training diverges.
+            is not there or is not of this model or of this config, another training
+            writes to the work dir, a loader's worker is lost, or training diverges.
+        SystemExit: With status 75, if SIGTERM or SIGUSR1 asked the process to stop and
+            all is saved to go on from.
     """
     if amp:
         cfg.optim_wrapper.type = 'AutoAmpOptimWrapper'
     if resume is None and cfg.get('resume'):
         resume = cfg.get('load_from') or 'auto'
-    if resume == 'auto':
-        resume = newest_checkpoint(cfg.work_dir)
+    ranks = os.environ.get('WORLD_SIZE', os.environ.get('SLURM_NTASKS', '1'))
+    settings = settings_of(cfg, 1 if launcher == 'none' else int(ranks))
+    content, reschedules = None, False
     if resume:
+        resume, content = checkpoint_to_resume(cfg.work_dir, resume)
+        reschedules = check_changes(resume, content, settings)
         cfg.resume = True
         cfg.load_from = resume
     register_all_modules()
@@ -286,8 +358,14 @@ def train(
     make_folder(cfg.work_dir)
     with sole_writer(cfg.work_dir) if launcher == 'none' or first else nullcontext():
         runner = build_runner(cfg, launcher=launcher)
-        if resume:
-            require_match(bare_model(runner.model), resume, resume=True)
+        runner.settings, runner.reschedules = settings, reschedules
+        if resume and content:
+            require_match(
+                bare_model(runner.model), resume, resume=True, content=content
+            )
+            hand_on(resume, content)
+            content = None  # of gigabytes
         if first and (root := cfg.train_dataloader.dataset.get('data_root')):
             keep_card(root, cfg.work_dir, 'train')
-        return runner.train()
+        with stop_signals(), lost_workers():
+            return runner.train()

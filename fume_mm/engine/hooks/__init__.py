@@ -2,6 +2,7 @@
 
 from . import (
     attention_hook,
+    checkpoint_hooks,
     console_hook,
     sample_hooks,
     tensorboard_hook,
@@ -11,6 +12,7 @@ from . import (
 
 __all__ = [
     'attention_hook',
+    'checkpoint_hooks',
     'console_hook',
     'sample_hooks',
     'tensorboard_hook',
