@@ -12,7 +12,7 @@ SEED := 42
 # the newest, as a run that was killed may leave two
 BEST = $$(ls -t $(RUN)/best_*.pth | head -n 1)
 
-.PHONY: test test-fast test-long lint lock docs install demo demo-control demo-clean
+.PHONY: test test-fast test-long faults lint lock docs install demo demo-control demo-clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.fume_mm: setup.py constraints.txt
@@ -32,6 +32,11 @@ test-fast: install
 # What make test leaves out, so that it ends within 25 minutes on two cores.
 test-long: install
 	$(PYTHON) -m pytest -n 2 -m long
+
+# Faults injected into real processes and files; tests/faults has the short form.
+faults: install
+	$(PYTHON) -m tests.faults $(if $(MINUTES),--minutes $(MINUTES)) \
+	    $(if $(ONLY),--only $(ONLY))
 
 lint: install
 	$(PYTHON) -m ruff check .

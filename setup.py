@@ -60,6 +60,7 @@ EXTRAS = {
         'mkdocstrings[python]>=0.30',
     ],
     'dev': [
+        'hypothesis',  # mutates what users hand in
         'monai>=1.6',  # tests hold the boundary metrics against it; needs torch, NumPy
         'mypy',
         'pre-commit',

@@ -95,6 +95,8 @@ def dataset_identity(dataset: Any, details: dict[str, Any]) -> dict[str, Any]:
         'left_out': meta.get('left_out', 0),
         'pairing': meta.get('pairing', {}),
         'fold': fold_name(dataset),
+        # not among the samples, since they cannot be read
+        'bad_samples': list(getattr(dataset, 'bad_samples', ())),
     }
 
 

@@ -2,6 +2,9 @@
 
 Example:
     python tools/train.py configs/fume/fume_r50.py --amp
+
+SIGTERM and SIGUSR1 end it after the iteration at hand with status 75; --resume goes on
+from there. Other statuses: 0 done, 2 a fault that is said in one line, 130 Ctrl-C.
 """
 
 from fume_mm.engine.options import config_of, make_parser
@@ -16,7 +19,7 @@ def main() -> None:
         nargs='?',
         const='auto',
         metavar='CKPT',
-        help='go on from CKPT, or from the last checkpoint of the work dir',
+        help='go on from CKPT, or from the newest sound checkpoint of the work dir',
     )
     parser.add_argument(
         '--amp', action='store_true', help='mixed precision (default: as the config)'

@@ -1,13 +1,15 @@
 """The dataset of paired CO2 and CH4 frames."""
 
+import logging
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
 from fume_mm.errors import UserError
@@ -23,7 +25,7 @@ from .grouping import BY_FRAME
 from .paired_csv import read_paired
 from .samplers import Draw
 from .splitting import check_leaks, find_leaks
-from .transforms.loading import checked_scale
+from .transforms.loading import LoadDualGasFrames, LoadDualGasMasks, checked_scale
 
 #: Columns of a gas that make a sample.
 _PARTS = ('frame', 'mask', 'group', 'limits')
@@ -75,6 +77,11 @@ class DualGasDataset(BaseDataset):
         decoded: A folder to keep the pixels of frames and masks in, so that a file is
             decoded once and not in every epoch: see
             :class:`~fume_mm.io.decoded.DecodedFiles`. Items are the same without.
+        on_bad_sample: What to do about a sample whose frame or mask is missing or
+            cannot be read. ``'error'`` is one, on loading or when it is used.
+            ``'skip'`` decodes every file on loading, which takes as long as in an
+            epoch, and leaves such samples out; they are then in ``bad_samples``, and
+            named again when the run ends. Nothing ever takes a sample's place.
         indices: Only these samples, or the first (if negative: the last) so many.
         lazy_init: Read nothing before the first use; ``leakage`` in ``metainfo`` is
             known from then on.
@@ -102,6 +109,7 @@ class DualGasDataset(BaseDataset):
         allow_leakage: bool = False,
         check_files: bool = True,
         decoded: str | None = None,
+        on_bad_sample: str = 'error',
         indices: int | Sequence[int] | None = None,
         lazy_init: bool = False,
         test_mode: bool = False,
@@ -110,7 +118,15 @@ class DualGasDataset(BaseDataset):
         self.scale = checked_scale(scale)
         self.per_frame = per_frame
         self.allow_leakage = allow_leakage
-        self.check_files = check_files
+        if on_bad_sample not in ('error', 'skip'):
+            raise UserError(
+                f"dataset.on_bad_sample is {on_bad_sample!r}; set 'error' or 'skip'."
+            )
+        self.skips = on_bad_sample == 'skip'
+        #: What is wrong with each sample that was left out, by ``sample_id``.
+        self.bad_samples: dict[str, str] = {}
+        # or a bad header would be an error before the others are looked at
+        self.check_files = check_files and not self.skips
         self.decoded = None if decoded is None else DecodedFiles(decoded)
         self._at = f'{data_root}/'
         self.root = existing_root(data_root)
@@ -210,7 +226,37 @@ class DualGasDataset(BaseDataset):
                 for part in ('frame', 'mask')
             }
             self.decoded.check_room(self._at, files)
-        return found
+        return self._readable(found) if self.skips else found
+
+    def _readable(self, found: list[bytes]) -> list[bytes]:
+        """The samples whose frames and masks can be read; the others are noted."""
+        load = Compose([LoadDualGasFrames(), LoadDualGasMasks()])
+
+        def fault(packed: bytes) -> str:
+            try:
+                load({**self._placed(pickle.loads(packed)), **self._of_dataset()})
+            except UserError as error:
+                return str(error)
+            return ''
+
+        with ThreadPoolExecutor() as pool:  # decoding lets others run
+            faults = list(pool.map(fault, found))
+        for packed, text in zip(found, faults, strict=True):
+            if text:
+                self.bad_samples[pickle.loads(packed)['sample_id']] = text
+        if len(self.bad_samples) == len(found):
+            raise UserError(f'{self.ann_file}: no sample can be read; {faults[0]}')
+        if self.bad_samples:
+            print_log(self.left_out_text(), 'current', logging.WARNING)
+        return [x for x, text in zip(found, faults, strict=True) if not text]
+
+    def left_out_text(self) -> str:
+        """How many samples were left out as they cannot be read, and which."""
+        reasons = [f'\n  {name}: {text}' for name, text in self.bad_samples.items()]
+        return (
+            f'{self.ann_file}: {len(reasons)} samples cannot be read and are left out:'
+            f'{"".join(reasons)}'
+        )
 
     def _samples(
         self, name: str, ph: float, class_id: int, *texts: str
@@ -265,11 +311,11 @@ class DualGasDataset(BaseDataset):
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """The item ``idx`` before the transforms, its paths below ``data_root``."""
-        item = super().get_data_info(idx)
-        for key in (
-            'frame_paths',
-            'mask_paths',
-        ):  # a million roots are large
+        return self._placed(super().get_data_info(idx))
+
+    def _placed(self, item: dict[str, Any]) -> dict[str, Any]:
+        # a million roots are large
+        for key in ('frame_paths', 'mask_paths'):
             item[key] = {
                 gas: self._at + path if path else '' for gas, path in item[key].items()
             }
@@ -282,12 +328,14 @@ class DualGasDataset(BaseDataset):
         """
         if isinstance(idx, Draw):
             idx.seed_generators()
-        of_dataset = {
+        return self.pipeline({**self.get_data_info(int(idx)), **self._of_dataset()})
+
+    def _of_dataset(self) -> dict[str, Any]:
+        return {
             'scale': self.scale,
             'seg_classes': self.labels.seg_classes,
             'decoded': self.decoded,
         }
-        return self.pipeline({**self.get_data_info(int(idx)), **of_dataset})
 
 
 def _check_metainfo(

@@ -1,5 +1,6 @@
 """What a loader needs: sampling, seeds of what is drawn, collation."""
 
+import itertools
 import math
 import random
 from collections.abc import Iterable, Iterator, Sequence, Sized
@@ -41,16 +42,26 @@ class Draw(int):
 
 
 def _draws(indices: Iterable[int], sampler: Any) -> Iterator[Draw]:
-    """A rank's share of an epoch, each index with a seed of its own."""
+    """A rank's share of what is left of an epoch, each index with a seed of its own.
+
+    The epoch's order and its seeds are those of (seed, epoch), dealt to the ranks in
+    turn. So the place in it is one number for all ranks, ``sampler.start``, which
+    holds for another count of ranks and workers, too; it is rounded down to where all
+    ranks have had equally many.
+    """
     total = sampler.num_samples * sampler.world_size
     generator = np.random.default_rng([sampler.seed, sampler.epoch])
     seeds = generator.integers(2**32, size=total)[sampler.rank :: sampler.world_size]
-    return map(Draw, indices, seeds.tolist())
+    draws = map(Draw, indices, seeds.tolist())
+    return itertools.islice(draws, sampler.start // sampler.world_size, None)
 
 
 @DATA_SAMPLERS.register_module()
 class DefaultSampler(mmengine.dataset.DefaultSampler):
     """MMEngine's, whose indices are :class:`Draw`, with seeds."""
+
+    #: Samples of all ranks that the epoch leaves out; the train loop sets it.
+    start = 0
 
     def __iter__(self) -> Iterator[Draw]:
         """This rank's share of the epoch."""
@@ -72,6 +83,9 @@ class ClassBalancedSampler(Sampler):
     Raises:
         UserError: If a sample has no health class.
     """
+
+    #: Samples of all ranks that the epoch leaves out; the train loop sets it.
+    start = 0
 
     def __init__(
         self, dataset: Sized, seed: int | None = None, *, num_samples: int | None = None

@@ -16,15 +16,18 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.data import DataLoader
 
 from fume_mm.errors import UserError
 from fume_mm.io.files import make_folder, sole_writer, write_whole
-from fume_mm.io.weights import require_match
+from fume_mm.io.weights import hand_on, require_match
 from fume_mm.registry import OPTIM_WRAPPERS, register_all_modules
 
 from .config import config_errors
 from .fitting import bare_model, check_parts
-from .resuming import newest_checkpoint
+from .resuming import SETTINGS, check_changes, checkpoint_to_resume, settings_of
+from .stopping import stop_signals
+from .workers import TIMEOUT, lost_workers, watched
 
 
 def _naming(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,10 +43,32 @@ def _naming(build: Callable[..., Any]) -> Callable[..., Any]:
 class ConfigRunner(Runner):
     """MMEngine's Runner; what cannot be built is a UserError that names its key."""
 
-    build_train_loop = _naming(Runner.build_train_loop)
+    #: What checkpoints say of the run, see :func:`.resuming.settings_of`.
+    settings: str | None = None
+
     build_val_loop = _naming(Runner.build_val_loop)
     build_test_loop = _naming(Runner.build_test_loop)
     build_param_scheduler = _naming(Runner.build_param_scheduler)
+
+    def build_train_loop(self, loop: Any) -> Any:
+        """MMEngine's, but ``by_epoch=True`` is the loop of this project."""
+        if isinstance(loop, dict) and loop.get('by_epoch') and 'type' not in loop:
+            loop = {key: loop[key] for key in loop if key != 'by_epoch'}
+            loop['type'] = 'EpochBasedTrainLoop'
+        with config_errors(self.cfg):
+            return super().build_train_loop(loop)
+
+    @staticmethod
+    def build_dataloader(dataloader: Any, *args: Any, **options: Any) -> DataLoader:
+        """MMEngine's, whose workers are not waited for without end."""
+        if isinstance(dataloader, dict) and dataloader.get('num_workers'):
+            dataloader = {'timeout': TIMEOUT, **dataloader}
+        return watched(Runner.build_dataloader(dataloader, *args, **options))
+
+    def test(self) -> dict:
+        """MMEngine's, which ends if a worker is lost."""
+        with lost_workers():
+            return super().test()
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """MMEngine's, which does not name an optimiser that it does not know."""
@@ -89,6 +114,7 @@ class ConfigRunner(Runner):
         super().call_hook(fn_name, **kwargs)
         if fn_name == 'before_save_checkpoint':
             content = kwargs['checkpoint']
+            content['meta'][SETTINGS] = self.settings
             for key in ('meta', 'message_hub', 'param_schedulers'):
                 if key in content:
                     content[key] = _plain(content[key])
@@ -96,7 +122,11 @@ class ConfigRunner(Runner):
             content = kwargs['checkpoint']
             # MMEngine would run this text as a config
             content.get('meta', {}).pop('config', None)
-            logs = content.get('message_hub', {}).get('log_scalars', {})
+            log = content.get('message_hub', {})
+            logs, info = log.get('log_scalars', {}), log.get('runtime_info', {})
+            # of a copied folder they would be the original's, which are then deleted
+            for key in [x for x in info if x.startswith(('best_ckpt', 'last_ckpt'))]:
+                info[key] = str(Path(self.work_dir, Path(info[key]).name))
             for name, (values, counts, length) in logs.items():
                 logs[name] = HistoryBuffer(values.numpy(), counts.numpy(), length)
 
@@ -239,16 +269,21 @@ def train(
 
     Raises:
         UserError: If a part cannot be built or does not fit the others, the checkpoint
-            is not there or is not of this model, another training writes to the
-            work dir, or training diverges.
+            is not there or is not of this model or of this config, another training
+            writes to the work dir, a loader's worker is lost, or training diverges.
+        SystemExit: With status 75, if SIGTERM or SIGUSR1 asked the process to stop and
+            all is saved to go on from.
     """
     if amp:
         cfg.optim_wrapper.type = 'AutoAmpOptimWrapper'
     if resume is None and cfg.get('resume'):
         resume = cfg.get('load_from') or 'auto'
-    if resume == 'auto':
-        resume = newest_checkpoint(cfg.work_dir)
+    ranks = os.environ.get('WORLD_SIZE', os.environ.get('SLURM_NTASKS', '1'))
+    settings = settings_of(cfg, 1 if launcher == 'none' else int(ranks))
+    content = None
     if resume:
+        resume, content = checkpoint_to_resume(cfg.work_dir, resume)
+        check_changes(resume, content, settings)
         cfg.resume = True
         cfg.load_from = resume
     register_all_modules()
@@ -257,6 +292,12 @@ def train(
     make_folder(cfg.work_dir)
     with sole_writer(cfg.work_dir) if launcher == 'none' or first else nullcontext():
         runner = build_runner(cfg, launcher=launcher)
-        if resume:
-            require_match(bare_model(runner.model), resume, resume=True)
-        return runner.train()
+        runner.settings = settings
+        if resume and content:
+            require_match(
+                bare_model(runner.model), resume, resume=True, content=content
+            )
+            hand_on(resume, content)
+            content = None  # of gigabytes
+        with stop_signals(), lost_workers():
+            return runner.train()

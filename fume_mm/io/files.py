@@ -98,6 +98,14 @@ def sole_writer(folder: str | Path) -> Iterator[None]:
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
+    held = [descriptor]
+
+    def let_go() -> None:
+        if held:
+            os.close(held.pop())
+
+    # or workers of a loader hold it for seconds after this process was killed
+    os.register_at_fork(after_in_child=let_go)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,6 +118,7 @@ def sole_writer(folder: str | Path) -> Iterator[None]:
             pass
         yield
     finally:
+        held.clear()
         os.close(descriptor)
 
 

@@ -14,11 +14,13 @@ import json
 import logging
 import pickletools
 import re
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -79,6 +81,10 @@ def read_checkpoint(
             content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises whatever it stumbles on in the file
         names = _code_in(path)
+        # whole, and yet refused; or in torch's oldest format, a tar of pickles
+        refused = checked and isinstance(error, UnpicklingError)
+        if not names and (refused or tarfile.is_tarfile(path)):
+            names = ['of other kinds than torch lists']
         if not names:
             raise _unreadable(path, error) from error
         shown = ', '.join([*names[:_NAMED], *['...'] * (len(names) > _NAMED)])
@@ -141,8 +147,16 @@ def weights_of(content: dict[str, Any]) -> dict[str, Tensor]:
 
 def _read_for_mmengine(filename: str, map_location: Any = None) -> dict[str, Any]:
     """A loader of MMEngine's, which finds weights under one name only."""
-    content = read_checkpoint(filename)
+    content = _handed_on.pop(filename, None) or read_checkpoint(filename)
     return {'state_dict': weights_of(content), **content}
+
+
+_handed_on: dict[str, dict[str, Any]] = {}
+
+
+def hand_on(path: str, content: dict[str, Any]) -> None:
+    """Spare MMEngine the reading of a file whose content is known; it does it once."""
+    _handed_on[path] = content
 
 
 CheckpointLoader.register_scheme(
@@ -264,7 +278,11 @@ def _unreadable(path: Path, error: Exception) -> UserError:
 
 
 def require_match(
-    model: torch.nn.Module, path: str | Path, *, resume: bool = False
+    model: torch.nn.Module,
+    path: str | Path,
+    *,
+    resume: bool = False,
+    content: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The content of the checkpoint at ``path``, which belongs to ``model``.
 
@@ -274,12 +292,13 @@ def require_match(
             in them cannot be used.
         path: The checkpoint.
         resume: Whether it must also hold the state of training.
+        content: What is in it, if it has been read.
 
     Raises:
         UserError: Naming the first keys that are missing, left over or of another
             shape; see also :func:`read_checkpoint`.
     """
-    content = read_checkpoint(path)
+    content = content or read_checkpoint(path)
     absent = [key for key in TRAINING_STATE if key not in content]
     if resume and absent:
         raise UserError(

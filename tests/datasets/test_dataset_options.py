@@ -2,8 +2,11 @@
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from mmengine.logging import MMLogger
 
@@ -12,6 +15,7 @@ from fume_mm.datasets.dual_gas_dataset import DualGasDataset
 from fume_mm.datasets.paired_csv import read_paired
 from fume_mm.datasets.pairing import pair_gases
 from fume_mm.datasets.samplers import ClassBalancedSampler
+from fume_mm.engine.hooks.training_hooks import ConsistencyHook
 from fume_mm.errors import UserError
 from fume_mm.io.tables import write_table
 from fume_mm.registry import register_all_modules
@@ -282,3 +286,58 @@ def test_kept_pixels_give_the_same_items(tmp_path: Path) -> None:
     for _ in range(2):  # the second time the mask has been kept
         with pytest.raises(UserError, match=r'mask values .* are no class'):
             list(keeping)
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> tuple[Path, list[str]]:
+    """A campaign with half a frame, a missing one and a mask of other values."""
+    root = make_campaign(tmp_path, splits=['train'], size=(32, 24))
+    pair(root, 'train')
+    bad = items(load(root))[1:6:2]
+    frame, other = (Path(next(iter(x['frame_paths'].values()))) for x in bad[:2])
+    frame.write_bytes(frame.read_bytes()[: frame.stat().st_size // 2])
+    other.unlink()
+    mask = Path(next(iter(bad[2]['mask_paths'].values())))
+    cv2.imwrite(str(mask), np.full((24, 32), 9, np.uint8))
+    return root, [x['sample_id'] for x in bad]
+
+
+def test_bad_samples_are_left_out_if_asked_and_never_replaced(
+    damaged: tuple[Path, list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    root, bad = damaged
+    with pytest.raises(UserError):
+        load(root)
+    pipeline = [{'type': 'LoadDualGasFrames'}, {'type': 'LoadDualGasMasks'}]
+    register_all_modules()
+    dataset = load(root, on_bad_sample='skip', pipeline=pipeline)
+    assert list(dataset.bad_samples) == bad
+    seen = [dataset[i]['sample_id'] for i in range(len(dataset))]
+    assert len(seen) == SAMPLES - 3
+    assert not {*seen} & {*bad}
+    text = dataset.left_out_text()
+    assert text.startswith(f'{root / CSV}: 3 samples cannot be read and are left out:')
+    assert all(f'\n  {name}: ' in text for name in bad)
+    assert len(dataset.health_labels) == SAMPLES - 3
+    logger = logging.getLogger('end')
+    hook = ConsistencyHook()
+    loader = SimpleNamespace(dataset=dataset)
+    runner = SimpleNamespace(
+        train_dataloader=loader, test_dataloader=loader, val_loop=None, logger=logger
+    )
+    for end in (hook.after_train, hook.after_test):
+        caplog.clear()
+        end(runner)
+        assert caplog.messages == [text]
+
+
+def test_without_a_sound_sample_or_with_another_policy_nothing_is_loaded(
+    damaged: tuple[Path, list[str]],
+) -> None:
+    root, _ = damaged
+    with pytest.raises(UserError, match=r"on_bad_sample is 'replace'; set 'error' or"):
+        load(root, on_bad_sample='replace')
+    for path in root.rglob('*.png'):
+        path.unlink()
+    with pytest.raises(UserError, match='no sample can be read'):
+        load(root, on_bad_sample='skip')

@@ -122,3 +122,45 @@ def test_ranks_share_the_seeds_of_one_epoch(
     whole = draws(0, 1)
     assert len({seed for _, seed in whole}) == len(whole)
     assert [*draws(0, 2), *draws(1, 2)] == [*whole[::2], *whole[1::2]]
+
+
+class Labelled:
+    """Twenty-one samples of three classes."""
+
+    health_labels = tuple(i % 3 for i in range(21))
+
+    def __len__(self) -> int:
+        return 21
+
+
+def shares(kind: str, world: int, start: int = 0) -> list[list[tuple[int, int]]]:
+    """What each rank is dealt of the third epoch: index and seed."""
+    dealt = []
+    for rank in range(world):
+        with pytest.MonkeyPatch.context() as patch:
+            for module in ('fume_mm.datasets.samplers', 'mmengine.dataset.sampler'):
+                patch.setattr(f'{module}.get_dist_info', lambda r=rank: (r, world))
+            sampler = DATA_SAMPLERS.build(
+                {'type': kind, 'dataset': Labelled(), 'seed': 5}
+            )
+        sampler.set_epoch(2)
+        sampler.start = start
+        dealt.append([(int(draw), draw.seed) for draw in sampler])
+    return dealt
+
+
+@pytest.mark.parametrize('kind', ['ClassBalancedSampler', 'DefaultSampler'])
+def test_the_place_in_an_epoch_is_one_number_for_any_count_of_ranks(kind: str) -> None:
+    register_all_modules()
+    (order,) = shares(kind, 1)
+    for world in (1, 2, 4):
+        whole = shares(kind, world)
+        # dealt like cards, the rest of the last round from the beginning
+        assert [draw for cards in zip(*whole, strict=True) for draw in cards][
+            :21
+        ] == order
+        for start in (0, 8, 12):
+            rest = shares(kind, world, start)
+            assert rest == [cards[start // world :] for cards in whole]
+    # a place that four ranks cannot divide: nothing is left out, some come again
+    assert shares(kind, 4, 10) == shares(kind, 4, 8)

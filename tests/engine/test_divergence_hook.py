@@ -62,3 +62,15 @@ def test_the_iteration_that_diverged_is_named_before_a_checkpoint() -> None:
         hook.after_train_iter(run, run.iter, outputs={'loss': torch.tensor(value)})
     with pytest.raises(UserError, match='loss is nan at iteration 2: '):
         hook.before_save_checkpoint(run, {})
+
+
+def test_the_samples_of_the_batch_that_diverged_are_named() -> None:
+    hook, run = LossHook(), runner([], interval=2)
+    for names, value in (('ab', 0.5), ('cd', float('nan'))):
+        batch = {'data_samples': [{'sample_id': name} for name in names]}
+        losses = {'loss': torch.tensor(value)}
+        if names == 'cd':
+            with pytest.raises(UserError, match=r'Its batch: c, d$'):
+                hook.after_train_iter(run, 1, batch, losses)
+        else:
+            hook.after_train_iter(run, 0, batch, losses)

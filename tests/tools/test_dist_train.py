@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,54 @@ def test_training_where_a_process_never_sees_ch4(
     model = build_model()
     model.load_state_dict(weights)
     assert all(torch.isfinite(value).all() for value in weights.values())
+
+
+@pytest.mark.long
+def test_a_signal_stops_both_processes_and_both_go_on(
+    campaign: Path, tmp_path: Path
+) -> None:
+    """Every process has statistics of its own within an epoch, and gets them back."""
+
+    def run(name: str, *options: str, stop: bool = False) -> tuple[int, str]:
+        log = tmp_path / f'{name}{len(options)}.txt'
+        words = [
+            *('bash', 'tools/dist_train.sh', CONFIG, '2'),
+            *(f'--work-dir={tmp_path / name}', *options, '--cfg-options'),
+            *(f'data_root={campaign}', 'scale=(64,64)', 'train_cfg.max_epochs=2'),
+            *('train_dataloader.batch_size=1', 'default_hooks.logger.interval=1'),
+            *(f'{x}_dataloader.num_workers=0' for x in ('train', 'val')),
+        ]
+        variables = {
+            'PORT': str(free_port()),
+            'CUDA_VISIBLE_DEVICES': '',
+            'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+        }
+        with log.open('w') as file:
+            process = subprocess.Popen(
+                words,
+                cwd=ROOT,
+                env=os.environ | variables,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+            while stop and '[1/3]' not in log.read_text() and process.poll() is None:
+                time.sleep(0.05)
+            if stop:
+                process.send_signal(signal.SIGUSR1)
+            return process.wait(240), log.read_text()
+
+    status, output = run('whole')
+    assert status == 0, output[-3000:]
+    status, output = run('stopped', stop=True)
+    assert status == 75, output[-3000:]
+    status, output = run('stopped', '--resume')
+    assert status == 0, output[-3000:]
+    a, b = (
+        read_checkpoint(tmp_path / name / 'last.pth')['state_dict']
+        for name in ('whole', 'stopped')
+    )
+    for key, value in a.items():
+        assert torch.equal(value, b[key]), key
 
 
 def build_model() -> nn.Module:

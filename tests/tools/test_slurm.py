@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ ARGUMENTS = {
     'train': ['configs/a b.py'],
     'test': ['configs/a b.py', 'work_dirs/last.pth'],
 }
+#: Asked for before the time is up.
+SIGNAL = {'train': ['--signal=USR1@120'], 'test': []}
 
 
 def srun(tmp_path: Path, tool: str, *options: str, **variables: str) -> list[str]:
@@ -42,6 +45,7 @@ def test_command_by_default(tmp_path: Path, tool: str) -> None:
         '--ntasks-per-node=4',
         '--cpus-per-task=5',
         '--kill-on-bad-exit=1',
+        *SIGNAL[tool],
         'python',
         '-u',
         f'tools/{tool}.py',
@@ -63,7 +67,7 @@ def test_variables_and_options_reach_the_command(tmp_path: Path, tool: str) -> N
         CPUS_PER_TASK='3',
         SRUN_ARGS='--time=1:00:00 --exclusive',
     )
-    assert called[2:9] == [
+    assert [x for x in called if x not in SIGNAL[tool]][2:9] == [
         '--gres=gpu:8',
         '--ntasks=16',
         '--ntasks-per-node=8',
@@ -86,3 +90,53 @@ def test_a_failing_job_fails_the_script(tmp_path: Path, tool: str) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         srun(tmp_path, tool, STATUS='7')
     assert failed.value.returncode == 7
+
+
+REQUEUED = """#!/bin/sh
+echo "$(basename "$0") $*" >> calls
+[ "$(basename "$0")" = scontrol ] && exit 0
+[ "$(grep -c ^srun calls)" -gt 1 ] && exit 0
+"""
+
+
+def called(folder: Path, first: str, **variables: str) -> tuple[int, list[str]]:
+    """Status and calls of a training whose first srun ends as the shell line says."""
+    for name in ('srun', 'scontrol'):
+        (folder / name).write_text(f'{REQUEUED}{first}\n')
+        (folder / name).chmod(0o755)
+    process = subprocess.Popen(
+        ['bash', ROOT / 'tools/slurm_train.sh', 'gpu', 'fume', 'a.py', '--amp'],
+        cwd=folder,
+        env=os.environ | {'PATH': f'{folder}:{os.environ["PATH"]}'} | variables,
+    )
+    if 'trap' in first:
+        while not (folder / 'ready').exists():
+            time.sleep(0.02)
+        process.terminate()
+    return process.wait(30), (folder / 'calls').read_text().splitlines()
+
+
+def test_a_stopped_training_is_queued_again_with_resume(tmp_path: Path) -> None:
+    status, (first, second) = called(tmp_path, 'exit 75')
+    assert status == 0
+    assert second == f'{first} --resume'
+    assert first.endswith('train.py a.py --launcher slurm --amp')
+
+
+def test_within_a_batch_job_slurm_queues_it_again(tmp_path: Path) -> None:
+    status, calls = called(tmp_path, 'exit 75', SLURM_JOB_ID='12')
+    assert (status, calls[1:]) == (75, ['scontrol requeue 12'])
+    (tmp_path / 'calls').unlink()
+    status, calls = called(
+        tmp_path, 'exit 0', SLURM_JOB_ID='12', SLURM_RESTART_COUNT='1'
+    )
+    assert status == 0
+    assert calls[0].endswith('--amp --resume')
+
+
+def test_what_stops_the_script_reaches_srun_and_is_not_queued_again(
+    tmp_path: Path,
+) -> None:
+    waits = 'trap "exit 75" TERM; touch ready; while :; do sleep 0.05; done'
+    status, calls = called(tmp_path, waits)
+    assert (status, len(calls)) == (75, 1)

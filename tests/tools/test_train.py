@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -98,6 +99,63 @@ def test_a_run_killed_in_mid_epoch_goes_on_from_the_last_checkpoint(
     resumed = train(campaign, work_dir, '--resume', epochs=2)
     assert losses(resumed, 1) == []
     assert losses(resumed, 2) == losses(whole[1], 2)
+
+
+def test_a_signal_to_the_whole_group_saves_and_the_run_goes_on_with_other_workers(
+    campaign: Path, whole: tuple[Path, str], tmp_path: Path
+) -> None:
+    """As Slurm signals: every process of the job, the loader's workers among them."""
+    log = tmp_path / 'output.txt'
+    work_dir = tmp_path / 'run'
+    with log.open('w') as file:
+        words = command(campaign, work_dir, epochs=2)
+        process = subprocess.Popen(
+            [sys.executable, *words, 'train_dataloader.num_workers=2'],
+            cwd=ROOT,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        while process.poll() is None and not losses(log.read_text(), 1):
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(60) == 75, log.read_text()[-2000:]
+    stopped = log.read_text()
+    assert 'SIGTERM: stopped within epoch 1; ' in stopped
+    seen = len(losses(stopped, 1))
+    assert seen < 3
+    resumed = train(campaign, work_dir, '--resume', epochs=2)
+    first, second = (losses(whole[1], epoch) for epoch in (1, 2))
+    # the running mean of the log goes on, too
+    assert losses(stopped, 1) + losses(resumed, 1) == first
+    assert losses(resumed, 2) == second
+    a, b = (
+        read_checkpoint(run / 'last.pth')['state_dict'] for run in (whole[0], work_dir)
+    )
+    for key, value in a.items():
+        assert torch.equal(value, b[key]), key
+
+
+def test_a_changed_run_is_refused_before_anything_is_written(
+    whole: tuple[Path, str], campaign: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / 'copied'
+    shutil.copytree(whole[0], copied)
+    before = {path: path.read_bytes() for path in copied.rglob('*.py')}
+    words = command(campaign, copied, '--resume', epochs=2)
+    done = run_tool(*words, 'optim_wrapper.optimizer.lr=0.5')
+    assert done.returncode == 2
+    assert 'optim_wrapper.optimizer.lr was 0.001 and is 0.5' in done.stderr
+    assert {path: path.read_bytes() for path in copied.rglob('*.py')} == before
+    # a longer run says so, and takes no best checkpoint of the original away
+    bests = [*whole[0].glob('best_*')]
+    output = train(campaign, copied, '--resume', epochs=3)
+    assert 'Resuming: train_cfg.max_epochs was 2 and is 3.' in output
+    assert len(losses(output, 3)) == 3
+    assert [*whole[0].glob('best_*')] == bests
+    best = read_checkpoint(copied / 'last.pth')['message_hub']['runtime_info']
+    assert Path(best['best_ckpt']).parent == copied
+    assert 'has had its 3 epochs' in train(campaign, copied, '--resume', epochs=3)
 
 
 def test_resume_takes_the_newest_sound_checkpoint_and_validates_if_that_was_due(

@@ -23,7 +23,7 @@ hooks = [
     dict(type='ChannelsLastHook'),
     # each process has batch statistics of its own until an epoch ends
     dict(type='SyncBuffersHook'),
-    dict(type='RollingCheckpointHook'),
+    dict(type='RollingCheckpointHook', minutes=10),
     dict(type='PanelHook'),
     dict(type='TensorboardHook'),
     dict(type='AttentionHook', interval=100),

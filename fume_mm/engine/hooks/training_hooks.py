@@ -1,20 +1,14 @@
-"""Hooks that keep a run consistent, honest, resumable, fast, or partial."""
+"""Hooks that keep a run consistent, honest, fast, or partial."""
 
 import math
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook, LoggerHook, RuntimeInfoHook
-from mmengine.runner import set_random_seed
 from torch import Tensor, nn
 
 from fume_mm.errors import UserError
-from fume_mm.io.files import write_whole
 from fume_mm.registry import HOOKS
 
 from ..fitting import bare_model, disagreement
@@ -23,6 +17,8 @@ from ..fitting import bare_model, disagreement
 @HOOKS.register_module()
 class ConsistencyHook(Hook):
     """Hold the model's heads against the gases, classes and palette of its datasets.
+
+    At the end it says which samples the datasets left out since they cannot be read.
 
     Raises:
         UserError: Naming the dataset's and the model's side, before training,
@@ -45,6 +41,21 @@ class ConsistencyHook(Hook):
         """Check the test set."""
         self._check(runner, 'test')
 
+    def after_train(self, runner: Any) -> None:
+        """Say what the training and validation sets left out."""
+        self._say_left_out(runner, 'train')
+        if runner.val_loop is not None:
+            self._say_left_out(runner, 'val')
+
+    def after_test(self, runner: Any) -> None:
+        """Say what the test set left out."""
+        self._say_left_out(runner, 'test')
+
+    def _say_left_out(self, runner: Any, split: str) -> None:
+        dataset = getattr(runner, f'{split}_dataloader').dataset
+        if getattr(dataset, 'bad_samples', None):
+            runner.logger.warning(dataset.left_out_text())
+
     def _check(self, runner: Any, split: str) -> None:
         dataset = getattr(runner, f'{split}_dataloader').dataset
         model = bare_model(runner.model)
@@ -57,75 +68,6 @@ class ConsistencyHook(Hook):
 
 
 @HOOKS.register_module()
-class EpochSeedHook(Hook):
-    """Seed every generator from (seed, epoch, rank) when an epoch begins.
-
-    So an epoch depends on what it starts from and on nothing that happened in this
-    process before: a run resumed at an epoch boundary goes on as if never stopped.
-    """
-
-    priority = 'VERY_HIGH'
-
-    def before_train_epoch(self, runner: Any) -> None:
-        """Seed ``random``, NumPy and torch."""
-        sequence = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()])
-        set_random_seed(int(sequence.generate_state(1)[0]))
-
-
-@HOOKS.register_module()
-class RollingCheckpointHook(Hook):
-    """Keep ``last.pth`` at the newest finished epoch; ``--resume`` starts from it.
-
-    Written again after the validation, whose outcome (best score, early stopping) then
-    is in it; so is the epoch's periodic checkpoint, if there is one. A run that stopped
-    between the two validates when it is resumed.
-    """
-
-    priority = 'LOWEST'
-    NAME = 'last.pth'
-    #: In the log: the newest epoch that was validated.
-    VALIDATED = 'validated_epoch'
-
-    def before_train(self, runner: Any) -> None:
-        """Validate the epoch that is resumed, if that was due and did not happen."""
-        if runner.epoch == 0:
-            runner.message_hub.update_info(self.VALIDATED, 0)
-        loop, epoch = runner.train_loop, runner.epoch
-        due = epoch >= loop.val_begin and (
-            epoch % loop.val_interval == 0 or epoch == loop.max_epochs
-        )
-        if (
-            due
-            and runner.val_loop is not None
-            # checkpoints of earlier versions do not tell
-            and runner.message_hub.get_info(self.VALIDATED, epoch) < epoch
-        ):
-            runner.val_loop.run()
-
-    def after_train_epoch(self, runner: Any) -> None:
-        """Save the epoch just trained."""
-        self._save(runner, epoch=runner.epoch + 1)
-
-    def after_val_epoch(
-        self, runner: Any, metrics: dict[str, float] | None = None
-    ) -> None:
-        """Save again with what the validation changed."""
-        if runner.epoch > 0 and runner.train_loop is not None:
-            runner.message_hub.update_info(self.VALIDATED, runner.epoch)
-            self._save(runner, epoch=runner.epoch)
-            periodic = Path(runner.work_dir) / f'epoch_{runner.epoch}.pth'
-            if is_main_process() and periodic.exists():
-                with write_whole(periodic, sync=True) as part:
-                    shutil.copyfile(periodic.with_name(self.NAME), part)
-
-    def _save(self, runner: Any, *, epoch: int) -> None:
-        path = Path(runner.work_dir) / self.NAME
-        runner.message_hub.update_info('last_ckpt', str(path))
-        meta = {'epoch': epoch, 'iter': runner.iter}
-        runner.save_checkpoint(runner.work_dir, self.NAME, meta=meta, by_epoch=True)
-
-
-@HOOKS.register_module()
 class LossHook(RuntimeInfoHook):
     """Note the losses for the log, and stop a training that diverges.
 
@@ -134,9 +76,9 @@ class LossHook(RuntimeInfoHook):
     or a checkpoint: each reading waits for a GPU to finish all it has been given.
 
     The losses of this project begin near 1. One that is NaN, infinite or runaway ends
-    the run, naming the loss and its iteration. Batch normalisation keeps a run that has
-    blown up finite for long (1e21 and falling), and validation would still find a
-    "best" epoch in it.
+    the run, naming the loss, its iteration and the batch's samples. Batch normalisation
+    keeps a run that has blown up finite for long (1e21 and falling), and validation
+    would still find a "best" epoch in it.
 
     Args:
         limit: A loss above this has run away.
@@ -147,7 +89,7 @@ class LossHook(RuntimeInfoHook):
 
     def __init__(self, *, limit: float = 1e6) -> None:
         self.limit = limit
-        self._unread: list[tuple[int, dict[str, Any]]] = []
+        self._unread: list[tuple[int, list[str], dict[str, Any]]] = []
 
     def after_train_iter(
         self,
@@ -159,7 +101,9 @@ class LossHook(RuntimeInfoHook):
         """Keep the losses of the iteration, and read them if it is time."""
         norm = getattr(runner.optim_wrapper, 'grad_norm', None)
         kept = {} if norm is None else {'grad_norm': norm}
-        self._unread.append((runner.iter, {**kept, **(outputs or {})}))
+        samples = (data_batch or {}).get('data_samples', ())
+        names = [str(x.get('sample_id')) for x in samples]
+        self._unread.append((runner.iter, names, {**kept, **(outputs or {})}))
         logs = (x.interval for x in runner.hooks if isinstance(x, LoggerHook))
         if self.every_n_inner_iters(batch_idx, next(logs, 1)) or self.end_of_epoch(
             runner.train_dataloader, batch_idx
@@ -177,10 +121,10 @@ class LossHook(RuntimeInfoHook):
 
     def _read(self, runner: Any) -> None:
         unread, self._unread = self._unread, []
-        values = [value for _, kept in unread for value in kept.values()]
+        values = [value for *_, kept in unread for value in kept.values()]
         tensors = [x.detach().flatten() for x in values if isinstance(x, Tensor)]
         read = iter(torch.cat(tensors).tolist() if tensors else ())
-        for iteration, kept in unread:
+        for iteration, names, kept in unread:
             numbers = {
                 name: next(read) if isinstance(value, Tensor) else value
                 for name, value in kept.items()
@@ -190,14 +134,17 @@ class LossHook(RuntimeInfoHook):
             # the sum last: the part that is to blame is named
             for name in sorted(numbers, key=lambda name: name == 'loss'):
                 if 'loss' in name:
-                    self._check(name, numbers[name], iteration)
+                    self._check(name, numbers[name], iteration, names)
 
-    def _check(self, name: str, value: float, iteration: int) -> None:
+    def _check(
+        self, name: str, value: float, iteration: int, samples: Sequence[str]
+    ) -> None:
         if not math.isfinite(value) or abs(value) > self.limit:
             raise UserError(
                 f'{name} is {value:g} at iteration {iteration + 1}: training has '
                 f'diverged (a loss is NaN, infinite or above {self.limit:g}); '
                 'lower optim_wrapper.optimizer.lr or train without --amp.'
+                f'{" Its batch: " if samples else ""}{", ".join(samples)}'
             )
 
 
@@ -213,6 +160,9 @@ class ResumableEarlyStoppingHook(EarlyStoppingHook):
         """Take up the state that the checkpoint carries."""
         if self.KEY in runner.message_hub.runtime_info:
             self.best_score, self.wait_count = runner.message_hub.get_info(self.KEY)
+            if self.wait_count >= self.patience:
+                runner.logger.warning('The run has been stopped early before.')
+                runner.train_loop.stop_training = True
 
     def after_val_epoch(
         self, runner: Any, metrics: dict[str, float] | None = None
