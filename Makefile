@@ -13,8 +13,8 @@ SEED := 42
 # the newest, as a run that was killed may leave two
 BEST = $$(ls -t $(RUN)/best_*.pth | head -n 1)
 
-.PHONY: test test-fast test-long lint lock docs install install-dev dist release-check \
-    demo demo-control demo-clean
+.PHONY: test test-fast test-long faults lint lock docs install install-dev dist \
+    release-check demo demo-control demo-clean
 .DEFAULT_GOAL := test
 
 # What running needs; the tests and linters need more. Two packages bring OpenCV into one
@@ -41,6 +41,11 @@ test-fast: install-dev
 # What make test leaves out, so that it ends within 25 minutes on two cores.
 test-long: install-dev
 	$(PYTHON) -m pytest -n 2 -m long
+
+# Faults injected into real processes and files; tests/faults has the short form.
+faults: install-dev
+	$(PYTHON) -m tests.faults $(if $(MINUTES),--minutes $(MINUTES)) \
+	    $(if $(ONLY),--only $(ONLY))
 
 lint: install-dev
 	$(PYTHON) -m ruff check .

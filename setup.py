@@ -66,6 +66,7 @@ EXTRAS = {
     'dev': [
         'build',
         'coverage',
+        'hypothesis',  # mutates what users hand in
         'monai>=1.6',  # tests hold the boundary metrics against it; needs torch, NumPy
         'mypy',
         'pre-commit',

@@ -1,5 +1,7 @@
 """The error for mistakes a user can mend, and how command lines show it."""
 
+import errno
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -9,6 +11,8 @@ from collections.abc import Callable
 STOPPED = 75
 # Set to 1 to see where a UserError came from.
 TRACEBACK_VARIABLE = 'FUME_MM_TRACEBACK'
+#: What the system says of a disk that is full, limited or read-only.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 class UserError(ValueError):
@@ -36,12 +40,25 @@ def run_cli(main: Callable[[], int | None]) -> None:
     """Run a command line's ``main`` and exit as a shell expects.
 
     Exit status 0 for success (or what ``main`` returns), 2 for a :class:`UserError`
-    (its message alone on standard error), 130 for Ctrl-C, :data:`STOPPED` for a
-    training that was told to stop and has saved. Anything else is a defect of ours and
-    keeps its traceback.
+    (its message alone on standard error) and for a disk that takes no more, 130 for
+    Ctrl-C, :data:`STOPPED` for a training that was told to stop and has saved. Anything
+    else is a defect of ours and keeps its traceback.
     """
+    # A line that a log has no room for is no reason for a traceback.
+    logging.raiseExceptions = False
     try:
         status = main()
+    except OSError as error:
+        if error.errno not in _NO_ROOM or os.environ.get(TRACEBACK_VARIABLE) == '1':
+            raise
+        sys.stdout.flush()
+        what = error.filename or 'a result'
+        print(
+            f'error: {what}: cannot be written ({error.strerror}); make room, or name '
+            'another output folder.',
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except UserError as error:
         if os.environ.get(TRACEBACK_VARIABLE) == '1':
             raise

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fume_mm.io.files import write_whole
 from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.labels import FUME_LABELS, Labels
 
@@ -104,5 +105,6 @@ def write_timeline(figure: Figure, stem: str | Path) -> list[Path]:
     """Write ``<stem>.png`` and ``<stem>.svg``; returns their paths."""
     paths = [Path(stem).with_suffix(suffix) for suffix in ('.png', '.svg')]
     for path in paths:
-        path.write_bytes(figure_bytes(figure, path.suffix[1:]))
+        with write_whole(path) as part:
+            part.write_bytes(figure_bytes(figure, path.suffix[1:]))
     return paths

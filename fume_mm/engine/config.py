@@ -75,8 +75,17 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
             options = {**dict.fromkeys(places, value), **options}
         else:
             _check_option(cfg, option, read)
-    with config_errors(cfg):
-        cfg.merge_from_dict(options)
+    for option, value in options.items():
+        try:
+            with config_errors(cfg):
+                cfg.merge_from_dict({option: value})
+        except (
+            AttributeError
+        ) as error:  # MMEngine merges dicts into lists of dicts only
+            raise UserError(
+                f'--cfg-options {option}: what stands there is no part with keys, or '
+                'an item of a list of values; set the whole, such as key=(1,2).'
+            ) from error
     for key in set(cfg) - read:
         cfg.pop(key)
     return cfg

@@ -10,15 +10,19 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from mmengine.dist import get_world_size
 from torch.utils.data import DataLoader
 
 from fume_mm.errors import UserError
 
+from .config import first_line
 from .stopping import SIGNALS
 
 #: Seconds that a batch is waited for, unless a loader's ``timeout`` says otherwise.
 TIMEOUT = 50
 _LOST = re.compile(r'DataLoader (worker \(pid|timed out)')
+#: What torch's libraries say of a process that is there no more.
+_ALONE = re.compile('gloo|nccl|Connection (closed|reset) by peer', re.IGNORECASE)
 
 
 class WatchedLoader(DataLoader):
@@ -100,11 +104,17 @@ def _wait_for_end(numbers: set[int]) -> None:
 
 @contextmanager
 def lost_workers() -> Iterator[None]:
-    """Make a worker that was killed, or that sends nothing any more, a UserError."""
+    """Make a worker or rank that was killed, or does not answer, a UserError."""
     before = multiprocessing.active_children()
     try:
         yield
     except RuntimeError as error:
+        if get_world_size() > 1 and _ALONE.search(str(error)):
+            raise UserError(
+                'another process of this training has ended or does not answer '
+                f'({first_line(error)[-100:]}); see what it said, and go on with '
+                '--resume.'
+            ) from error
         if not _LOST.match(str(error)):
             raise
         _kill([x for x in multiprocessing.active_children() if x not in before])

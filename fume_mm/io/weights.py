@@ -14,11 +14,13 @@ import json
 import logging
 import pickletools
 import re
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -80,7 +82,7 @@ def read_checkpoint(
         with _torchs_list_alone(readers):
             content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises whatever it stumbles on in the file
-        content = _with_code(path, error, trust=trust)
+        content = _with_code(path, error, whole=checked, trust=trust)
     weights = weights_of(content) if isinstance(content, dict) else None
     if not weights or not all(isinstance(x, Tensor) for x in weights.values()):
         raise UserError(
@@ -113,9 +115,13 @@ def _say_unchecked(path: Path) -> None:
     )
 
 
-def _with_code(path: Path, error: Exception, *, trust: bool) -> Any:
+def _with_code(path: Path, error: Exception, *, whole: bool, trust: bool) -> Any:
     """What is in a file that cannot be read without running it, if it is trusted."""
     names = _code_in(path)
+    # whole, and yet refused; or in torch's oldest format, a tar of pickles
+    refused = whole and isinstance(error, UnpicklingError)
+    if not names and (refused or tarfile.is_tarfile(path)):
+        names = ['of other kinds than torch lists']
     if not names:
         raise _unreadable(path, error) from error
     if trust:
