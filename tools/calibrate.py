@@ -13,13 +13,9 @@ Example:
 
 import argparse
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from fume_mm.engine.options import make_parser
-from fume_mm.errors import UserError, run_cli
-from fume_mm.structures import GASES, NO_CLASS
+from fume_mm.errors import run_cli
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,58 +31,16 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def labelled_samples(dataset: Any) -> list[Any]:
-    """The samples of a dataset whose class is known, with their vessels.
-
-    Raises:
-        UserError: If vessels are not known.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    from fume_mm.datasets.frame_limits import limits_of_rows
-    from fume_mm.inference.trust.calibrating import LabelledSample
-
-    if dataset.metainfo['by_frame']:
-        raise UserError(
-            f'{dataset.ann_file}: which frames are of one vessel is not known, and '
-            'frames of one vessel are no evidence of their own; add the column '
-            'vessel_id to the annotations and pair them again.'
-        )
-    rows = dataset.read_table()
-    rows = rows[rows['class_id'].astype(int) != NO_CLASS]
-    # frames of two cameras have groups of their own, which their pairs join
-    numbers: dict[str, int] = {}
-    edges = [
-        (len(rows) + numbers.setdefault(group, len(numbers)), row)
-        for row, groups in enumerate(rows['groups'])
-        for group in groups
-    ]
-    size = len(rows) + len(numbers)
-    places = np.array(edges, np.int64).reshape(-1, 2).T
-    ones = np.ones(len(edges))
-    graph = coo_array((ones, tuple(places)), shape=(size, size))
-    vessels = connected_components(graph, directed=False)[1][: len(rows)]
-    limits = limits_of_rows(rows)
-    samples = []
-    records: list[dict[Any, Any]] = rows.to_dict('records')
-    for vessel, row in zip(vessels.tolist(), records, strict=True):
-        paths = {gas: row[f'{gas}_frame'] for gas in GASES if row[f'{gas}_frame']}
-        frames = {
-            'name': row['sample_id'],
-            'limits': {g: limits[path] for g, path in paths.items() if path in limits},
-            **{gas: dataset.root / path for gas, path in paths.items()},
-        }
-        samples.append(LabelledSample(frames, str(vessel), int(row['class_id'])))
-    return samples
-
-
 def main() -> None:
     """Calibrate."""
     args = parse_args()
     from fume_mm.engine.config import config_errors, load_config
     from fume_mm.inference.torch_predictor import TorchPredictor, init_model
-    from fume_mm.inference.trust.calibrating import calibrated, observe
+    from fume_mm.inference.trust.calibrating import (
+        calibrated,
+        labelled_samples,
+        observe,
+    )
     from fume_mm.inference.trust.conformal import LEVELS
     from fume_mm.inference.trust.verdicts import FRAME, TRUST, VESSEL
     from fume_mm.io.progress import progress_bar
@@ -116,11 +70,12 @@ def main() -> None:
         for pattern, table in content[unit].items():
             of = f'{unit}s' if unit == FRAME else f'vessels of {table["frames"]} frames'
             print(f'{of}, {pattern}: {table["vessels"]} vessels')
-            for said, (right, number, chance) in table['records'].items():
-                print(
-                    f'  {said}: right for {right:.0%} of {number:.0f}; '
-                    f'chance {chance:.0%}'
-                )
+            for kind, start in (('records', ''), ('undecided', 'undecided, most ')):
+                for said, (right, number, chance) in table[kind].items():
+                    print(
+                        f'  {start}{said}: right for {right:.0%} of {number:.0f}; '
+                        f'chance {chance:.0%}'
+                    )
             if table['vessels'] < 1 / (1 - max(LEVELS)):
                 print('  too few vessels: no class can ever be ruled out')
     if not content['gate']['gases']:

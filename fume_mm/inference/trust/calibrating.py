@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fume_mm.errors import UserError
-from fume_mm.structures import GASES, availability
+from fume_mm.structures import GASES, NO_CLASS, availability
 from fume_mm.structures.labels import Labels
 
 from ..predictor import Predictor
@@ -56,6 +56,51 @@ class Observation:
     scores: Mapping[str, np.ndarray]
     statistics: Mapping[str, np.ndarray]
     palette: bool
+
+
+def labelled_samples(dataset: Any) -> list[LabelledSample]:
+    """The samples of a dataset whose class is known, with their vessels.
+
+    Raises:
+        UserError: If vessels are not known.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    from fume_mm.datasets.frame_limits import limits_of_rows
+
+    if dataset.metainfo['by_frame']:
+        raise UserError(
+            f'{dataset.ann_file}: which frames are of one vessel is not known, and '
+            'frames of one vessel are no evidence of their own; add the column '
+            'vessel_id to the annotations and pair them again.'
+        )
+    rows = dataset.read_table()
+    rows = rows[rows['class_id'].astype(int) != NO_CLASS]
+    # frames of two cameras have groups of their own, which their pairs join
+    numbers: dict[str, int] = {}
+    edges = [
+        (len(rows) + numbers.setdefault(group, len(numbers)), row)
+        for row, groups in enumerate(rows['groups'])
+        for group in groups
+    ]
+    size = len(rows) + len(numbers)
+    places = np.array(edges, np.int64).reshape(-1, 2).T
+    ones = np.ones(len(edges))
+    graph = coo_array((ones, tuple(places)), shape=(size, size))
+    vessels = connected_components(graph, directed=False)[1][: len(rows)]
+    limits = limits_of_rows(rows)
+    samples = []
+    records: list[dict[Any, Any]] = rows.to_dict('records')
+    for vessel, row in zip(vessels.tolist(), records, strict=True):
+        paths = {gas: row[f'{gas}_frame'] for gas in GASES if row[f'{gas}_frame']}
+        frames = {
+            'name': row['sample_id'],
+            'limits': {g: limits[path] for g, path in paths.items() if path in limits},
+            **{gas: dataset.root / path for gas, path in paths.items()},
+        }
+        samples.append(LabelledSample(frames, str(vessel), int(row['class_id'])))
+    return samples
 
 
 def observe(
@@ -121,9 +166,10 @@ def calibrated(
     """What a model's file holds, plain values.
 
     ``gate`` (:class:`.gate.Gate`), ``classes``, and for frames and for vessels with
-    several of them, by pattern: ``limits`` of scores by level, ``records`` of verdicts
-    at :data:`.conformal.LEVEL` (share right, vessels, chance) by their classes, the
-    number of ``vessels``, and of frames of each in the middle.
+    several of them, by pattern: ``limits`` of scores by level; of the verdicts at
+    :data:`.conformal.LEVEL` [share right, vessels, chance], ``records`` by their
+    classes, ``undecided`` those of the most probable class where none is ruled out; the
+    number of ``vessels``, and the median number of ``frames`` of each.
 
     Args:
         observed: Of vessels that training did not see.
@@ -168,7 +214,7 @@ def _table(
     own = [1 - x[:, k] for x, k in zip(scores, classes, strict=True)]
     return {
         'limits': {f'{level:.0%}': threshold(own, level) for level in LEVELS},
-        'records': _records(scores, own, classes, labels),
+        **_records(scores, own, classes, labels.health_classes),
         'vessels': len(scores),
         'frames': int(np.median([len(x) for x in scores])),
     }
@@ -178,30 +224,26 @@ def _records(
     scores: Sequence[np.ndarray],
     own: Sequence[np.ndarray],
     classes: np.ndarray,
-    labels: Labels,
-) -> dict[str, list[float]]:
-    """By verdict, each vessel judged by a limit of the others."""
-    names = labels.health_classes
+    names: Sequence[str],
+) -> dict[str, dict[str, list[float]]]:
+    """What each verdict was worth, each vessel judged by a limit of the others."""
     shares = np.bincount(classes, minlength=len(names)) / len(classes)
-    told: dict[tuple[int, ...], list[float]] = {}
+    told: dict[tuple[str, tuple[int, ...]], list[float]] = {}
     for v, (x, k) in enumerate(zip(scores, classes, strict=True)):
         limit = threshold([*own[:v], *own[v + 1 :]], LEVEL)
         for p in x:
-            inside = tuple(np.flatnonzero(class_set(p, limit)).tolist())
-            # of one class, a verdict and the best of an undecided one are two things,
-            # but both say this class
-            for said in {inside, (int(p.argmax()),)}:
-                entry = told.setdefault(said, [0.0, 0.0])
-                entry[0] += (k in said) / len(x)
-                entry[1] += 1 / len(x)
-    return {
-        '/'.join(names[i] for i in said): [
-            round(right / number, 4),
-            round(number, 1),
-            round(float(shares[list(said)].sum()), 4),
-        ]
-        for said, (right, number) in sorted(told.items())
-    }
+            kind, said = 'records', tuple(np.flatnonzero(class_set(p, limit)).tolist())
+            if len(said) == len(names):
+                kind, said = 'undecided', (int(p.argmax()),)
+            entry = told.setdefault((kind, said), [0.0, 0.0])
+            entry[0] += (k in said) / len(x)
+            entry[1] += 1 / len(x)
+    records: dict[str, dict[str, list[float]]] = {'records': {}, 'undecided': {}}
+    for (kind, said), (right, number) in sorted(told.items()):
+        chance = float(shares[list(said)].sum())
+        values = [round(right / number, 4), round(number, 1), round(chance, 4)]
+        records[kind]['/'.join(names[i] for i in said)] = values
+    return records
 
 
 def fit_gate(observed: Sequence[Observation]) -> Gate:

@@ -69,8 +69,10 @@ class Trust:
             for percent, limit in table['limits'].items()
         }
         classes = sets[f'{LEVEL:.0%}']
-        key = '/'.join([names[best]] if len(classes) == len(names) else classes)
-        record = table['records'].get(key)
+        if len(classes) < len(names):
+            record = table['records'].get('/'.join(classes))
+        else:
+            record = table['undecided'].get(names[best])
         return replace(
             verdict,
             classes=classes,
