@@ -86,7 +86,8 @@ def lines(result: Any) -> list[str]:
         parts = [f'{name} {score:.1%}' for name, score in scores.items()]
         text.append(f'health: {result.verdict.text}')
         text += [f'  {note}' for note in result.verdict.notes]
-        text.append(f'  probabilities of the model: {", ".join(parts)}')
+        if not result.verdict.reasons:
+            text.append(f'  probabilities of the model: {", ".join(parts)}')
     return text
 
 

@@ -80,10 +80,10 @@ class Verdict:
                 'model (tools/calibrate.py).'
             )
         elif not self.reasons:
-            said = f'Right for {_percent(self.level)} of {of} by calibration'
+            said = f'The class is among those named for {_percent(self.level)} of {of}.'
             if self.undecided:
-                said = f'No class can be ruled out for {_percent(self.level)} of {of}'
-            notes.append(f'{said}.')
+                said = 'The model rules no class out here.'
+            notes.append(said)
             if self.record is not None:
                 what = f'The most probable class, {self.best},'
                 if not self.undecided:
