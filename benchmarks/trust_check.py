@@ -157,7 +157,7 @@ def drawn_campaigns(
     """Coverage over campaigns drawn from a pool of vessels, one frame of each tested.
 
     Of a campaign's vessels one half calibrates, the other is tested. The band is where
-    95 of 100 binomial counts of all tested vessels lie.
+    95 of 100 binomial counts of a campaign's tested vessels lie.
     """
     rng, half = np.random.default_rng(seed), len(scores) // 2
     rates: dict[float, list[float]] = {level: [] for level in LEVELS}

@@ -35,6 +35,7 @@ class Verdict:
         sets: Likewise at other levels, by percent.
         record: Of such verdicts; of ``best`` alone where the set is everything.
         note: What the data are marked with, such as ``'simulated'``.
+        pattern: Which gases it rests on, see :data:`fume_mm.structures.AVAILABILITY`.
     """
 
     names: tuple[str, ...]
@@ -46,6 +47,7 @@ class Verdict:
     sets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     record: Record | None = None
     note: str | None = None
+    pattern: str = 'both'
 
     @property
     def undecided(self) -> bool:

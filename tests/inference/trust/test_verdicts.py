@@ -124,8 +124,7 @@ def clip(reasons, trust):
         said = Verdict(NAMES, 'Acidotic', 0.9, reasons=(reason,) * bool(reason))
         scores = np.array([0.05, 0.05, 0.9], np.float32)
         result = DualGasResult('x', {}, health_scores=scores, verdict=said)
-        values = values_of(result)
-        tally.add(time, values, pattern='both', reasons=said.reasons)
+        tally.add(time, values_of(result), said)
     return tally.verdict(trust)
 
 
