@@ -11,6 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fume_mm.io.images import read_pixels
+
 ROOT = Path(__file__).resolve().parents[1]
 #: (width, height)
 SIZE = (640, 480)
@@ -19,7 +21,7 @@ Random = np.random.Generator
 
 def flat(rng: Random) -> np.ndarray:
     """Black, white, or one gray."""
-    level = rng.choice([0, 255, rng.integers(256)])
+    level = int(rng.choice([0, 255, int(rng.integers(256))]))
     return np.full(SIZE[::-1], level, np.uint8)
 
 
@@ -171,18 +173,17 @@ def photograph(rng: Random) -> np.ndarray:
 def figure(rng: Random) -> np.ndarray:
     """A cut of one of this repository's figures, turned."""
     paths = _figures()
-    source = cv2.imread(str(paths[rng.integers(len(paths))]), cv2.IMREAD_GRAYSCALE)
-    source = np.rot90(source, rng.integers(4))
+    source = np.rot90(_gray(paths[rng.integers(len(paths))]), int(rng.integers(4)))
     return _cut(np.ascontiguousarray(source), rng, least=0.7)
 
 
 def digits(rng: Random) -> np.ndarray:
     """Handwritten digits, as scikit-learn has them, in a grid."""
-    from sklearn.datasets import load_digits
-
-    images = _cached(load_digits).images
+    images = _digits()
     side = int(rng.integers(1, 7))
-    rows = [np.hstack(images[rng.integers(0, len(images), side)]) for _ in range(side)]
+    rows = [
+        np.hstack([*images[rng.integers(0, len(images), side)]]) for _ in range(side)
+    ]
     picture = (np.vstack(rows) * 15.9).astype(np.uint8)
     return cv2.resize(picture, SIZE, interpolation=cv2.INTER_CUBIC)
 
@@ -239,8 +240,18 @@ def _cut(source: np.ndarray, rng: Random, *, least: float) -> np.ndarray:
 
 
 @cache
-def _cached(load: Callable[[], object]) -> object:
-    return load()
+def _digits() -> np.ndarray:
+    from sklearn.datasets import load_digits
+
+    return load_digits().images
+
+
+@cache
+def _gray(path: Path) -> np.ndarray:
+    pixels = read_pixels(path)
+    if pixels.ndim == 2:
+        return pixels
+    return cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY)
 
 
 @cache
@@ -250,8 +261,7 @@ def _photographs() -> list[np.ndarray]:
 
     found = [cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in load_sample_images().images]
     for name in ('grace_hopper.jpg', 'Minduka_Present_Blue_Pack.png'):
-        path = cbook.get_sample_data(name, asfileobj=False)
-        found.append(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+        found.append(_gray(Path(str(cbook.get_sample_data(name, asfileobj=False)))))
     return found
 
 

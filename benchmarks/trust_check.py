@@ -40,7 +40,7 @@ from fume_mm.inference.trust.conformal import (  # noqa: E402
 )
 from fume_mm.inference.trust.frame_statistics import frame_statistics  # noqa: E402
 from fume_mm.inference.trust.verdicts import FRAME, VESSEL  # noqa: E402
-from fume_mm.io.images import IMAGES  # noqa: E402
+from fume_mm.io.images import IMAGES, read_frame  # noqa: E402
 from fume_mm.structures import GASES  # noqa: E402
 
 #: Given in turns as CO2 alone, as CH4 alone and as both, of two pictures of a kind.
@@ -107,13 +107,12 @@ def check_gate(
     parts |= {kind: refused(predictor, samples) for kind, samples in made.items()}
     far = [x for kind in made for x in parts[kind]['distances']]
     both = [x for x in frames if len(x) == len(GASES)][:CHANGED]
-    names = dict(zip(GASES, reversed(GASES), strict=True))
+    other_gas = {'co2': 'ch4', 'ch4': 'co2'}
     # arrays: the names of the files would tell
-    read = [{g: cv2.imread(str(p), 0) for g, p in x.items()} for x in both]
-    alone = [{g: x} for sample in read for g, x in sample.items()]
-    changed = {
-        'swapped': [{names[g]: x for g, x in sample.items()} for sample in read],
-        'one alone as the other': [{names[g]: x[g] for g in x} for x in alone],
+    read = [{g: read_frame(path)[0] for g, path in x.items()} for x in both]
+    changed: dict[str, list[dict[str, Any]]] = {
+        'swapped': [{other_gas[g]: x[g] for g in GASES} for x in read],
+        'one alone as the other': [{other_gas[g]: x[g]} for x in read for g in GASES],
         'one given twice': [dict.fromkeys(GASES, x['co2']) for x in read],
         'palettes': [
             {'co2': cv2.applyColorMap(x['co2'], PALETTES[i % len(PALETTES)])}
@@ -227,7 +226,7 @@ def main() -> None:
     use_scope()
     samples = labelled_samples(DATASETS.build(cfg.test_dataloader.dataset))
     predictor = TorchPredictor(init_model(cfg, args.checkpoint))
-    frames = [
+    frames: list[dict[str, Any]] = [
         {gas: x.frames[gas] for gas in GASES if gas in x.frames}
         for x in samples[: args.frames]
     ]

@@ -74,30 +74,32 @@ class Verdict:
     @property
     def notes(self) -> list[str]:
         """Sentences to be shown beside :attr:`text`."""
-        notes = [f'{reason}.' for reason in self.reasons]
-        of = 'simulated vessels' if self.simulated else 'vessels'
-        if not self.reasons and self.level is None:
-            notes.append(
-                'Nobody has measured how often such a verdict is right; calibrate the '
-                'model (tools/calibrate.py).'
-            )
-        elif not self.reasons:
-            said = f'The class is among those named for {_percent(self.level)} of {of}.'
-            if self.undecided:
-                said = 'The model rules no class out here.'
-            notes.append(said)
-            if self.record is not None:
-                what = f'The most probable class, {self.best},'
-                if not self.undecided:
-                    what = 'Such a verdict'
-                notes.append(
-                    f'{what} was right for {_percent(self.record.right)} of '
-                    f'{self.record.vessels:.0f} {of}; chance is '
-                    f'{_percent(self.record.chance)}.'
-                )
+        notes = [f'{reason}.' for reason in self.reasons] or self._worth()
         if self.simulated:
             notes.append('Learned from simulated frames: no finding about animals.')
         return notes
+
+    def _worth(self) -> list[str]:
+        """How often the like was right."""
+        if self.level is None:
+            return [
+                'Nobody has measured how often such a verdict is right; calibrate the '
+                'model (tools/calibrate.py).'
+            ]
+        of = 'simulated vessels' if self.simulated else 'vessels'
+        said = f'The class is among those named for {_percent(self.level)} of {of}.'
+        what = 'Such a verdict'
+        if self.undecided:
+            said = 'The model rules no class out here.'
+            what = f'The most probable class, {self.best},'
+        record = self.record
+        if record is None:
+            return [said]
+        return [
+            said,
+            f'{what} was right for {_percent(record.right)} of {record.vessels:.0f} '
+            f'{of}; chance is {_percent(record.chance)}.',
+        ]
 
     @property
     def simulated(self) -> bool:

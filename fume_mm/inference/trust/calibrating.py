@@ -93,8 +93,10 @@ def labelled_samples(dataset: Any) -> list[LabelledSample]:
     samples = []
     records: list[dict[Any, Any]] = rows.to_dict('records')
     for vessel, row in zip(vessels.tolist(), records, strict=True):
-        paths = {gas: row[f'{gas}_frame'] for gas in GASES if row[f'{gas}_frame']}
-        frames = {
+        paths: dict[str, str] = {
+            gas: row[f'{gas}_frame'] for gas in GASES if row[f'{gas}_frame']
+        }
+        frames: dict[str, Any] = {
             'name': row['sample_id'],
             'limits': {g: limits[path] for g, path in paths.items() if path in limits},
             **{gas: dataset.root / path for gas, path in paths.items()},
@@ -124,7 +126,7 @@ def observe(
             has = [g for g in GASES if g in usable and sample.frames.get(g) is not None]
             for number in range(len(has), 0, -1):
                 wanted += [(i, gases) for gases in combinations(has, number)]
-        inputs = [
+        inputs: list[dict[str, Any]] = [
             {
                 'name': batch[i].frames['name'],
                 'limits': batch[i].frames.get('limits', {}),
