@@ -31,7 +31,7 @@ def test_sets_of_the_file_and_of_drawn_campaigns(monkeypatch):
     monkeypatch.setattr(trust_check, 'CAMPAIGNS', 40)
     rng = np.random.default_rng(0)
     classes = rng.integers(0, 3, 200)
-    scores = [rng.dirichlet(np.ones(3) + 3 * np.eye(3)[k], 1) for k in classes]
+    scores = [rng.dirichlet(np.ones(3) + np.eye(3)[k], 1) for k in classes]
     all_in = trust_check.coverage(scores, classes, {'90%': 1.0})
     assert all_in['90%'] == {'covered': 1, 'size': 3, 'undecided': 1}
     best = trust_check.coverage(scores, classes, {'90%': 0.0})
