@@ -151,6 +151,18 @@ def test_printed_figures_are_those_of_the_prediction(folder: Path) -> None:
     assert '1 sample; written:' in text
 
 
+def test_samples_of_one_vessel_are_judged_together(folder: Path) -> None:
+    out = folder / 'vessel'
+    frames = [f'--{gas}={folder / gas}.png' for gas in SIZES]
+    done = demo(folder, *frames, '--one-vessel', '--no-panels', f'--out-dir={out}')
+    verdict = json.loads((out / 'vessel.json').read_text(encoding='utf-8'))
+    assert verdict['instants'] == 1
+    assert verdict['probabilities'] == pytest.approx(
+        prediction(out)['health']['probabilities']
+    )
+    assert f'vessel: {verdict["text"]}' in done.stdout
+
+
 def test_mistake_is_one_line(folder: Path) -> None:
     done = demo(folder, '--co2=nowhere.png', f'--out-dir={folder}/mistake')
     assert done.returncode == 2
