@@ -2,6 +2,7 @@
 
 VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip install --disable-pip-version-check -q
 # albumentations would otherwise ask the network for its newest version at import
 export NO_ALBUMENTATIONS_UPDATE := 1
 
@@ -12,28 +13,36 @@ SEED := 42
 # the newest, as a run that was killed may leave two
 BEST = $$(ls -t $(RUN)/best_*.pth | head -n 1)
 
-.PHONY: test test-fast test-long lint lock docs install demo demo-control demo-clean
+.PHONY: test test-fast test-long lint lock docs install install-dev dist release-check \
+    demo demo-control demo-clean
 .DEFAULT_GOAL := test
 
-$(VENV)/.fume_mm: setup.py constraints.txt
+# What running needs; the tests and linters need more. Two packages bring OpenCV into one
+# folder: the last one stays, and it shall be the one that needs no libraries of a desktop.
+$(VENV)/.fume_mm: EXTRA :=
+$(VENV)/.fume_mm_dev: EXTRA := [dev]
+$(VENV)/.fume_mm $(VENV)/.fume_mm_dev: setup.py constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
-	touch $@
+	$(PIP) -c constraints.txt -e '.$(EXTRA)'
+	$(PIP) -c constraints.txt --no-deps --force-reinstall opencv-python-headless
+	touch $(VENV)/.fume_mm $@
 
 install: $(VENV)/.fume_mm
 
-test: install
+install-dev: $(VENV)/.fume_mm_dev
+
+test: install-dev
 	$(PYTHON) -m pytest -n 2
 
 # Without what runs a command line, builds every config or writes a whole campaign.
-test-fast: install
+test-fast: install-dev
 	$(PYTHON) -m pytest -n 2 -m 'not slow'
 
 # What make test leaves out, so that it ends within 25 minutes on two cores.
-test-long: install
+test-long: install-dev
 	$(PYTHON) -m pytest -n 2 -m long
 
-lint: install
+lint: install-dev
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
@@ -45,39 +54,31 @@ lock:
 	    --annotation-style line --no-emit-package setuptools \
 	    --custom-compile-command 'make lock'
 
-docs: install
+docs: install-dev
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict -q
 	@echo "Open site/index.html"
 
+# The wheel and the sdist. A ready ONNX file of the bundled weights goes with them.
+ONNX := demo/weights/fume_fastscnn_benchmark_health.onnx
+dist: install-dev
+	rm -rf dist
+	$(PYTHON) -m fume_mm.cli export --half --out $(ONNX)
+	$(PYTHON) -m build
+	$(PYTHON) -m twine check --strict dist/*
+
+# All that a release must pass beside `make lint test`: CONTRIBUTING.md.
+release-check: dist
+	FUME_MM_WHEEL=$$(ls dist/*.whl) $(PYTHON) -m pytest -m 'long or not long' \
+	    tests/test_package.py tests/test_docs.py
+
 # Simulate, pair, train, test. What is there is used again; a training that was stopped
 # goes on; `make demo-clean` starts anew.
-demo: $(RUN)/test_results.json
-	@$(if $(TESTED),,$(PYTHON) tools/analysis_tools/print_results.py $<)
-	@echo "Panels of every test sample: $(RUN)/panels"
-	@echo "Curves and panels: $(VENV)/bin/tensorboard --logdir $(RUN)"
-
-$(DATA)/campaign.json: | $(VENV)/.fume_mm
-	@echo "1/4 simulate: $(DATA)"
-	@$(PYTHON) tools/dataset_converters/simulate_ogi.py $(DATA) --seed $(SEED)
-
-$(DATA)/pairing_statistics.json: $(DATA)/campaign.json
-	@echo "2/4 pair: $(DATA)"
-	@$(PYTHON) tools/dataset_converters/pair_gases.py $(DATA)
-
-$(RUN)/.trained: $(DATA)/pairing_statistics.json
-	@echo "3/4 train: $(CONFIG)"
-	@$(PYTHON) tools/train.py $(CONFIG) --work-dir $(RUN) \
-	    $(if $(wildcard $(RUN)/last.pth),--resume)
-	@touch $@
-
-$(RUN)/test_results.json: $(RUN)/.trained
-	@echo "4/4 test: $(RUN)/best_*.pth"
-	@$(PYTHON) tools/test.py $(CONFIG) $(BEST) --work-dir $(RUN) \
-	    --show-dir $(RUN)/panels
-	$(eval TESTED := which has printed the table)
+demo: install
+	@$(PYTHON) tools/demo.py --config $(CONFIG) --data-root $(DATA) --work-dir $(RUN) \
+	    --seed $(SEED)
 
 # The same test vessels with no gas released: the health class must be at chance.
-demo-control: $(RUN)/.trained
+demo-control: demo
 	@$(PYTHON) tools/dataset_converters/simulate_ogi.py $(DATA)_gas_free --seed $(SEED) \
 	    --gas-free
 	@$(PYTHON) tools/dataset_converters/pair_gases.py $(DATA)_gas_free

@@ -4,9 +4,11 @@ The ranges are what should work. The exact set that is tested is constraints.txt
 `make lock` writes from them, and the Makefile and CI install with.
 """
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 VERSION: dict[str, str] = {}
@@ -15,7 +17,9 @@ exec((ROOT / 'fume_mm/version.py').read_text(), VERSION)
 REQUIRES = [
     'jinja2>=3.1',
     'numpy>=1.26',
-    'opencv-python>=4.8',
+    # onedl-mmcv and onedl-mmsegmentation bring opencv-python along, whose files are the
+    # same but for the windows, which nothing here opens (docs/install.md).
+    'opencv-python-headless>=4.8',
     # 2.0.8 is the last release; its successor has another licence.
     'albumentations==2.0.8',
     'matplotlib>=3.8',
@@ -60,6 +64,8 @@ EXTRAS = {
         'mkdocstrings[python]>=0.30',
     ],
     'dev': [
+        'build',
+        'coverage',
         'monai>=1.6',  # tests hold the boundary metrics against it; needs torch, NumPy
         'mypy',
         'pre-commit',
@@ -68,6 +74,7 @@ EXTRAS = {
         'pandas-stubs',
         'playwright',  # drives Chromium, if there is one, to test the page
         'ruff',
+        'twine',
     ],
 }
 # The tests open the page, build the site, export models, run notebooks, track runs,
@@ -84,6 +91,35 @@ for _name in (
 ):
     EXTRAS['dev'] += EXTRAS[_name]
 
+#: What lies beside the package in the clone, and in the wheel in fume_mm/.mim: where
+#: MMEngine looks for the configs of a package.
+BUNDLED = ('configs', 'demo', 'tools', 'model-index.yml')
+
+
+class BuildWithBundled(build_py):
+    """Copies what is bundled into the wheel; an editable install has links to it."""
+
+    def run(self) -> None:
+        """Build the package, then fill its .mim."""
+        super().run()
+        where = ROOT if self.editable_mode else Path(self.build_lib)
+        target = where / 'fume_mm/.mim'
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in BUNDLED:
+            if self.editable_mode:
+                try:
+                    (target / name).symlink_to(Path('../..', name))
+                    continue
+                except OSError:  # Windows, without the right to make links
+                    pass
+            if (ROOT / name).is_dir():
+                ignored = shutil.ignore_patterns('__pycache__', '*.pyc')
+                shutil.copytree(ROOT / name, target / name, ignore=ignored)
+            else:
+                shutil.copy(ROOT / name, target / name)
+
+
 setup(
     name='fume_mm',
     version=VERSION['__version__'],
@@ -91,9 +127,20 @@ setup(
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    author='The fume_mm contributors',
+    keywords='optical gas imaging, methane, rumen health, segmentation, OpenMMLab',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'Programming Language :: Python :: 3 :: Only',
+        *(f'Programming Language :: Python :: 3.{minor}' for minor in range(11, 15)),
+        'Topic :: Scientific/Engineering :: Image Recognition',
+    ],
     packages=find_packages(include=['fume_mm', 'fume_mm.*']),
     package_data={'fume_mm': ['py.typed', 'reporting/*.j2']},
-    python_requires='>=3.10,<3.13',
+    python_requires='>=3.11',
     install_requires=REQUIRES,
     extras_require=EXTRAS,
+    cmdclass={'build_py': BuildWithBundled},
+    entry_points={'console_scripts': ['fume_mm = fume_mm.cli:main']},
 )

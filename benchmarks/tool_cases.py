@@ -93,7 +93,7 @@ def start(turns: Turns, setting: Setting, *, tool: str) -> None:
 
 def original_start_train(turns: Turns, setting: Setting) -> None:
     """The original's ``Trainer``, its config with the campaign's paths."""
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     with Path('configs/fume_fastscnn_config.yaml').open(encoding='utf-8') as file:
         config = yaml.safe_load(file)

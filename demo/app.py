@@ -377,7 +377,7 @@ def require_gradio() -> None:
         import gradio  # noqa: F401
     except ModuleNotFoundError:
         raise UserError(
-            "the page needs Gradio; install it with `pip install 'fume_mm[app]'`."
+            "the page needs Gradio; install it with `pip install 'gradio>=6,<7'`."
         ) from None
 
 

@@ -58,7 +58,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--split', help='of a campaign: train, val or test')
     parser.add_argument(
-        '--out-dir', metavar='DIR', type=Path, required=True, help='where to write'
+        '--out-dir',
+        metavar='DIR',
+        type=Path,
+        default=Path('work_dirs/predicted'),
+        help='where to write (default: %(default)s)',
     )
     parser.add_argument(
         '--no-panels', action='store_true', help='write masks and tables only'
@@ -114,9 +118,10 @@ def main() -> None:
         args.config, args.checkpoint, device=args.device, batch_size=args.batch_size
     )
     if args.config is None:
+        weights = Path(inferencer.weights_name or '')
         print(
-            f'no model given: {inferencer.weights_name}, trained on '
-            f'{inferencer.training_data} frames (demo/weights/MODEL_CARD.md)'
+            f'no model given: {weights}, trained on {inferencer.training_data} frames '
+            f'({weights.parent / "MODEL_CARD.md"})'
         )
     panels = not args.no_panels
     tally = Tally(1.0, labels=inferencer.labels)

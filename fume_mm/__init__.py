@@ -5,7 +5,12 @@ part that needs it is. It registers nothing by itself; call
 :func:`fume_mm.registry.register_all_modules`, or run one of ``tools/``.
 """
 
+import importlib.util
+import sys
 from importlib import metadata
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
 
 from .version import __version__
 
@@ -34,4 +39,40 @@ def _refuse_upstream() -> None:
         )
 
 
+class _TellMMEngine:
+    """Makes ``fume_mm::`` a name of configs for MMEngine, as soon as that is imported.
+
+    MMEngine finds configs of the packages on a list of its own, and nothing but an
+    entry in that list adds one. Importing MMEngine for it would cost every use of
+    fume_mm that needs none.
+    """
+
+    module = 'mmengine.config.utils'
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """The module's own spec, with what follows its import."""
+        if name != self.module:
+            return None
+        sys.meta_path.remove(self)
+        spec: ModuleSpec | None = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                self.tell(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+    @staticmethod
+    def tell(module: Any) -> None:
+        """Add the package to MMEngine's list."""
+        module.MODULE2PACKAGE['fume_mm'] = 'fume_mm'
+
+
 _refuse_upstream()
+if _TellMMEngine.module in sys.modules:
+    _TellMMEngine.tell(sys.modules[_TellMMEngine.module])
+else:
+    sys.meta_path.insert(0, _TellMMEngine())

@@ -13,6 +13,7 @@ from onnx.numpy_helper import from_array
 from fume_mm.apis import init_model
 from fume_mm.engine.config import load_config
 from fume_mm.inference.graph import METADATA_KEY, GraphInfo, output_names
+from fume_mm.io.digests import UNSEALED, seal
 from fume_mm.structures import GASES
 from tests.checkpoints import as_if_trained
 
@@ -133,6 +134,8 @@ def write_graph(
         helper.set_model_props(model, {METADATA_KEY: description})
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+    if UNSEALED in (description or ''):
+        seal(path)
     return path
 
 

@@ -34,6 +34,8 @@ ALLOWED = {
     'reporting': 'structures io datasets models evaluation drawing engine',
     # the public face
     'apis': 'inference',
+    'cli': 'io',
+    'utils': '',
 }
 GROUND = {'', 'errors', 'version', 'registry'}
 #: What nothing in the package imports, by the modules that may.

@@ -6,15 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from fume_mm import cli
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(ROOT.glob('docs/*.md'))]
 FOLDERS = 'fume_mm|configs|projects|benchmarks|tools|demo|tests|docs|shared'
 PLACES = rf'(?:{FOLDERS})/[\w./-]+\.(?:py|sh|md|json)'
 
 
+def in_full(match: re.Match[str]) -> str:
+    """A command of `fume_mm` as that of its script."""
+    script = cli.commands().get(match[2])  # else it is a sentence
+    return f'{match[1]}python {script.relative_to(ROOT)}' if script else match[0]
+
+
 def commands(text: str) -> list[list[str]]:
     """Every command that runs a script of the repository, as words."""
     joined = re.sub(r'\\\n\s*', ' ', text)
+    joined = re.sub(r'^(\s*)fume_mm ([\w-]+)', in_full, joined, flags=re.M)
     lines = re.findall(
         r'^\s*((?:\w+=\S+ )?(?:python |tools/\S+\.sh ).*)$', joined, re.M
     )

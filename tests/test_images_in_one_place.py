@@ -48,8 +48,9 @@ def test_images_are_decoded_in_io_only():
         for call in image_calls(path.read_text(encoding='utf-8'))
     }
     where = {path for path, _ in found - ALLOWED}
-    # pictures, the PNG inside FLIR's frames, the pages of a TIFF
-    assert where == {f'fume_mm/io/{x}.py' for x in ('images', 'fff', 'recordings')}
+    # pictures, their sizes, the PNG inside FLIR's frames, the pages of a TIFF
+    modules = ('images', 'image_headers', 'fff', 'recordings')
+    assert where == {f'fume_mm/io/{x}.py' for x in modules}
 
 
 @pytest.mark.parametrize(

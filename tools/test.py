@@ -11,7 +11,7 @@ Example:
 """
 
 import argparse
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +168,7 @@ def main() -> None:
         'seed': (cfg.get('randomness') or {}).get('seed'),
         'checkpoint': args.checkpoint,
         'checkpoint_sha256': provenance.file_sha256(args.checkpoint),
-        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'date': datetime.now(UTC).isoformat(timespec='seconds'),
         'commit': provenance.commit(),
         'versions': provenance.versions(),
         'dataset': dataset_identity(dataset, scores.details),

@@ -11,7 +11,7 @@ _base_ = [
 load_from = 'work_dirs/fume_fastscnn_benchmark/last.pth'
 model = dict(
     decode_head=dict(loss_decode=dict(gamma=1.0)),
-    health_head=dict(type='PlumeHealthHead', loss=dict(gamma=0.0, class_weight=None)),
+    health_head=dict(type='PlumeHealthHead', loss=dict(gamma=0.0)),
 )
 custom_hooks = [
     *_base_.custom_hooks,

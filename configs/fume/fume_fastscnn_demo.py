@@ -1,6 +1,6 @@
 # FUME on Fast-SCNN for `make demo`: minutes on two CPU cores. Beyond the original, the
-# health head also reads the sizes of the predicted plumes. The losses have no class
-# weights, for the demo campaign has as many vessels of each class.
+# health head also reads the sizes of the predicted plumes, and learns by plain cross
+# entropy.
 _base_ = [
     '../_base_/datasets/ogi_sim_demo.py',
     '../_base_/models/fume_fastscnn.py',
@@ -9,5 +9,5 @@ _base_ = [
 ]
 model = dict(
     decode_head=dict(loss_decode=dict(gamma=1.0)),
-    health_head=dict(type='PlumeHealthHead', loss=dict(gamma=0.0, class_weight=None)),
+    health_head=dict(type='PlumeHealthHead', loss=dict(gamma=0.0)),
 )

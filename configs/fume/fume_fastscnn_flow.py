@@ -3,7 +3,7 @@
 _base_ = './fume_fastscnn.py'
 flows = ('flow1', 'flow2', 'flow3', 'flow4', 'flow5')
 labels = dict(health_classes=flows, ph_limits=None)
-model = dict(health_head=dict(num_classes=len(flows), loss=dict(class_weight=None)))
+model = dict(health_head=dict(num_classes=len(flows)))
 train_dataloader = dict(dataset=dict(metainfo=labels))
 val_dataloader = dict(dataset=dict(metainfo=labels))
 test_dataloader = dict(dataset=dict(metainfo=labels))

@@ -2,9 +2,7 @@
 # between them. The campaign's labels.json says the same: docs/labels.md.
 _base_ = './fume_fastscnn.py'
 labels = dict(health_classes=('Healthy', 'Acidotic'), ph_limits=(5.75,))
-number = len(labels['health_classes'])
-# class weights, FUME's are of three classes, are one number per class or None
-model = dict(health_head=dict(num_classes=number, loss=dict(class_weight=None)))
+model = dict(health_head=dict(num_classes=len(labels['health_classes'])))
 train_dataloader = dict(dataset=dict(metainfo=labels))
 val_dataloader = dict(dataset=dict(metainfo=labels))
 test_dataloader = dict(dataset=dict(metainfo=labels))

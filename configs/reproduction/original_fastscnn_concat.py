@@ -4,6 +4,7 @@
 _base_ = [
     '../_base_/datasets/original.py',
     '../_base_/models/fume_fastscnn.py',
+    '../_base_/models/fume_published_loss.py',
     '../_base_/schedules/original.py',
     '../_base_/runtime/original.py',
 ]
@@ -12,5 +13,5 @@ model = dict(
     black=-1.0,
     backbone=dict(norm_per_gas=True),
     neck=dict(type='ConcatFusion'),
-    health_head=dict(hidden_channels=(256,)),
+    health_head=dict(hidden_channels=(256,), loss=_base_.fume_published_loss),
 )

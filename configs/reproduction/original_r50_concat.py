@@ -4,14 +4,17 @@
 _base_ = [
     '../_base_/datasets/original.py',
     '../_base_/models/fume_r50.py',
+    '../_base_/models/fume_published_loss.py',
     '../_base_/schedules/original.py',
     '../_base_/runtime/original.py',
 ]
-init_cfg = dict(type='GrayPretrained', checkpoint='torchvision://resnet50')
+init_cfg = dict(
+    type='GrayPretrained', checkpoint='torchvision://resnet50', colours='mean'
+)
 model = dict(
     missing='black',
     black=-1.0,
     backbone=dict(encoder=dict(init_cfg=init_cfg)),
     neck=dict(type='ConcatFusion', channels=2048, bias=True),
-    health_head=dict(in_channels=2048),
+    health_head=dict(in_channels=2048, loss=_base_.fume_published_loss),
 )

@@ -17,7 +17,7 @@ from fume_mm.io.naming import split_gas
 from fume_mm.io.progress import progress_bar
 from fume_mm.io.recordings import Recording, open_recording
 from fume_mm.io.stretch import format_limits
-from fume_mm.io.tables import CsvTable, repeated
+from fume_mm.io.tables import CsvTable, repeated, write_csv
 from fume_mm.structures import ANNOTATION_COLUMNS, GASES, HEALTH_COLUMNS
 
 from .annotations import parse_health
@@ -111,7 +111,7 @@ def cut_recordings(
         parts.append(cut.assign(**said.get(path.stem, {}) | {'gas_type': shown}))
         known = pd.concat([known[known['recording'] != path.stem], parts[-1]])
         with written_file(out / TABLE) as part:
-            known.to_csv(part, index=False, lineterminator='\n')
+            write_csv(known, part)
     if problems:
         raise UserError(f'{"; ".join(problems)}. The frames until then are in {out}.')
     return pd.concat(parts, ignore_index=True)

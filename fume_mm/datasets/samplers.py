@@ -73,6 +73,9 @@ class ClassBalancedSampler(Sampler):
         UserError: If a sample has no health class.
     """
 
+    #: A loss need not weigh the classes again.
+    balances_classes = True
+
     def __init__(
         self, dataset: Sized, seed: int | None = None, *, num_samples: int | None = None
     ) -> None:

@@ -28,7 +28,7 @@ class Complexity:
 
     Attributes:
         parameters: All that inference has; what only training has is left out.
-        training_parameters: Auxiliary heads.
+        training_parameters: Auxiliary heads, learnt task weights.
         macs: Of one sample.
         by_part: (parameters, MACs) of each part that the model has.
         gases: The gases of that sample.
@@ -81,6 +81,7 @@ def complexity(
     root = type(model).__name__
     parts = {name: x for name in PARTS if (x := getattr(model, name, None)) is not None}
     extra = _parameters(parts.pop('auxiliary_head', nn.Identity()))
+    extra += _parameters(getattr(model, 'task_weights', None) or nn.Identity())
     return Complexity(
         parameters=_parameters(model) - extra,
         training_parameters=extra,

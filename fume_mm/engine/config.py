@@ -12,6 +12,8 @@ from typing import Any
 from mmengine.config import Config
 
 from fume_mm.errors import UserError
+from fume_mm.io.bundled import ROOT, bundled, no_such_config
+from fume_mm.registry import SCOPE
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 #: What is read of a config beside the arguments of MMEngine's Runner.
@@ -34,6 +36,8 @@ _KEYS_NAMED = 3
 def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     """The resolved config of ``path`` with ``--cfg-options`` merged.
 
+    A config of this package may be named as ``fume_mm::fume/fume_r50.py``, wherever it
+    is installed, as a path here and as a ``_base_``.
     The variables ``data_root``, ``ann_root``, ``decoded``, ``scale`` and ``max_epochs``
     given as options reach every dataset, or the training and its cosine schedules.
     Other variables, with which a file is written and which nothing reads, are left out
@@ -45,14 +49,11 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     """
     from mmengine.runner import Runner
 
+    path = bundled(path)
     if not Path(path).is_file():
-        raise UserError(
-            f'{path}: there is no such config; the ones of this project are listed by '
-            '`ls configs/*/*.py`.'
-        )
-    root = Path(__file__).resolve().parents[2]
-    if (root / 'projects').is_dir() and str(root) not in sys.path:
-        sys.path.append(str(root))  # configs may import parts of the projects
+        raise UserError(f'{path}: {no_such_config(path)}')
+    if (ROOT / 'projects').is_dir() and str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))  # configs may import parts of the projects
     try:
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is the user's own program
@@ -60,6 +61,10 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
             f'{path}: cannot be read as a config: {type(error).__name__}: '
             f'{first_line(error)}; correct the file.'
         ) from error
+    # what a base of fume_mm:: says of every part, and collate functions stumble on
+    for _, part in list(_items(cfg)):
+        if isinstance(part, dict) and part.get('_scope_') == SCOPE:
+            part.pop('_scope_')
     options = dict(options or {})
     read = {*inspect.signature(Runner).parameters, *OTHER_KEYS} - {'cfg'}
     for option in list(options):
@@ -170,6 +175,15 @@ def config_errors(cfg: Config) -> Iterator[None]:
         yield
     except UserError:
         raise
+    except (ImportError, RuntimeError) as error:
+        text = first_line(error)
+        if isinstance(error, RuntimeError) and 'is not installed' not in text:
+            raise
+        name = getattr(error, 'name', None) or text.split()[0]
+        raise UserError(
+            f'{cfg.filename}: cannot be built: {text}; pip install {name}, or take '
+            'parts that do not need it.'
+        ) from error
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         text = first_line(error).partition(' More details')[0]
         keys, near = _culprit(text, cfg)

@@ -76,6 +76,11 @@ SHARED: dict[str, dict[str, Any]] = {
         'help': 'folder of its CSVs, such as that of a fold (the data root)',
     },
     '--workers': {'type': int, 'help': 'threads (a few more than processors)'},
+    '--trust-checkpoint': {
+        'action': 'store_true',
+        'help': 'read a checkpoint that holds code by running that code, which can do '
+        'all that you can do here: only one whose author you would let run programs',
+    },
     '--json': {'metavar': 'FILE', 'type': Path, 'help': 'also write the result here'},
     '--imports': {
         'metavar': 'MODULE',

@@ -24,6 +24,7 @@ from fume_mm.registry import OPTIM_WRAPPERS, register_all_modules
 
 from .config import config_errors
 from .fitting import bare_model, check_parts
+from .objective import settle_objective
 from .resuming import newest_checkpoint
 
 
@@ -44,6 +45,11 @@ class ConfigRunner(Runner):
     build_val_loop = _naming(Runner.build_val_loop)
     build_test_loop = _naming(Runner.build_test_loop)
     build_param_scheduler = _naming(Runner.build_param_scheduler)
+
+    def train(self) -> nn.Module:
+        """MMEngine's; what the run's data decide is settled before."""
+        settle_objective(self)
+        return super().train()
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """MMEngine's, which does not name an optimiser that it does not know."""

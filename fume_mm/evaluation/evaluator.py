@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from mmengine.dist import all_gather_object, broadcast_object_list, get_world_size
@@ -15,8 +15,9 @@ from fume_mm.registry import EVALUATOR, METRICS
 from fume_mm.structures.labels import Labels
 
 from .base import DualGasMetric, base_columns
-from .scores import Scores, count_samples
-from .table import merge_tables
+from .resampling import Totals
+from .scores import JOINT, JOINT_PARTS, Scores, count_samples
+from .table import example_table, merge_tables
 
 
 @EVALUATOR.register_module()
@@ -32,7 +33,10 @@ class DualGasEvaluator(Evaluator):
     Attributes:
         scores: What :meth:`evaluate` computed, on every process; with the table of all
             rows on the main process only, and without intervals.
+        unknown_keys: Whether :meth:`directions` left out a metric.
     """
+
+    unknown_keys = False
 
     def __init__(self, metrics: dict | BaseMetric | Sequence) -> None:
         if not isinstance(metrics, Sequence):
@@ -63,6 +67,38 @@ class DualGasEvaluator(Evaluator):
                 f'{reason}, so no metric of the evaluator is left; give the model a '
                 'head or the evaluator other metrics.'
             )
+
+    def directions(self, patterns: Collection[str]) -> dict[str, bool | None]:
+        """The keys that :meth:`evaluate` may give, before anything is evaluated.
+
+        Metrics of MMEngine's or of one's own that do not work on made-up rows are not
+        asked; see :attr:`unknown_keys`.
+
+        Args:
+            patterns: The availability patterns that occur in the dataset.
+
+        Returns:
+            By key whether less is better; None where that is not said.
+        """
+        kinds = [type(m) for m in self.metrics if isinstance(m, DualGasMetric)]
+        self.unknown_keys = len(kinds) < len(self.metrics)
+        found: dict[str, bool | None] = {}
+        for kind in kinds:
+            try:
+                figures = kind.figures(example_table(kind.columns, patterns), Totals())
+            except Exception:  # somebody's own, on rows that its `row` would not give
+                self.unknown_keys = True
+                continue
+            lower = {
+                column.format(row.key): row.lower
+                for table in kind.tables
+                for column in table.columns
+                for row in table.rows
+            }
+            found |= {f'{kind.default_prefix}/{key}': lower.get(key) for key in figures}
+        if all(part in found for part in JOINT_PARTS):
+            found[JOINT] = False
+        return found
 
     def process(
         self, data_samples: Sequence[Any], data_batch: Any | None = None

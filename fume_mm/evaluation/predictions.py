@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
-from fume_mm.io.files import written_file
+from fume_mm.io.cells import original
+from fume_mm.io.files import refuse_special, written_file
+from fume_mm.io.tables import write_csv
 from fume_mm.structures import GASES
 from fume_mm.structures.labels import FUME_LABELS, Labels
 
@@ -52,7 +54,7 @@ def check_path(path: str | Path) -> None:
         except ImportError as error:
             raise UserError(
                 f'{path}: Parquet needs pyarrow, which is not installed; `pip install '
-                'fume_mm[parquet]`, or name a .csv file.'
+                'pyarrow`, or name a .csv file.'
             ) from error
     elif suffix != '.csv':
         raise UserError(f'{path}: name a .csv or a .parquet file for the predictions.')
@@ -71,7 +73,7 @@ def write_predictions(table: pd.DataFrame, path: str | Path) -> None:
         if Path(path).suffix.lower() == '.parquet':
             table.to_parquet(part, index=False)
         else:
-            table.to_csv(part, index=False, lineterminator='\n', encoding='utf-8')
+            write_csv(table, part)
 
 
 def read_predictions(path: str | Path, labels: Labels = FUME_LABELS) -> pd.DataFrame:
@@ -96,11 +98,13 @@ def read_predictions(path: str | Path, labels: Labels = FUME_LABELS) -> pd.DataF
 def _read_text(path: Path) -> pd.DataFrame:
     """Every column as text, '' where empty."""
     check_path(path)
+    refuse_special(path)
     try:
         if path.suffix.lower() == '.parquet':
             table = pd.read_parquet(path)
             return table.astype(object).where(table.notna(), '').map(str)
-        return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        return table.rename(columns=original).map(original)
     except OSError as error:
         raise UserError(
             f'{path}: cannot be read ({error.strerror or error}); tools/test.py writes '

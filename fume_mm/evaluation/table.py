@@ -7,7 +7,7 @@ vessels). What a sample lacks is empty: the columns of a missing gas, an undefin
 distance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,23 @@ def make_table(
         for name, kind in kinds.items()
     }
     return typed_table(values, kinds)
+
+
+def example_table(
+    columns: Mapping[str, Kind], patterns: Collection[str]
+) -> pd.DataFrame:
+    """Made-up rows in which every word of every column and each pattern occurs."""
+    kinds = {**BASE_COLUMNS, **columns, 'availability': tuple(patterns)}
+    words = [kind for kind in kinds.values() if isinstance(kind, tuple)]
+    plain = {TEXT: 'x', COUNT: 1, NUMBER: 0.5, FLAG: True}
+    rows = [
+        {
+            name: kind[i % len(kind)] if isinstance(kind, tuple) else plain[kind]
+            for name, kind in kinds.items()
+        }
+        for i in range(max(map(len, words)))
+    ]
+    return make_table(rows, columns)
 
 
 def typed_table(values: Mapping[str, list], kinds: Mapping[str, Kind]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from fume_mm.engine.config import first_line
 from fume_mm.errors import UserError
+from fume_mm.io.digests import seal
 from fume_mm.io.provenance import file_sha256
 from fume_mm.models.layers import enlarge
 from fume_mm.models.rows import DenseRows
@@ -149,7 +150,7 @@ def require_exportable(cfg: Config, form: str, precision: str = 'fp32') -> None:
     absent = [name for name in NEEDS[form] if find_spec(name) is None]
     if absent:
         raise UserError(
-            f"format {form} needs {', '.join(absent)}; pip install 'fume_mm[export]'."
+            f'format {form} needs {", ".join(absent)}; pip install {" ".join(absent)}.'
         )
     if form not in PRECISIONS[precision]:
         can = ' or '.join(PRECISIONS[precision])
@@ -228,6 +229,7 @@ def export_model(
             warnings.simplefilter('ignore')
             program = torch.export.export(graph, example, dynamic_shapes=(shapes,))
             WRITERS[form](program, Path(path), info, frames)
+        _seal(Path(path))
     except OSError as error:
         raise UserError(
             f'{path}: cannot be written ({error.strerror}); name another file.'
@@ -250,6 +252,7 @@ def describe_file(path: Path, info: GraphInfo) -> None:
         known = {entry.key: entry.value for entry in model.metadata_props}
         onnx.helper.set_model_props(model, {**known, METADATA_KEY: info.to_json()})
         onnx.save(model, str(path))
+        _seal(path)
         return
     import openvino
 
@@ -259,6 +262,12 @@ def describe_file(path: Path, info: GraphInfo) -> None:
     )
     model.set_rt_info(info.to_json(), METADATA_KEY)
     openvino.save_model(model, str(path), compress_to_fp16=False)
+    _seal(path)
+
+
+def _seal(path: Path) -> None:
+    if path.suffix != '.pt2':  # a zip, whose own sums its reader holds
+        seal(path, path.with_suffix('.bin') if path.suffix == '.xml' else None)
 
 
 def _write_onnx(

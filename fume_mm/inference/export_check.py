@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fume_mm.engine.config import first_line
 from fume_mm.errors import UserError
+from fume_mm.io.digests import is_whole_zip
 from fume_mm.io.images import Frame, read_gray
 from fume_mm.models.layers import enlarge
 from fume_mm.registry import DATASETS, EVALUATOR
@@ -147,6 +148,7 @@ def open_exported(
 ) -> Callable[[Inputs], dict[str, np.ndarray]]:
     """An exported file, whatever its format, as a function from inputs to outputs."""
     if Path(path).suffix == '.pt2':
+        is_whole_zip(Path(path))
         module = torch.export.load(str(path)).module()
 
         @torch.no_grad()

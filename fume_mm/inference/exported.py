@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from fume_mm.errors import UserError
+from fume_mm.io.digests import is_sealed
 from fume_mm.io.images import Frame
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
@@ -93,7 +94,8 @@ def open_engine(path: str | Path, threads: int | None = None) -> Engine:
     """The engine of an exported file, by its ending.
 
     Raises:
-        UserError: If there is no such file or engine, or the file is broken.
+        UserError: If there is no such file or engine, or the file is damaged. One
+            without a digest is opened; :meth:`.graph.GraphInfo.from_json` refuses it.
     """
     path = Path(path)
     if path.suffix not in ENGINES:
@@ -104,7 +106,13 @@ def open_engine(path: str | Path, threads: int | None = None) -> Engine:
     if not path.is_file():
         raise UserError(f'{path}: there is no such file.')
     try:
+        weights = (
+            path.with_suffix('.bin').read_bytes() if path.suffix == '.xml' else b''
+        )
+        is_sealed(path.read_bytes(), path, weights)
         return ENGINES[path.suffix](path, threads)
+    except UserError:
+        raise
     except ImportError as error:
         package = 'onnxruntime' if path.suffix == '.onnx' else 'openvino'
         raise UserError(
@@ -152,6 +160,7 @@ class ExportedModel:
     ) -> None:
         if threads is not None and threads < 1:
             raise UserError(f'threads is {threads}; choose 1 or more, or None.')
+        self.path = str(path)
         self.engine = open_engine(path, threads)
         self.info = GraphInfo.from_json(self.engine.description, path=str(path))
         self.scale = tuple(scale or self.info.scale)
@@ -184,7 +193,7 @@ class ExportedModel:
         read = time.perf_counter()
         frames = [x for x, _ in loaded]
         needed = self._needed(frames, probabilities)
-        outputs = self.engine.run(self._stack(frames), needed)
+        outputs = self._run(self._stack(frames), needed)
         results = []
         for i, sample in enumerate(samples):
             of_sample = {name: values[i] for name, values in outputs.items()}
@@ -198,6 +207,27 @@ class ExportedModel:
             result.seconds['read'] = (read - start) / len(samples)
             result.seconds['infer'] = infer / len(samples)
         return results
+
+    def _run(
+        self, inputs: dict[str, np.ndarray], names: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """What the engine gives, if it is what the file says that it gives."""
+        try:
+            outputs = self.engine.run(inputs, names)
+            problem = None
+        except Exception as error:  # each engine has kinds of its own
+            outputs, problem = {}, (str(error).strip().splitlines() or ['?'])[0]
+        for name, values in outputs.items():
+            whose = 'health_classes' if name == 'health' else 'classes'
+            number = len(getattr(self.info, whose))
+            if not name.endswith('_mask') and values.shape[1] != number:
+                problem = f'{name} has {values.shape[1]} classes, {whose} {number}'
+        if problem:
+            raise UserError(
+                f'{self.path}: is not what it says of itself ({problem}); export it '
+                'again.'
+            )
+        return outputs
 
     def _stack(self, frames: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
         shape = len(frames), 1, *self.scale[::-1]

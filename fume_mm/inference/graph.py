@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fume_mm.errors import UserError
+from fume_mm.io.digests import UNSEALED
 from fume_mm.structures import GASES
 from fume_mm.structures.labels import FUME_LABELS, Labels
 
@@ -21,6 +22,9 @@ from fume_mm.structures.labels import FUME_LABELS, Labels
 FORMAT_VERSION = 1
 #: Key of the description in a file's metadata.
 METADATA_KEY = 'fume_mm'
+#: A description has so many characters at most, and a frame so many pixels.
+_LONGEST = 2**16
+_LARGEST = 2**26
 
 
 @dataclass(frozen=True)
@@ -73,15 +77,16 @@ class GraphInfo:
         return Labels.from_meta({key: getattr(self, key) for key in keys})
 
     def to_json(self) -> str:
-        """As a file's metadata holds it."""
-        return json.dumps(asdict(self))
+        """As a file's metadata holds it, with the place of the file's digest."""
+        return json.dumps({**asdict(self), 'digest': UNSEALED})
 
     @classmethod
     def from_json(cls, text: str | None, *, path: str) -> 'GraphInfo':
         """Read it back.
 
         Raises:
-            UserError: If there is none, or it is of another version.
+            UserError: If there is none, it is of another version, or says what cannot
+                be.
         """
         if not text:
             raise UserError(
@@ -90,22 +95,65 @@ class GraphInfo:
             )
         tuples = ('gases', 'outputs', 'scale', 'classes', 'health_classes')
         try:
-            content: dict[str, Any] = json.loads(text)
+            content: dict[str, Any] = json.loads(text[:_LONGEST])
             version = content['format_version']
             if version == FORMAT_VERSION:
                 content |= {key: tuple(content[key]) for key in tuples}
                 content['palette'] = tuple(map(tuple, content['palette']))
-                return cls(**content)
-        except (ValueError, KeyError, TypeError) as error:
+                digest = content.pop('digest', None)
+                info = cls(**content)
+                info._check()
+                if digest:
+                    return info
+                raise ValueError('it has no digest of the file')
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            problem = str(error).rstrip('.')
+            if type(error) not in (UserError, ValueError):
+                problem = f'{type(error).__name__}: {problem}'
             raise UserError(
-                f'{path}: its description cannot be read ({type(error).__name__}: '
-                f'{error}); export it again.'
+                f'{path}: its description cannot be read ({problem}); export it again.'
             ) from error
         raise UserError(
             f'{path}: has the format version {version}, this program reads '
             f'{FORMAT_VERSION}; export it again, or install the fume_mm that '
             f'wrote it ({content.get("fume_mm", "unknown")}).'
         )
+
+    def _check(self) -> None:
+        """Refuse what no export says: a ValueError, which a UserError is."""
+        optional = (str, type(None))
+        kinds: dict[str, type | tuple[type, ...]] = {
+            'fixed': bool,
+            'config': str,
+            'training_data': optional,
+            'checkpoint_sha256': optional,
+            'fume_mm': str,
+            'half': bool,
+        }
+        for name, kind in kinds.items():
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(f'{name} is {getattr(self, name)!r}')
+        loss = {} if self.loss is None else self.loss
+        points = loss.values() if isinstance(loss, dict) else [loss]
+        if any(not isinstance(x, (int, float)) for x in points):
+            raise ValueError(f'loss is {self.loss!r}')
+        if self.precision not in ('fp32', 'bf16', 'int8'):
+            raise ValueError(f'precision is {self.precision!r}')
+        gases = tuple(gas for gas in GASES if gas in self.gases)
+        if not gases or gases != self.gases:
+            raise ValueError(f'gases are {self.gases!r}')
+        known = [
+            tuple(output_names(gases, masks=masks, health=health))
+            for masks, health in ((True, True), (True, False), (False, True))
+        ]
+        if self.outputs not in known:
+            raise ValueError(f'outputs are {self.outputs!r}')
+        width, height = self.scale
+        if {type(width), type(height)} != {int} or min(self.scale) < 1:
+            raise ValueError(f'scale is {self.scale!r}')
+        if width * height > _LARGEST:
+            raise ValueError(f'frames of {width}x{height} are too large')
+        self.labels  # noqa: B018 (names and colours are checked by making them)
 
 
 def output_names(gases: tuple[str, ...], *, masks: bool, health: bool) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from fume_mm.drawing import draw_result
 from fume_mm.errors import UserError
+from fume_mm.io.bundled import ROOT, bundled
 from fume_mm.io.progress import progress_bar, remark
 
 from .predictor import Predictor, labels_of
@@ -22,29 +23,18 @@ from .samples import describe, gather, with_limits
 from .trust.verdicts import Trust, trust_of, with_verdict
 from .writer import Prediction, ResultWriter
 
-ROOT = Path(__file__).resolve().parents[2]
-#: The weights that the repository brings along, and their config.
+#: The weights that the package brings along, and their config.
 BUNDLED_CONFIG = 'configs/fume/fume_fastscnn_benchmark_health.py'
 BUNDLED_WEIGHTS = 'demo/weights/fume_fastscnn_benchmark_health.safetensors'
 CONFIG_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 def default_model() -> tuple[str, str]:
-    """Config and weights to use where none are named: those in the repository.
+    """Config and weights to use where none are named: those of the package.
 
     FUME on Fast-SCNN, trained on simulated frames; its model card lies beside it.
-
-    Raises:
-        UserError: If this is an installation without the repository.
     """
-    config, weights = ROOT / BUNDLED_CONFIG, ROOT / BUNDLED_WEIGHTS
-    if not (config.is_file() and weights.is_file()):
-        raise UserError(
-            'no model was given, and the bundled weights are part of the repository, '
-            'not of the installed package; give a config and checkpoint, or an '
-            'exported file.'
-        )
-    return str(config), str(weights)
+    return str(ROOT / BUNDLED_CONFIG), str(ROOT / BUNDLED_WEIGHTS)
 
 
 def choose_model(model: Any, weights: Any) -> tuple[Any, Any]:
@@ -69,6 +59,8 @@ def load_predictor(
     if model is None:
         raise UserError(f'{weights}: give the config that it was trained with, too.')
     is_path, built = isinstance(model, (str, Path)), hasattr(model, 'state_dict')
+    if is_path:
+        model = bundled(model)
     if is_path and Path(model).suffix.lower() not in CONFIG_SUFFIXES:
         return _load_exported(Path(model), weights, device)
     if not is_path and not built and hasattr(model, 'predict'):

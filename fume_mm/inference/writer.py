@@ -4,7 +4,6 @@ After each sample all files are complete: a run that ends early leaves a valid J
 what it has seen.
 """
 
-import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fume_mm.errors import UserError
+from fume_mm.io.cells import RowWriter
 from fume_mm.io.files import disk_errors, file_name, make_folder
 from fume_mm.io.images import write_mask, write_png
 from fume_mm.structures import GASES
@@ -79,7 +79,7 @@ class ResultWriter:
         columns = dict.fromkeys(
             ('name', *GASES, *DualGasResult('', {}, labels=labels).row())
         )
-        self._table = csv.DictWriter(self._csv, list(columns))
+        self._table = RowWriter(self._csv, list(columns))
         self._table.writeheader()
         self._csv.flush()
         head = json.dumps(about, indent=1).removesuffix('\n}')

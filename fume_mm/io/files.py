@@ -17,6 +17,19 @@ def file_name(name: str) -> str:
     return quote(name, safe='+ ,=@()')
 
 
+def refuse_special(path: Path) -> None:
+    """Refuse what has no end or keeps a reader waiting.
+
+    Raises:
+        UserError: If the path is there and is neither a file nor a folder.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(
+            f'{path}: is a pipe, a socket or a device, and no file; give the path of '
+            'a file.'
+        )
+
+
 def make_folder(path: str | Path) -> Path:
     """The folder, made if need be.
 
@@ -136,8 +149,9 @@ def read_json(path: str | Path, *, what: str = 'JSON file') -> Any:
     """The content of a JSON file.
 
     Raises:
-        UserError: If it is missing or no JSON; ``what`` says what it is.
+        UserError: If it is missing, no file or no JSON; ``what`` says what it is.
     """
+    refuse_special(Path(path))
     try:
         return json.loads(Path(path).read_text(encoding='utf-8'))
     except FileNotFoundError:

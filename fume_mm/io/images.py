@@ -15,8 +15,9 @@ them see the same array. What is done to a file:
 - The orientation in EXIF is applied, to frames and to masks.
 - Of a mask the values count, be they of 1, 2, 4 or 8 bits: a palette's indices (as
   Pillow and mmsegmentation read them), one channel, or three equal ones.
-- Files with several pages, cut short, or with infinite values are errors. A file of
-  several frames is a recording: see :mod:`.recordings`.
+- Files with several pages, cut short, of more than 8192x8192 pixels or with infinite
+  values are errors, and so is what is no file (a pipe, a device). A file of several
+  frames is a recording: see :mod:`.recordings`.
 """
 
 import io
@@ -37,7 +38,16 @@ from fume_mm.io.fff import (
     parse_frame,
     upright,
 )
-from fume_mm.io.files import write_whole
+from fume_mm.io.files import refuse_special, write_whole
+from fume_mm.io.image_headers import (
+    RESTORE,
+    is_cut_short,
+    lacks_pixels,
+    refuse_bomb,
+    refuse_large,
+    too_large,
+    undecodable,
+)
 from fume_mm.io.palettes import describe_colours
 from fume_mm.io.stretch import Limits, fill_dead, limits_of, stretch
 from fume_mm.structures import IGNORE, IGNORE_COLOUR, SEG_CLASSES, SEG_PALETTE
@@ -56,8 +66,9 @@ _SMALLEST = 16
 #: Keeps 16 bits and floats, drops alpha, applies EXIF; IMREAD_UNCHANGED does not.
 _FLAGS = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 _TIFF = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+_MARKED = (SIGNATURE, b'\xff\xd8')  # PNG and JPEG, which end with a mark
+_TAIL = 64
 _PNG_HEAD = 41  # signature, IHDR, and the name of the next chunk
-_RESTORE = 'restore the file, save it again as PNG, or delete its row'
 _SPLIT = 'cut it into frames with `python tools/dataset_converters/clip_to_frames.py`'
 
 
@@ -248,7 +259,9 @@ def fourth_channel(path: str | Path) -> np.ndarray:
     Raises:
         UserError: If the image has not four.
     """
-    data = np.frombuffer(_read(Path(path), 'the image'), np.uint8)
+    content = _read(Path(path), 'the image')
+    refuse_bomb(content, path)
+    data = np.frombuffer(content, np.uint8)
     pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4:
         raise UserError(f'{path}: is no image of four channels; restore the file.')
@@ -334,14 +347,31 @@ def check_same_size(mask: np.ndarray, name: str | Path, shape: tuple[int, ...]) 
 def image_size(path: str | Path, *, what: str = 'the image') -> tuple[int, int]:
     """(width, height) in pixels as :func:`read_frame` gives them, from the header.
 
+    A PNG's, JPEG's or TIFF's end is looked at, too, since copies that broke off are
+    common.
+
     Raises:
-        UserError: If the file is missing, empty, a video or no image.
+        UserError: If the file is missing, empty, cut short, a video or no image, or has
+            more pixels than a frame may have.
     """
     path = Path(path)
+    width, height = _size(path, what)
+    refuse_large(path, width, height)
+    return width, height
+
+
+def _size(path: Path, what: str) -> tuple[int, int]:
+    if not path.is_file():
+        _read(path, what)  # raises what is wrong
     try:
         # Unbuffered: at thousands of files, a buffer costs more than the read.
         with io.FileIO(path) as file:
             head = file.read(_PNG_HEAD)
+            file.seek(-min(_TAIL, file.seek(0, io.SEEK_END)), io.SEEK_END)
+            tail = file.read(_TAIL)
+        ends = b'IEND' in tail or b'\xff\xd9' in tail or not head.startswith(_MARKED)
+        if not ends and is_cut_short(_read(path, what)):
+            raise undecodable(path)
     except OSError:
         head = _read(path, what)  # raises what is wrong
     # Orientation, if any, stands in a chunk before IDAT.
@@ -359,14 +389,16 @@ def image_size(path: str | Path, *, what: str = 'the image') -> tuple[int, int]:
             warnings.simplefilter('ignore')
             with Image.open(path) as image:
                 width, height = image.size
+                if image.format == 'TIFF' and lacks_pixels(image, path):
+                    raise undecodable(path)
                 # Pillow turns the size of a TIFF by itself.
                 turned = image.format != 'TIFF' and image.getexif().get(0x0112, 1) > 4
                 return (height, width) if turned else (width, height)
+    except UserError:
+        raise
     except Exception as error:
         if type(error).__name__ == 'DecompressionBombError':
-            raise UserError(f'{path}: is too large ({error}); make it smaller.') from (
-                error
-            )
+            raise too_large(path, 'so many') from error
         # Pillow's plugins raise what they like, and do not know every TIFF.
         height, width = _decode(_read(path, what), path).shape[:2]
         return width, height
@@ -418,10 +450,11 @@ def _read(path: Path, what: str) -> bytes:
         raise UserError(
             f'{path}: is a video; give it to demo/video_demo.py, or {_SPLIT}.'
         )
+    refuse_special(path)
     try:
         return path.read_bytes()
     except OSError as error:
-        problem, way_out = f'cannot be read ({error.strerror})', _RESTORE
+        problem, way_out = f'cannot be read ({error.strerror})', RESTORE
         if isinstance(error, FileNotFoundError) or path.is_dir():
             problem = f'there is no such {what.removeprefix("the ")}'
             way_out = 'give the path of one'
@@ -429,6 +462,7 @@ def _read(path: Path, what: str) -> bytes:
 
 
 def _decode(data: bytes, path: str | Path) -> np.ndarray:
+    refuse_bomb(data, path)
     pixels, pages = None, 1
     try:
         encoded = np.frombuffer(data, np.uint8)
@@ -439,26 +473,14 @@ def _decode(data: bytes, path: str | Path) -> np.ndarray:
             pixels = cv2.imdecode(encoded, _FLAGS)
     except cv2.error:
         pass  # what it says is of its own code, not of the file
-    if pixels is None or _is_cut_short(data):
-        raise UserError(
-            f'{path}: is not an image that can be decoded, perhaps empty or cut short; '
-            f'{_RESTORE}.'
-        )
+    if pixels is None or is_cut_short(data):
+        raise undecodable(path)
     if pages > 1:
         raise UserError(
             f'{path}: holds several pages, and a frame is one; {_SPLIT}, which saves '
             'each page as a file of its own.'
         )
     return pixels
-
-
-def _is_cut_short(data: bytes) -> bool:
-    """Whether the end mark is missing: older releases of OpenCV fill such files up."""
-    if data.startswith(SIGNATURE):
-        return data.rfind(b'IEND') < 0
-    if data.startswith(b'\xff\xd8'):  # a JPEG; the mark after its last scan
-        return data.find(b'\xff\xd9', data.rfind(b'\xff\xda')) < 0
-    return False
 
 
 def _palette_indices(data: bytes) -> np.ndarray | None:
@@ -487,7 +509,7 @@ def _flir_counts(data: bytes, name: str | Path) -> np.ndarray | None:
             )
         if whole and spans:
             return decode_frame(data, name)
-        raise UserError(f'{name}: its FLIR frame is cut short; {_RESTORE}.')
+        raise UserError(f'{name}: its FLIR frame is cut short; {RESTORE}.')
     embedded = frame_in_jpeg(io.BytesIO(data))
     if embedded is None or parse_frame(embedded) is None:
         return None

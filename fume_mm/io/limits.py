@@ -92,6 +92,8 @@ def is_deep(path: str | Path) -> bool:
 
     By the header of a PNG or JPEG; other files are decoded.
     """
+    if not Path(path).is_file():
+        return False
     try:
         with Path(path).open('rb') as file:
             head = file.read(25)

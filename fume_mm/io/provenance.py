@@ -71,9 +71,11 @@ def machine() -> dict[str, Any]:
     info = Path('/proc/cpuinfo')
     text = info.read_text(encoding='utf-8') if info.is_file() else ''
     cpu = re.search(r'^model name\s*:\s*(.+)', text, re.MULTILINE)
+    # Windows counts none
+    load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else float('nan')
     return {
         'cpu': cpu[1].strip() if cpu else platform.processor(),
         'cores': os.cpu_count(),
-        'load_average': round(os.getloadavg()[0], 2),
+        'load_average': round(load, 2),
         'system': platform.platform(),
     }

@@ -11,12 +11,14 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fume_mm.errors import UserError
-from fume_mm.io.files import write_whole
+from fume_mm.io.cells import inert, original
+from fume_mm.io.files import refuse_special, write_whole
 from fume_mm.io.images import image_size
 from fume_mm.io.label_file import LABELS_FILE, read_labels
 from fume_mm.structures import NO_CLASS, PH_RANGE
@@ -98,7 +100,7 @@ class CsvTable:
         self.path, self.root, self.defects = path, root, defects
         self.labels = read_labels(root)
         frame = self._read()
-        names = [name.strip() for name in frame.columns]
+        names = [original(name.strip()) for name in frame.columns]
         missing = {*columns, *known} - {*names}
         frame.columns = [n.lower() if n.lower() in missing else n for n in names]
         self.absent = [column for column in columns if column not in frame]
@@ -111,7 +113,7 @@ class CsvTable:
             defects.append(Defect(str(path), 1, found, problem, way_out))
             frame[self.absent] = ''
         for column in frame:
-            text = frame[column].fillna('').str.strip()
+            text = frame[column].fillna('').str.strip().map(original)
             frame[column] = text.mask(text.isin(EMPTY), '')
         filled = (frame != '').any(axis=1).to_numpy(dtype=bool)
         self.lines = np.flatnonzero(filled) + 2
@@ -355,6 +357,7 @@ def read_text(path: Path) -> str:
         UserError: If it is no text. Code page 1252 gives any byte a meaning, so that
             there the first line, which names columns, must be ASCII.
     """
+    refuse_special(path)
     data = path.read_bytes()
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
@@ -388,4 +391,19 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     """
     class_id = frame['class_id'].astype(object).where(frame['class_id'] >= 0, '')
     with write_whole(path) as part:
-        frame.assign(class_id=class_id).to_csv(part, index=False, lineterminator='\n')
+        write_csv(frame.assign(class_id=class_id), part)
+
+
+def write_csv(frame: pd.DataFrame, path: str | Path, **options: Any) -> None:
+    """Write rows without their index, in UTF-8, cells :func:`~.cells.inert`.
+
+    Args:
+        frame: Rows.
+        path: The CSV.
+        options: Of ``DataFrame.to_csv``.
+    """
+    numbers = frame.select_dtypes(['number', 'bool']).columns
+    safe = frame.copy()
+    for name in frame.columns.difference(numbers):
+        safe[name] = frame[name].map(inert)
+    safe.rename(columns=inert).to_csv(path, index=False, lineterminator='\n', **options)

@@ -4,27 +4,35 @@ Checkpoints are pickles, and a pickle is a program. Here only tensors, numbers, 
 and plain containers are read: torch's own list for ``weights_only``, without what other
 libraries of the process added to it. This module also takes the place of MMEngine's
 loaders (``load_from``, ``resume``, ``init_cfg``), which fall back to running the file.
+
+Damage is noticed, see :mod:`.digests`; where a file holds nothing that would show it,
+this is said.
 """
 
 import io
 import json
+import logging
 import pickletools
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from fume_mm.errors import UserError
 
-from .files import write_whole
+from .bundled import bundled
+from .digests import UNSEALED, is_sealed, is_whole_zip, sealed
+from .files import refuse_special, written_file
 
 #: Ending of files that hold weights and nothing else.
 WEIGHTS_ONLY = '.safetensors'
@@ -40,7 +48,7 @@ Reader = tuple[Callable[..., Any], str]
 
 
 def read_checkpoint(
-    path: str | Path, *, readers: Sequence[Reader] = ()
+    path: str | Path, *, readers: Sequence[Reader] = (), trust: bool = False
 ) -> dict[str, Any]:
     """A checkpoint's content on the CPU, tensors and plain values only.
 
@@ -48,16 +56,18 @@ def read_checkpoint(
 
     Args:
         path: A file; ``torchvision://<name>`` or an ``https://`` address is downloaded
-            first, into torch's cache.
+            first, into torch's cache; ``fume_mm::<path>`` is a file of this package.
         readers: Functions of ours that are called for names that torch's list lacks;
             they must be harmless whatever a file hands them.
+        trust: Run the code of a pickle that holds code.
 
     Raises:
-        UserError: If the file is missing, broken, holds no weights, or is a pickle
+        UserError: If the file is missing, damaged, holds no weights, or is a pickle
             that would run code.
     """
-    address = str(path)
-    path = _downloaded(address) if '://' in address else Path(path).expanduser()
+    address = bundled(path)
+    path = _downloaded(address) if '://' in address else Path(address).expanduser()
+    refuse_special(path)
     if not path.is_file():
         raise UserError(
             f'{path}: there is no such checkpoint; a run keeps its own in its work dir '
@@ -65,26 +75,62 @@ def read_checkpoint(
         )
     if path.suffix == WEIGHTS_ONLY:
         return _read_weights(path)
+    checked = is_whole_zip(path)
     try:
         with _torchs_list_alone(readers):
             content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises whatever it stumbles on in the file
-        names = _code_in(path)
-        if not names:
-            raise _unreadable(path, error) from error
-        shown = ', '.join([*names[:_NAMED], *['...'] * (len(names) > _NAMED)])
-        raise UserError(
-            f'{path}: is a pickle that would run code ({shown}); nothing of it was run '
-            'or loaded. Use a checkpoint that this version of fume_mm saved, or '
-            'weights alone (.safetensors, or a state dict of tensors).'
-        ) from None
+        content = _with_code(path, error, trust=trust)
     weights = weights_of(content) if isinstance(content, dict) else None
     if not weights or not all(isinstance(x, Tensor) for x in weights.values()):
         raise UserError(
             f'{path}: holds no model; give a checkpoint that fume_mm saved, such as '
             'last.pth of a work dir.'
         )
+    return _described(content, path, checked=checked)
+
+
+def _described(content: dict[str, Any], path: Path, *, checked: bool) -> dict[str, Any]:
+    """The content, if what it says of itself has the form that its readers expect."""
+    meta = content.get('meta', {})
+    if not isinstance(meta, dict) or not isinstance(meta.get('dataset_meta', {}), dict):
+        raise UserError(
+            f'{path}: what it says of itself (meta, dataset_meta) is no table; use a '
+            'checkpoint that fume_mm saved.'
+        )
+    if not checked:
+        _say_unchecked(path)
     return content
+
+
+@cache  # once for each file
+def _say_unchecked(path: Path) -> None:
+    print_log(
+        f'{path}: holds no digest, as another program or an older fume_mm wrote it; '
+        'whether it is damaged cannot be told.',
+        'current',
+        logging.WARNING,
+    )
+
+
+def _with_code(path: Path, error: Exception, *, trust: bool) -> Any:
+    """What is in a file that cannot be read without running it, if it is trusted."""
+    names = _code_in(path)
+    if not names:
+        raise _unreadable(path, error) from error
+    if trust:
+        try:
+            return torch.load(path, map_location='cpu', weights_only=False)
+        except Exception as failure:  # it can do anything
+            raise _unreadable(path, failure) from failure
+    shown = ', '.join([*names[:_NAMED], *['...'] * (len(names) > _NAMED)])
+    raise UserError(
+        f'{path}: is a pickle that would run code ({shown}); nothing of it was run or '
+        'loaded. Use a checkpoint that this version of fume_mm saved, or weights alone '
+        '(.safetensors, or a state dict of tensors). If it comes from somebody whom '
+        'you would let run programs here, tools/model_converters/pack_weights.py '
+        '--trust-checkpoint makes weights alone of it.'
+    ) from None
 
 
 @contextmanager
@@ -125,8 +171,8 @@ def _downloaded(address: str) -> Path:
     except ImportError as error:
         raise UserError(
             f'{address}: needs torchvision, which is not installed; pip install '
-            "'fume_mm[pretrained]' (a torchvision that matches torch), or train from "
-            'scratch with init_cfg=None.'
+            'torchvision (the release that matches torch), or train from scratch with '
+            'init_cfg=None.'
         ) from error
     url = by_name.get(name, address)
     if not url.startswith(('https://', 'http://')):
@@ -171,15 +217,18 @@ def _code_in(path: Path) -> list[str]:
 
 def _read_weights(path: Path) -> dict[str, Any]:
     try:
+        checked = is_sealed(path.read_bytes(), path)
         with safe_open(path, framework='pt') as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
             meta = json.loads((file.metadata() or {}).get('meta', '{}'))
-    except (SafetensorError, OSError, ValueError) as error:
+    except UserError:
+        raise
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
     for name in state:
         if state[name].is_floating_point():
             state[name] = state[name].float()
-    return {'state_dict': state, 'meta': meta}
+    return _described({'state_dict': state, 'meta': meta}, path, checked=checked)
 
 
 def write_weights(
@@ -187,21 +236,37 @@ def write_weights(
 ) -> None:
     """Write a ``.safetensors`` file of half precision: three digits, half the size.
 
+    A SHA-256 of the file stands in its metadata.
+
     Args:
-        path: The file.
+        path: The file; its folder is made if need be.
         state: The weights by name.
         meta: Plain values that say what they are.
 
     Raises:
-        UserError: If a weight is not finite, or beyond 65504.
+        UserError: If a weight is not finite, or beyond 65504, or the file cannot be
+            written.
     """
     halved = {}
     for name, x in state.items():
         halved[name] = x.half().contiguous() if x.is_floating_point() else x
         if not halved[name].isfinite().all():
             raise UserError(f'{name} does not fit half precision; keep the checkpoint.')
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file(halved, str(path), metadata={'meta': json.dumps(meta)})
+    metadata = {'meta': json.dumps(meta), 'digest': UNSEALED}
+    with written_file(path) as part:
+        part.write_bytes(sealed(save(halved, metadata)))
+
+
+def write_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        UserError: If the file cannot be written.
+    """
+    stream = io.BytesIO()  # torch's own words on a full disk are of its source
+    torch.save(content, stream)
+    with written_file(path) as part:
+        part.write_bytes(stream.getbuffer())
 
 
 def update_meta(path: str | Path, **values: Any) -> None:
@@ -216,13 +281,12 @@ def update_meta(path: str | Path, **values: Any) -> None:
     """
     path, content = Path(path), read_checkpoint(path)
     meta = {**content.get('meta', {}), **values}
-    with write_whole(path, sync=True) as part:
-        if path.suffix == WEIGHTS_ONLY:
-            write_weights(part, content['state_dict'], meta)
-        else:
-            weights = weights_of(content)
-            whole = {'state_dict': weights} if weights is content else content
-            torch.save({**whole, 'meta': meta}, part)
+    if path.suffix == WEIGHTS_ONLY:
+        write_weights(path, content['state_dict'], meta)
+        return
+    weights = weights_of(content)
+    whole = {'state_dict': weights} if weights is content else content
+    write_checkpoint(path, {**whole, 'meta': meta})
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

@@ -2,7 +2,16 @@
 
 import mmseg.models  # noqa: F401  (registers mmseg's encoders, heads and losses)
 
-from . import backbones, classical, heads, layers, losses, necks, peers  # noqa: F401
+from . import (  # noqa: F401
+    backbones,
+    classical,
+    heads,
+    layers,
+    losses,
+    necks,
+    peers,
+    task_weights,
+)
 from .data_preprocessor import DualGasDataPreprocessor
 from .dual_gas_model import DualGasModel
 from .pretrained import GrayPretrained

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from mmengine.structures import PixelData
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
@@ -58,6 +59,8 @@ class DualGasModel(BaseModel):
             normalisation, 0 what its published outputs had.
         seg_weight: λ_seg.
         health_weight: λ_cls.
+        task_weights: Config of :class:`~.task_weights.TaskWeights`, which multiply
+            both while training goes on; None leaves them constant.
         init_cfg: MMEngine's initialisation.
     """
 
@@ -78,6 +81,7 @@ class DualGasModel(BaseModel):
         black: float = 0.0,
         seg_weight: float = 1.0,
         health_weight: float = 1.0,
+        task_weights: dict[str, Any] | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
@@ -133,6 +137,12 @@ class DualGasModel(BaseModel):
         self.decode_fused = decode_fused
         self.seg_weight = seg_weight
         self.health_weight = health_weight
+        if task_weights and (decode_head is None or health_head is None):
+            raise UserError(
+                'model: task_weights weigh two tasks; give a decode_head and a '
+                'health_head, or leave task_weights out.'
+            )
+        self.task_weights = MODELS.build(task_weights) if task_weights else None
 
     def forward(
         self,
@@ -269,7 +279,10 @@ class DualGasModel(BaseModel):
     def loss(
         self, frames: Features, rows: CompactRows, samples: Samples
     ) -> dict[str, Tensor]:
-        """Losses by task and gas, weighted as they are summed."""
+        """Losses by task and gas, weighted as they are summed.
+
+        Auxiliary heads have theirs in training mode only.
+        """
         features, fused = self._features(frames, rows)
         decoded = self._decode(features, frames, rows)
         weight = self.seg_weight / max(len(decoded), 1)
@@ -279,18 +292,20 @@ class DualGasModel(BaseModel):
             parts = _loss(self.decode_head[gas], seg_logits, targets)
             for name, value in parts.items():
                 losses[f'{gas}.{name}'] = value * weight if 'loss' in name else value
-            if self.auxiliary_head is None:
+            if self.auxiliary_head is None or not self.training:
                 continue
             for i, head in enumerate(self.auxiliary_head[gas]):
                 parts = _loss(head, head(features[gas]), targets)
                 for name, value in parts.items():
                     if 'loss' in name:
                         losses[f'{gas}.aux_{i}.{name}'] = value * weight
-        if self.health_head is not None:
-            parts = self.health_head.loss(fused, samples, _masks(decoded), rows)
-            for name, value in parts.items():
-                losses[name] = value * self.health_weight
-        return losses
+        if self.health_head is None:
+            return losses
+        parts = self.health_head.loss(fused, samples, _masks(decoded), rows)
+        health = {name: x * self.health_weight for name, x in parts.items()}
+        if self.task_weights is not None:
+            return self.task_weights({'seg': losses, 'health': health})
+        return losses | health
 
     def predict(self, frames: Features, rows: CompactRows, samples: Samples) -> Samples:
         """The samples with ``pred_sem_seg`` and ``seg_logits`` at the size on disk."""
@@ -325,6 +340,9 @@ def _loss(head: Any, logits: Any, targets: list[SegDataSample]) -> dict[str, Ten
     if not isinstance(head, MaskHead):
         masks = [target.gt_sem_seg.data.long() for target in targets]
         targets = [SegDataSample(gt_sem_seg=PixelData(data=mask)) for mask in masks]
+        if isinstance(logits, Tensor) and not head.training:
+            # some heads give several logits in training, and only then
+            return BaseDecodeHead.loss_by_feat(head, logits, targets)
     return head.loss_by_feat(logits, targets)
 
 

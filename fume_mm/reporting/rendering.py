@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import jinja2
 
+from fume_mm.io.cells import inert
+
 FORMS = ('text', 'md', 'csv', 'latex', 'html')
 _ESCAPES = str.maketrans({sign: f'\\{sign}' for sign in '%_&#'} | {'±': r'$\pm$'})
 
@@ -69,7 +71,7 @@ def _csv(table: Table) -> str:
     out = io.StringIO()
     for note in filter(None, (table.title, *table.notes)):
         out.write(f'# {note}\n')
-    rows = ([cell.replace('**', '') for cell in row] for row in table.rows)
+    rows = ([inert(cell.replace('**', '')) for cell in row] for row in table.rows)
     csv.writer(out, lineterminator='\n').writerows([table.head, *rows])
     return out.getvalue().removesuffix('\n')
 

@@ -1,13 +1,15 @@
 """What a reader must know before believing a run's numbers, in plain words."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from mmengine.config import Config
 
+from fume_mm.errors import UserError
 from fume_mm.evaluation.table import sums_by, without_vessel
+from fume_mm.registry import DATA_SAMPLERS
 
 from .run_folder import PREDICTIONS, RESULTS, RunFolder
 from .score_tables import grouped_reasons
@@ -122,7 +124,7 @@ def run_warnings(run: RunFolder) -> list[str]:
             'between gas and health is an association of the simulator, not a finding.'
         )
     found += _shortcut_warning(table, results['metrics'])
-    found += _one_class_warning(details, run.labels.health_classes)
+    found += _one_class_warning(details, run)
     found += _vessel_warnings(table, details)
     dataset = results.get('dataset') or {}
     if dataset.get('left_out'):
@@ -160,14 +162,37 @@ def _shortcut_warning(table: pd.DataFrame, metrics: dict[str, float]) -> list[st
     ]
 
 
-def _one_class_warning(details: dict[str, Any], names: Sequence[str]) -> list[str]:
+def _one_class_warning(details: dict[str, Any], run: RunFolder) -> list[str]:
     confusion = details.get('cls', {}).get('confusion', {}).get('all')
     if not confusion:
         return []
     truth, predicted = (np.flatnonzero(np.sum(confusion, axis=a)) for a in (1, 0))
     if len(predicted) != 1 or len(truth) < 2:
         return []
-    return [f'The model predicts {names[predicted[0]]} for every sample.']
+    said = run.labels.health_classes[predicted[0]]
+    try:
+        why = balanced_twice(run.config)
+    except UserError:  # the run's folder has no config
+        why = ''
+    return [f'The model predicts {said} for every sample.{why}']
+
+
+def balanced_twice(cfg: Config) -> str:
+    """That sampler and loss both balance the classes, if a config says so."""
+    loss = ((cfg.get('model') or {}).get('health_head') or {}).get('loss') or {}
+    weights = loss.get('class_weight')
+    loader = cfg.get('train_dataloader') or {}
+    sampler = (loader.get('sampler') or {}).get('type')
+    known = DATA_SAMPLERS.get(sampler) if isinstance(sampler, str) else sampler
+    if not isinstance(weights, list) or len({*weights}) < 2:
+        return ''
+    if not getattr(known, 'balances_classes', False):
+        return ''
+    shown = ', '.join(f'{weight:.4g}' for weight in weights)
+    return (
+        f' Its training balanced the classes twice: by {sampler} and by weights of the '
+        f"health loss ({shown}); train with class_weight='auto'."
+    )
 
 
 def _vessel_warnings(table: pd.DataFrame, details: dict[str, Any]) -> list[str]:

@@ -116,7 +116,8 @@ class Labels:
         """
         meta = meta or {}
         found = {a: meta[key] for a, key in KEYS.items() if meta.get(key) is not None}
-        ours = tuple(found.get('health_classes', HEALTH_CLASSES)) == HEALTH_CLASSES
+        given = found.get('health_classes', HEALTH_CLASSES)
+        ours = isinstance(given, (list, tuple)) and tuple(given) == HEALTH_CLASSES
         if 'ph_limits' not in found and ('ph_limits' in meta or not ours):
             found['ph_limits'] = None
         return cls(**found)
@@ -180,7 +181,7 @@ class Labels:
 
 
 def _names(given: Any, key: str) -> tuple[str, ...]:
-    names = () if isinstance(given, str) else tuple(given)
+    names = tuple(given) if isinstance(given, (list, tuple)) else ()
     problem = None
     if len(names) < 2:
         problem = 'give two or more'

@@ -125,6 +125,17 @@ FUSION = 2 * SELF + CROSS + mlp(256, 16, 256) + conv(256, 128, bias=True) + 2 * 
         ('modality_dropout_20', ATTENTION),
         ('loss_focal_dice', ATTENTION),
         ('loss_ce', ATTENTION),
+        ('loss_fume_published', ATTENTION),
+        (
+            'decoder_simple',
+            ATTENTION
+            + 2 * (unit(128, 128, 3) + conv(128, 3, 1, bias=True) - FASTSCNN_HEAD),
+        ),
+        ('task_weights_constant', ATTENTION),
+        ('task_weights_schedule', ATTENTION),
+        ('task_weights_dwa', ATTENTION),
+        # a log variance for each task
+        ('task_weights_uncertainty', ATTENTION + 2),
         ('tta', ATTENTION),
         # an MLP on the sizes of both plumes, and its gate
         ('health_plume_sizes', ATTENTION + mlp(4, 64, 3) + 1),

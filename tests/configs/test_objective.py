@@ -123,8 +123,7 @@ MASK_LOSS = {
     'fume_fastscnn_finetune': {'gamma': 1.0},
     'ddrnet_slim': [{}, {'loss_weight': 0.4}],
 }
-NO_CLASS_WEIGHTS = ('fume_fastscnn_demo', 'fume_fastscnn_benchmark_health')
-OTHER_CLASSES = ('fume_fastscnn_flow', 'fume_fastscnn_two_classes')
+CROSS_ENTROPY = ('fume_fastscnn_demo', 'fume_fastscnn_benchmark_health')
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
@@ -145,11 +144,9 @@ def test_the_objective_is_fume_s_unless_the_header_says_otherwise(path: Path) ->
             assert set(numbers) == set(expected) or loss.type == 'SoftmaxFocalLoss'
     if model.get('health_head'):
         loss = model.health_head.loss
-        gamma, weights = (
-            (0.0, None) if name in NO_CLASS_WEIGHTS else (2.0, [1.0, 8.0, 1.2])
-        )
-        if name in OTHER_CLASSES:  # FUME's weights are of three classes
-            weights = None
+        gamma = 0.0 if name in CROSS_ENTROPY else 2.0
+        published = path.parent.name == 'reproduction' or name == 'loss_fume_published'
+        weights = [1.0, 8.0, 1.2] if published else 'auto'
         assert (loss.type, loss.gamma, loss.loss_weight) == (
             'SoftmaxFocalLoss',
             gamma,

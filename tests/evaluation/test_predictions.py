@@ -31,6 +31,7 @@ def table(random_samples):
     samples = random_samples(30)
     samples[3].set_metainfo({'sample_id': 'NA', 'groups': ('1, "2"', 'v\n3')})
     samples[4].set_metainfo({'sample_id': '007 '})
+    samples[5].set_metainfo({'sample_id': "=cmd|'/c calc'!A1"})
     evaluator.process(samples)
     evaluator.evaluate(30)
     return evaluator.scores.table
@@ -44,6 +45,7 @@ def test_read_back_to_the_digit(table, tmp_path, suffix):
     marks = {'simulated': True, 'leakage': False, 'by_frame': False}
     assert marks_of(again) == marks
     assert again[list(table)].equals(table)
+    assert suffix != '.csv' or "\n'=cmd|" in path.read_text(encoding='utf-8')
     assert compute_figures(again) == pytest.approx(
         compute_figures(table), rel=0, abs=0, nan_ok=True
     )

@@ -1,7 +1,9 @@
 """Exported files run without torch; what they say reaches the user whole, or not."""
 
+import json
 import subprocess
 import venv
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from fume_mm.errors import UserError
 from fume_mm.inference.exported import ExportedModel, open_engine
 from fume_mm.inference.graph import METADATA_KEY, GraphInfo
+from fume_mm.io.digests import seal
 from fume_mm.io.images import read_frame
 from tests.exports import SCALE, write_graph
 
@@ -263,6 +266,69 @@ def test_a_file_that_is_not_ours_is_refused(
         ExportedModel(path)
 
 
+def test_what_is_changed_after_the_export_is_refused(
+    tmp_path: Path, path: Path
+) -> None:
+    changed = tmp_path / 'changed.onnx'
+    for old, new in (
+        (b'"training_data": "simulated"', b'"training_data": "real"     '),
+        (b'"Healthy", "Transitional"', b'"Transitional", "Healthy"'),
+        (b'by_hand', b'by-hand'),  # of the graph, not of the description
+    ):
+        content = path.read_bytes()
+        assert old in content
+        changed.write_bytes(content.replace(old, new))
+        with pytest.raises(UserError, match=r'changed\.onnx: .*changed after it was'):
+            ExportedModel(changed)
+
+
+def test_an_export_without_a_digest_is_refused(tmp_path: Path, path: Path) -> None:
+    text = ExportedModel(path).info.to_json()
+    bare = json.dumps({**json.loads(text), 'digest': None})
+    path = write_graph(tmp_path / 'bare.onnx', description=bare)
+    with pytest.raises(UserError, match=r'bare\.onnx: .*has no digest'):
+        ExportedModel(path)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'scale': (10**6, 10**6)}, 'frames of 1000000x1000000 are too large'),
+        ({'scale': (0, 64)}, 'scale is'),
+        ({'scale': (64.0, 64)}, 'scale is'),
+        ({'scale': (64,)}, 'not enough values'),
+        ({'gases': ('ch4', 'co2')}, 'gases are'),
+        ({'gases': ()}, 'gases are'),
+        ({'outputs': ('health', 'co2_mask')}, 'outputs are'),
+        ({'health_classes': 3 * ('a',)}, 'health_classes is'),
+        ({'palette': ((0, 0, 256),) * 3}, 'palette is'),
+        ({'training_data': 7}, 'training_data is 7'),
+        ({'precision': 'fp16'}, 'precision is'),
+        ({'loss': [1]}, 'loss is'),
+        ({'fixed': 'no'}, 'fixed is'),
+        ({'config': 'x' * 10**5}, 'JSONDecodeError'),
+    ],
+)
+def test_a_description_of_what_cannot_be_is_refused(
+    changes: dict[str, Any], said: str
+) -> None:
+    info = GraphInfo(('co2',), ('health',), SCALE, True, 'x.py', None, None, '0.1')
+    assert GraphInfo.from_json(info.to_json(), path='x') == info
+    with pytest.raises(UserError, match=f'^x: its description .*{said}'):
+        GraphInfo.from_json(replace(info, **changes).to_json(), path='x')
+
+
+@pytest.mark.parametrize(
+    'changes', [{'scale': (48, 32)}, {'health_classes': ('low', 'high')}]
+)
+def test_a_graph_that_is_not_as_described_is_one_error(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    model = ExportedModel(write_graph(tmp_path / 'x.onnx', **changes))
+    with pytest.raises(UserError, match=r'x\.onnx: is not what it says of itself'):
+        model(co2=frame())
+
+
 def test_broken_and_absent_files_are_refused(tmp_path: Path, path: Path) -> None:
     broken = tmp_path / 'broken.onnx'
     broken.write_bytes(path.read_bytes()[:300])
@@ -280,6 +346,7 @@ def test_openvino_says_the_same(tmp_path: Path, path: Path) -> None:
     description = open_engine(path).description
     graph.set_rt_info(description, METADATA_KEY)
     openvino.save_model(graph, str(tmp_path / 'model.xml'))
+    seal(tmp_path / 'model.xml', tmp_path / 'model.bin')
     theirs, ours = ExportedModel(tmp_path / 'model.xml', threads=1), ExportedModel(path)
     assert theirs.info == ours.info
     for given in ({'co2': frame(), 'ch4': frame((48, 32))}, {'ch4': frame()}):

@@ -1,11 +1,16 @@
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from fume_mm.errors import UserError
+from fume_mm.evaluation.predictions import read_predictions
 from fume_mm.io.files import read_json, sole_writer, write_json, write_whole
+from fume_mm.io.tables import read_text
+from fume_mm.io.weights import read_checkpoint
 
 
 def test_a_write_that_breaks_off_leaves_the_old_content(tmp_path):
@@ -61,3 +66,16 @@ def test_a_folder_has_one_writer_while_it_lives(tmp_path):
         other.wait()
     with sole_writer(tmp_path):  # nothing is left behind
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_is_refused_by_all_who_read_files(tmp_path: Path) -> None:
+    for name, read in (
+        ('x.json', read_json),
+        ('x.csv', read_text),
+        ('y.csv', read_predictions),
+        ('x.pth', read_checkpoint),
+    ):
+        pipe = tmp_path / name
+        os.mkfifo(pipe)
+        with pytest.raises(UserError, match=rf'{name}: is a pipe, a socket or a dev'):
+            read(pipe)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ from PIL import Image, PngImagePlugin
 from fume_mm.errors import UserError
 from fume_mm.io.images import (
     check_mask_values,
+    fourth_channel,
     image_size,
     read_frame,
     read_gray,
@@ -16,6 +18,7 @@ from fume_mm.io.images import (
     write_mask,
     write_png,
 )
+from fume_mm.io.limits import is_deep
 from fume_mm.io.palette_png import as_gray
 from fume_mm.structures import IGNORE_COLOUR, SEG_PALETTE
 
@@ -190,6 +193,47 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path, suffix, share):
     for use in (read_gray, read_mask):
         with pytest.raises(UserError, match='cut short; restore the file'):
             use(path)
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.tif'])
+@pytest.mark.parametrize('lost', [0.5, 0.05])
+def test_what_was_cut_short_has_no_size_either(tmp_path, suffix, lost):
+    path = tmp_path / f'frame{suffix}'
+    noise = np.random.default_rng(0).integers(0, 255, (90, 120), np.uint8)
+    cv2.imwrite(str(path), noise)
+    assert image_size(path) == (120, 90)
+    content = path.read_bytes()
+    path.write_bytes(content + b'of another program')
+    assert image_size(path) == (120, 90)
+    path.write_bytes(content[: int(len(content) * (1 - lost))])
+    with pytest.raises(UserError, match='cut short; restore the file'):
+        image_size(path)
+
+
+def test_a_small_file_of_too_many_pixels_is_refused_by_its_header(tmp_path):
+    huge = {}
+    for suffix in ('.png', '.tif'):
+        huge[suffix] = path = tmp_path / f'frame{suffix}'
+        Image.new('1', (9000, 9000)).save(path)
+    head = bytearray(huge['.png'].read_bytes())
+    head[16:24] = 2 * (50000).to_bytes(4, 'big')
+    huge['bomb'] = tmp_path / 'bomb.png'
+    huge['bomb'].write_bytes(head)
+    for path in huge.values():
+        for read in (image_size, read_gray, read_mask_values):
+            with pytest.raises(UserError, match=r'says that it has .* pixels, and at'):
+                read(path)
+
+
+def test_a_pipe_or_a_device_is_no_frame(tmp_path):
+    pipe, device = tmp_path / 'pipe.png', tmp_path / 'device.png'
+    os.mkfifo(pipe)
+    device.symlink_to('/dev/zero')
+    for path in (pipe, device):
+        for read in (image_size, read_gray, read_mask_values, fourth_channel):
+            with pytest.raises(UserError, match='is a pipe, a socket or a device'):
+                read(path)
+        assert not is_deep(path)
 
 
 @pytest.mark.parametrize('dtype', [np.uint16, np.float32, np.float64])

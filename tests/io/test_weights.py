@@ -112,6 +112,21 @@ def test_nothing_in_a_file_is_run(kind: str, tmp_path: Path) -> None:
     assert not canary.exists()
 
 
+@pytest.mark.parametrize('kind', ['reduce', 'older format', 'log'])
+def test_a_trusted_file_is_run_and_read(kind: str, tmp_path: Path) -> None:
+    canary = tmp_path / 'canary'
+    path = hostile(kind, tmp_path / 'x.pth', canary)
+    with pytest.raises(UserError, match=r'from somebody whom .* --trust-checkpoint'):
+        read_checkpoint(path)
+    assert torch.equal(
+        weights_of(read_checkpoint(path, trust=True))['a'], torch.ones(2)
+    )
+    assert canary.exists() == (kind != 'log')
+    path.write_bytes(pickle.dumps({**STATE, 'x': print}, protocol=4)[:-9])
+    with pytest.raises(UserError, match='is not a readable checkpoint'):
+        read_checkpoint(path, trust=True)
+
+
 def test_what_other_libraries_allow_is_not_allowed(tmp_path: Path) -> None:
     register_all_modules()
     before = set(torch.serialization.get_safe_globals())

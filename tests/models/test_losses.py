@@ -10,6 +10,7 @@ from fume_mm.models.losses import (
     FocalDiceLoss,
     SoftmaxFocalLoss,
     dice_loss,
+    ordinal_loss,
     softmax_focal_loss,
 )
 from fume_mm.models.losses.focal_dice import Numbers, focal_dice_loss
@@ -27,6 +28,8 @@ FOCAL = [(1 / 4) ** 2 * log(4 / 3), (1 / 2) ** 2 * log(2)]
 NUMBERS = {
     'SoftmaxFocalLoss': {'gamma': 2.0, **WEIGHTS},
     'DiceLoss': {'smooth': 1.0, **WEIGHTS},
+    # so sharp that nothing is asked of the neighbours
+    'OrdinalLoss': {'sharpness': 50.0, **WEIGHTS},
     'FocalDiceLoss': {**FOCAL_DICE, **WEIGHTS},
 }
 
@@ -346,3 +349,19 @@ def test_parity_with_the_original():
     pairs.append((sum(per_gas) / 2, 'multi_task.seg_loss'))
     for actual, name in pairs:
         outputs.hold(name, actual, tolerance=1e-6)
+
+
+def test_ordinal_by_hand_and_two_classes_off_cost_more():
+    sure_of_0 = torch.tensor([[9.0, 0.0, 0.0]])
+    # asked of class 0 by a sample of class 2: exp(-2s) over the sum of the three
+    parts = torch.exp(-1.5 * torch.tensor([2.0, 1.0, 0.0]))
+    by_hand = -(parts / parts.sum() * sure_of_0.log_softmax(1)[0]).sum()
+    far = ordinal_loss(sure_of_0, torch.tensor([2]), sharpness=1.5)
+    assert far.item() == pytest.approx(by_hand.item())
+    assert far > ordinal_loss(sure_of_0, torch.tensor([1]), sharpness=1.5)
+
+
+def test_ordinal_with_a_large_sharpness_is_cross_entropy():
+    logits, target = random_case(size=())
+    one_class = F.cross_entropy(logits, target)
+    torch.testing.assert_close(ordinal_loss(logits, target, sharpness=99.0), one_class)

@@ -56,6 +56,18 @@ def peer(request: Any) -> tuple[str, Any]:
     return request.param, MODELS.build(config(request.param))
 
 
+@pytest.mark.parametrize('peer', ['ddrnet_slim'], indirect=True)
+def test_a_head_of_several_logits_in_training_has_a_loss_in_evaluation(
+    peer: tuple[str, Any],
+) -> None:
+    model = peer[1].eval()
+    data = model.data_preprocessor(batch('co2 ch4', 'co2', size=(64, 96)), False)
+    with torch.no_grad():
+        losses = model(**data, mode='loss')
+    assert {'co2.loss_focal_dice', 'ch4.loss_focal_dice'} <= losses.keys()
+    assert all(value.isfinite() for value in losses.values())
+
+
 @pytest.mark.parametrize('peer', COUNTS, indirect=True)
 def test_parameters(peer: tuple[str, Any]) -> None:
     name, model = peer

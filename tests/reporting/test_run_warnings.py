@@ -1,12 +1,17 @@
 """What is warned of, and what is not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from fume_mm.engine.config import load_config
 from fume_mm.evaluation import HealthMetric
 from fume_mm.evaluation.table import make_table
-from fume_mm.reporting.run_warnings import presence_shortcut
+from fume_mm.reporting.run_warnings import balanced_twice, presence_shortcut
 from fume_mm.structures import AVAILABILITY, HEALTH_CLASSES
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
 def table(rows, *, vessels=True):
@@ -76,3 +81,20 @@ def test_samples_without_a_vessel_stand_for_themselves():
 def test_one_pattern_or_one_class_tells_nothing(rows):
     assert presence_shortcut(table(rows)) is None
     assert presence_shortcut(table(rows).drop(columns='true_class')) is None
+
+
+def test_classes_that_were_balanced_twice_are_told():
+    twice, once = (
+        load_config(str(CONFIGS / f'{name}.py'))
+        for name in ('reproduction/original_fastscnn', 'fume/fume_fastscnn')
+    )
+    assert 'by ClassBalancedSampler and by weights' in balanced_twice(twice)
+    assert '(1, 8, 1.2)' in balanced_twice(twice)
+    assert balanced_twice(once) == ''
+    once.model.health_head.loss.class_weight = [1.0, 1.0, 1.0]  # as a run leaves it
+    assert balanced_twice(once) == ''
+    twice.train_dataloader.sampler.type = 'DefaultSampler'
+    assert balanced_twice(twice) == ''
+    assert (
+        balanced_twice(load_config(str(CONFIGS / 'baselines/random_forest.py'))) == ''
+    )

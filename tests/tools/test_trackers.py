@@ -63,6 +63,7 @@ def test_tensorboard_has_graph_curves_and_hyper_parameters(
     assert {'val/Healthy', 'val/Transitional', 'val/Acidotic'} <= set(tags['tensors'])
     assert [event.step for event in found.Tensors('val/Acidotic')] == [3, 6]
     assert [event.step for event in found.Scalars('seg/mIoU')] == [3, 6]
+    assert [event.step for event in found.Images('val/confusion')] == [3, 6]
     best = max(event.value for event in found.Scalars('joint/score'))
     (event,) = found.Scalars('best/joint/score')
     assert event.value == pytest.approx(best)
@@ -113,7 +114,10 @@ def test_wandb_has_validation_at_its_iteration(campaign: Path, tmp_path: Path) -
     assert steps['loss'] == list(range(1, 2 * ITERATIONS + 1))
     panels = [key for key in steps if key.startswith('val/panel_0')]
     assert panels
-    assert all(steps[key] == [ITERATIONS, 2 * ITERATIONS] for key in panels)
+    confusion = [key for key in steps if key.startswith('val/confusion')]
+    assert confusion
+    for key in (*panels, *confusion):
+        assert steps[key] == [ITERATIONS, 2 * ITERATIONS]
 
 
 def test_mlflow_has_validation_at_its_iteration(campaign: Path, tmp_path: Path) -> None:
@@ -126,4 +130,5 @@ def test_mlflow_has_validation_at_its_iteration(campaign: Path, tmp_path: Path) 
 
     assert steps('seg/mIoU') == [ITERATIONS, 2 * ITERATIONS]
     assert steps('loss') == list(range(1, 2 * ITERATIONS + 1))
-    assert len(list(logs.glob('*/*/artifacts/val/panel_0_*.png'))) == 2
+    for name in ('panel_0', 'confusion'):
+        assert len(list(logs.glob(f'*/*/artifacts/val/{name}_*.png'))) == 2

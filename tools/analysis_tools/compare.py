@@ -86,12 +86,13 @@ def costs(model: Any, timed: dict[str, float]) -> dict[str, float]:
     """What a model costs, as far as it can be told."""
     from fume_mm.engine.complexity import complexity
     from fume_mm.engine.config import load_config
+    from fume_mm.io.bundled import bundled
 
     found: dict[str, float] = {}
     if model.name in timed:
         found['latency'] = timed[model.name]
         found['fps'] = 1000 / timed[model.name]
-    if Path(model.config).is_file():
+    if Path(bundled(model.config)).is_file():
         cost = complexity(load_config(model.config))
         if cost.parameters:
             found |= {'parameters': cost.parameters, 'macs': cost.macs}

@@ -31,6 +31,7 @@ from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
 from fume_mm.io.files import make_folder
 from fume_mm.io.label_file import read_labels
+from fume_mm.io.tables import write_csv
 from fume_mm.structures import SPLITS
 from fume_mm.structures.labels import Labels
 
@@ -148,7 +149,7 @@ def main() -> None:
     tables['frames'] = measured[list(FRAME_COLUMNS)]
     for name, table in tables.items():
         marked = table.assign(simulated=True) if simulated else table
-        marked.to_csv(args.out / f'{name}.csv', index=False, float_format='%.6g')
+        write_csv(marked, args.out / f'{name}.csv', float_format='%.6g')
     note = 'simulated' if simulated else None
     draw(tables, measured, histograms, out=args.out, note=note, labels=labels)
     print(f'\nwrote CSVs and figures to {args.out}')

@@ -36,9 +36,9 @@ from pathlib import Path
 
 from fume_mm.engine.options import CfgOptions, make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.bundled import ROOT, bundled
 from fume_mm.structures import SPLITS
 
-ROOT = Path(__file__).resolve().parents[2]
 #: A run's own note of how it went.
 NOTE = 'run.json'
 STATES = ('waiting', 'training', 'testing', 'done', 'diverged', 'failed')
@@ -151,7 +151,7 @@ def plan(args: argparse.Namespace) -> list[Run]:
     runs = []
     stems: dict[str, str] = {}
     for config in args.configs:
-        if not Path(config).is_file():
+        if not Path(bundled(config)).is_file():
             raise UserError(f'{config}: there is no such config.')
         stem = Path(config).stem
         if stems.setdefault(stem, config) != config:
@@ -237,8 +237,7 @@ def call(run: Run, words: list[str], environment: dict[str, str]) -> bool:
     start = time.monotonic()
     with path.open('wb') as log:
         process = subprocess.Popen(
-            [sys.executable, *words],
-            cwd=ROOT,
+            [sys.executable, str(ROOT / words[0]), *words[1:]],
             env={**os.environ, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,

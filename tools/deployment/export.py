@@ -30,8 +30,10 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'config', nargs='?', help="config file (default: the bundled weights')"
+    )
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint file of the config')
     parser.add_argument(
         '--format', choices=ENDINGS, default='onnx', help='(default: %(default)s)'
     )
@@ -39,7 +41,8 @@ def parse_args() -> argparse.Namespace:
         '--out',
         type=Path,
         metavar='FILE',
-        help='file to write (default: beside the checkpoint, by its name)',
+        help='file to write (default: beside the checkpoint, by its name; of the '
+        'bundled weights: in work_dirs/exported)',
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
@@ -166,10 +169,20 @@ def check_out(out: Path, ending: str) -> None:
 def main() -> None:
     """Export and check."""
     args = parse_args()
+    from fume_mm.inference.inferencer import default_model
     from fume_mm.io.images import read_gray
 
     ending = ENDINGS[args.format]
-    out = args.out or Path(args.checkpoint).with_suffix(ending)
+    out = args.out
+    if args.config is None:
+        args.config, args.checkpoint = default_model()
+        name = Path(args.checkpoint).with_suffix(ending).name
+        out = out or Path('work_dirs/exported', name)
+    elif args.checkpoint is None:
+        raise UserError(
+            f'{args.config}: name its checkpoint, too, such as last.pth of a work dir.'
+        )
+    out = out or Path(args.checkpoint).with_suffix(ending)
     check_out(out, ending)
     if args.size and min(args.size) < _SMALLEST:
         raise UserError(

@@ -8,7 +8,6 @@ nothing is wrong (there may be warnings), 1 something is, 2 the command is.
 """
 
 import argparse
-import csv
 import dataclasses
 import itertools
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ import pandas as pd
 from fume_mm.datasets.checking import CampaignReport, check_campaign
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.io.cells import RowWriter
 from fume_mm.io.label_file import read_labels
 from fume_mm.io.tables import Defect
 from fume_mm.structures import GASES, SPLITS
@@ -98,7 +98,7 @@ def write_findings(report: CampaignReport, path: Path) -> None:
     """A row per defect and per warning; a header alone if there is none."""
     with path.open('w', newline='', encoding='utf-8') as file:
         columns = [field.name for field in dataclasses.fields(Defect)]
-        writer = csv.DictWriter(file, [*columns, 'kind'])
+        writer = RowWriter(file, [*columns, 'kind'])
         writer.writeheader()
         for kind, found in (('defect', report.defects), ('warning', report.warnings)):
             rows = (dataclasses.asdict(each) | {'kind': kind} for each in found)

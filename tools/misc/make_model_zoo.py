@@ -1,5 +1,8 @@
 r"""Write docs/model_zoo.md and a README per config folder from the configs themselves.
 
+Beside them model-index.yml and a metafile.yml per folder, by which OpenMMLab's tools
+find the configs of a package.
+
 What a model is and where it comes from stands in the comment at the head of its config;
 parameters and MACs are counted; results are those of docs/benchmark.json, where there
 are any. `--check` writes nothing and fails if a page is not up to date.
@@ -13,9 +16,14 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
+from fume_mm.inference.inferencer import BUNDLED_CONFIG, BUNDLED_WEIGHTS
+from fume_mm.io.bundled import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = 'docs/benchmark.json'
@@ -224,6 +232,50 @@ def zoo_page(families: dict[str, list[Entry]]) -> str:
     return _made('\n'.join(lines))
 
 
+def metafile(family: str, found: list[Entry]) -> str:
+    """metafile.yml of a folder of configs."""
+    from fume_mm.evaluation.estimate import MISSING
+
+    title, _ = FAMILIES[family]
+    measured = results()
+    models = []
+    for entry in found:
+        path = entry.path.as_posix()
+        model: dict[str, Any] = {
+            'Name': entry.name,
+            'In Collection': title,
+            'Config': path,
+        }
+        if entry.parameters:
+            size = {'Parameters': entry.parameters, 'MACs': entry.macs}
+            model |= {'Metadata': size}
+        scores = {
+            name: float(text.split()[0])
+            for name, text in measured.get(entry.name, {}).items()
+            if text != MISSING
+        }
+        if scores:
+            what = 'Segmentation of gas and classification of health'
+            data = 'simulated, see docs/benchmark.md'
+            model |= {'Results': {'Task': what, 'Dataset': data, 'Metrics': scores}}
+        if path == BUNDLED_CONFIG:
+            model |= {'Weights': PREFIX + BUNDLED_WEIGHTS}
+        models.append(model)
+    collection = {
+        'Name': title,
+        'License': 'Apache-2.0',
+        'Metadata': {'Training Data': 'simulated'},
+        'README': f'{family}/README.md',
+        'Frameworks': ['PyTorch'],
+    }
+    return _yaml({'Collections': [collection], 'Models': models})
+
+
+def _yaml(content: dict[str, list]) -> str:
+    note = '# Made by tools/misc/make_model_zoo.py; edit the configs instead.\n'
+    return note + yaml.safe_dump(content, sort_keys=False)
+
+
 def _made(text: str) -> str:
     note = '<!-- Made by tools/misc/make_model_zoo.py; edit the configs instead. -->'
     return f'{note}\n\n{text.rstrip()}\n'
@@ -238,6 +290,12 @@ def main() -> int:
         for name, found in families.items()
     }
     pages[ROOT / 'docs/model_zoo.md'] = zoo_page(families)
+    # what is in projects is no part of the wheel
+    indexed = {k: v for k, v in families.items() if k.startswith('configs/')}
+    for name, found in indexed.items():
+        pages[ROOT / name / 'metafile.yml'] = metafile(name, found)
+    index = {'Import': [f'{name}/metafile.yml' for name in indexed]}
+    pages[ROOT / 'model-index.yml'] = _yaml(index)
     stale = [
         path
         for path, text in pages.items()

@@ -20,7 +20,7 @@ from fume_mm.structures.marks import MARKS
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = make_parser(__doc__, 'config')
+    parser = make_parser(__doc__, 'config', '--trust-checkpoint')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('target', metavar='FILE', help='file to write (.safetensors)')
     parser.add_argument(
@@ -49,7 +49,7 @@ def main() -> None:
     target = Path(args.target)
     if target.suffix != WEIGHTS_ONLY:
         raise UserError(f'{target}: give the file the ending {WEIGHTS_ONLY}.')
-    content = read_checkpoint(args.checkpoint)
+    content = read_checkpoint(args.checkpoint, trust=args.trust_checkpoint)
     known = content.get('meta', {}).get('dataset_meta', {})
     kept = list(MARKS)
     if Labels.from_meta(known) != FUME_LABELS:

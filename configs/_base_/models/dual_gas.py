@@ -1,7 +1,8 @@
 # What every model of two gases has beside its nets: FUME's preprocessing and objective
 # (arXiv 2601.08205). Loss = seg_weight x (mean over the gases of the masks' losses)
-# + health_weight x health loss. Class weights of health (Healthy, Transitional,
-# Acidotic) counter the class frequencies of the owners' campaign.
+# + health_weight x health loss. Class weights of health follow from the training
+# split's counts: 1 for each where the sampler balances the classes, as it does here.
+# The published ones are fume_published_loss.py.
 model = dict(
     type='DualGasModel',
     data_preprocessor=dict(type='DualGasDataPreprocessor', mean=127.5, std=127.5),
@@ -23,7 +24,7 @@ model = dict(
         loss=dict(
             type='SoftmaxFocalLoss',
             gamma=2.0,
-            class_weight=[1.0, 8.0, 1.2],
+            class_weight='auto',
             loss_weight=1.0,
         ),
     ),

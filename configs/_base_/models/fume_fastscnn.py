@@ -29,7 +29,7 @@ model = dict(
         loss=dict(
             type='SoftmaxFocalLoss',
             gamma=2.0,
-            class_weight=[1.0, 8.0, 1.2],
+            class_weight='auto',
             loss_weight=1.0,
         ),
     ),

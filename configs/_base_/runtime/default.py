@@ -26,6 +26,7 @@ hooks = [
     dict(type='RollingCheckpointHook'),
     dict(type='PanelHook'),
     dict(type='TensorboardHook'),
+    dict(type='ConfusionHook'),
     dict(type='AttentionHook', interval=100),
 ]
 custom_hooks = [*hooks, dict(early_stopping, monitor='cls/balanced_accuracy')]

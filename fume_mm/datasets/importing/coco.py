@@ -91,6 +91,6 @@ def _pixels(segmentation: Any, shape: tuple[int, int]) -> np.ndarray:
     except ModuleNotFoundError:
         raise UserError(
             'compressed RLE needs pycocotools; install it with '
-            "`pip install -e '.[import]'`"
+            '`pip install pycocotools`'
         ) from None
     return decode({'size': list(shape), 'counts': counts}).astype(bool)

@@ -50,7 +50,7 @@ def read_parquet(
         from pyarrow.parquet import ParquetFile
     except ModuleNotFoundError:
         raise UserError(
-            "Parquet needs pyarrow; install it with `pip install -e '.[import]'`."
+            'Parquet needs pyarrow; install it with `pip install pyarrow`.'
         ) from None
     items: list[Item] = []
     paths = files_of(source, '.parquet') if source.is_dir() else [source]

@@ -6,7 +6,6 @@ does not grow with the clip. OpenCV and NumPy only; the figure of the timeline n
 Matplotlib and is left out, with a remark, where there is none.
 """
 
-import csv
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ import numpy as np
 
 from fume_mm.drawing.side_by_side import SideBySide
 from fume_mm.errors import UserError
+from fume_mm.io.cells import RowWriter
 from fume_mm.io.files import disk_errors, make_folder, write_json
 from fume_mm.io.progress import progress_bar, remark
 from fume_mm.structures import GAS_LABELS, GASES
@@ -135,7 +135,7 @@ class _Run:
         self._file = (out_dir / TABLE).open('w', newline='', encoding='utf-8')
         columns = ['time_s', *(f'{gas}_frame' for gas in GASES)]
         columns += list(DualGasResult('', {}, labels=self.labels).row())[1:]
-        self.table = csv.DictWriter(self._file, columns, extrasaction='ignore')
+        self.table = RowWriter(self._file, columns, extrasaction='ignore')
         self.table.writeheader()
         self.start = time.perf_counter()
 

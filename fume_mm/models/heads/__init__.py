@@ -6,6 +6,7 @@ from .gas_aware_head import GasAwareHealthHead
 from .health_head import HealthHead
 from .mask_head import MaskHead
 from .plume_health_head import PlumeHealthHead
+from .segmentation_head import SegmentationHead
 
 __all__ = [
     'DeepLabV3PlusHead',
@@ -14,4 +15,5 @@ __all__ = [
     'HealthHead',
     'MaskHead',
     'PlumeHealthHead',
+    'SegmentationHead',
 ]

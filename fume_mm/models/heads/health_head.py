@@ -68,7 +68,9 @@ class HealthHead(BaseModule):
             width = hidden
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_classes))
         self.loss_health = MODELS.build(loss)
-        check_class_weight(self.loss_health, num_classes, 'model.health_head')
+        check_class_weight(
+            self.loss_health, num_classes, 'model.health_head', counted=True
+        )
 
     def forward(self, fused: Tensor, logits: Features, rows: Rows) -> Tensor:
         """Logits (N, num_classes) from the fused map (N, in_channels, h, w).

@@ -38,16 +38,28 @@ class PositionAttention(nn.Module):
         it attends to all alike: the mean entropy over ln(positions). One position has
         nothing to choose from: NaN.
         """
-        query = _tokens(self.query(maps[0])).float()
-        key = _tokens(self.key(maps[-1])).float()
-        products = query @ key.transpose(2, 3)
+        log_p = self._log_weights(maps[0], maps[-1])
+        positions = log_p.shape[2]
+        entropy = -(log_p.exp() * log_p).sum(dim=2).mean()
+        return entropy / math.log(positions) if positions > 1 else entropy * math.nan
+
+    @torch.no_grad()
+    def weights(self, x: Tensor, source: Tensor) -> Tensor:
+        """What each position of ``x`` attends to, (N, H·W, h·w): rows have the sum 1.
+
+        Args:
+            x: (N, C, H, W).
+            source: (N, C, h, w).
+        """
+        return self._log_weights(x, source).exp()
+
+    def _log_weights(self, x: Tensor, source: Tensor) -> Tensor:
+        query = _tokens(self.query(x)).squeeze(1).float()
+        key = _tokens(self.key(source)).squeeze(1).float()
+        products = query @ key.transpose(1, 2)
         if self.scaled:
-            products = products / math.sqrt(query.shape[3])
-        log_p = products.log_softmax(dim=3)
-        entropy = -(log_p.exp() * log_p).sum(dim=3).mean()
-        return (
-            entropy / math.log(key.shape[2]) if key.shape[2] > 1 else entropy * math.nan
-        )
+            products = products / math.sqrt(query.shape[2])
+        return products.log_softmax(dim=2)
 
 
 def _tokens(x: Tensor) -> Tensor:

@@ -13,23 +13,30 @@ from torch import Tensor, nn
 from fume_mm.errors import UserError
 from fume_mm.registry import MODELS
 
+from .class_weights import WeightRule
 from .focal_dice import Numbers, focal_dice_loss
-from .functional import dice_loss, softmax_focal_loss
+from .functional import dice_loss, ordinal_loss, softmax_focal_loss
 
 
 class WeightedLoss(nn.Module):
     """A loss with weights and the name under which logs show it.
 
     Args:
-        class_weight: One number per class; None is 1 for each.
+        class_weight: One number per class; None is 1 for each. A
+            :class:`~.class_weights.WeightRule` ('auto') is 1 for each until training
+            starts, which chooses by the training split's counts and writes the numbers
+            into the run's config.
         loss_weight: Factor of the loss.
         loss_name: Key of the loss; only keys that hold ``loss`` take part in the total.
+
+    Attributes:
+        rule: How the class weights are chosen; None if they are given.
     """
 
     def __init__(
         self,
         *,
-        class_weight: Sequence[float] | None,
+        class_weight: Sequence[float] | Sequence[str | float] | str | None,
         loss_weight: float,
         loss_name: str,
     ) -> None:
@@ -37,13 +44,18 @@ class WeightedLoss(nn.Module):
         # A buffer follows the model to its device; what it holds belongs to the config,
         # not to the checkpoint.
         self.class_weight: Tensor | None
-        self.register_buffer(
-            'class_weight',
-            None if class_weight is None else torch.tensor([*map(float, class_weight)]),
-            persistent=False,
-        )
+        self.register_buffer('class_weight', None, persistent=False)
+        self.rule = WeightRule.parse(class_weight)
+        if class_weight is not None and self.rule is None:
+            self.set_class_weight(class_weight)  # type: ignore[arg-type]
         self.loss_weight = loss_weight
         self.loss_name = loss_name
+
+    def set_class_weight(
+        self, values: Sequence[float], device: torch.device | None = None
+    ) -> None:
+        """Take these class weights, one per class, on the model's device."""
+        self.class_weight = torch.tensor([*map(float, values)], device=device)
 
     def number(self, name: str, value: float, *, positive: bool = False) -> float:
         """``value``; a UserError if it is negative, or 0 and to be ``positive``."""
@@ -76,18 +88,28 @@ class WeightedLoss(nn.Module):
         raise NotImplementedError
 
 
-def check_class_weight(loss: nn.Module, num_classes: int, head: str) -> None:
+def check_class_weight(
+    loss: nn.Module, num_classes: int, head: str, *, counted: bool = False
+) -> None:
     """Refuse a loss that weighs another number of classes than its head has.
 
     Args:
         loss: A loss, or several in a list of modules.
         num_classes: The head's.
         head: What the head is called in the config.
+        counted: Whether the training split's samples of its classes are counted, so
+            that a rule can choose.
 
     Raises:
         UserError: Naming the config's keys.
     """
     for part in loss if isinstance(loss, nn.ModuleList) else (loss,):
+        if isinstance(part, WeightedLoss) and part.rule and not counted:
+            raise UserError(
+                f'{head}: class_weight of its {type(part).__name__} is '
+                f'{part.rule.name!r}, but pixels are not counted before training; give '
+                'one number per class, or None (Dice weighs the classes alike).'
+            )
         weights = getattr(part, 'class_weight', None)
         if weights is not None and len(weights) != num_classes:
             raise UserError(
@@ -138,6 +160,28 @@ class DiceLoss(WeightedLoss):
     def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
         """The Dice loss of logits (N, C, ...)."""
         return dice_loss(pred, target, smooth=self.smooth, **options)
+
+
+@MODELS.register_module()
+class OrdinalLoss(WeightedLoss):
+    """:func:`~fume_mm.models.losses.ordinal_loss`, for classes that are cuts of one
+    axis, as those of health are of pH.
+
+    Args:
+        sharpness: How little is asked of the neighbours; positive.
+        loss_name: Key of the loss.
+        **weights: Of :class:`WeightedLoss`; ``class_weight`` is of the true class.
+    """
+
+    def __init__(
+        self, *, sharpness: float, loss_name: str = 'loss_ordinal', **weights: Any
+    ) -> None:
+        super().__init__(loss_name=loss_name, **weights)
+        self.sharpness = self.number('sharpness', sharpness, positive=True)
+
+    def compute(self, pred: Tensor, target: Tensor, **options: Any) -> Tensor:
+        """The mean loss of logits (N, C, ...)."""
+        return ordinal_loss(pred, target, sharpness=self.sharpness, **options)
 
 
 @MODELS.register_module()
