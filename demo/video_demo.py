@@ -1,10 +1,10 @@
 r"""What a model says of a CO2 video, a CH4 video, or both of one vessel.
 
 Writes annotated.mp4 (both gases side by side), frames.csv (areas and class
-probabilities at each instant), timeline.png and .svg, and verdict.json: the clip's
-class by the mean of its class probabilities. A camera's number or a stream's URL in
-place of a file is watched live, dropping frames rather than falling behind, until
-Ctrl-C.
+probabilities at each instant), timeline.png and .svg, and verdict.json: what the mean
+of the clip's class probabilities says (docs/verdicts.md). A camera's number or a
+stream's URL in place of a file is watched live, dropping frames rather than falling
+behind, until Ctrl-C.
 
 Examples:
     python demo/video_demo.py configs/fume/fume_fastscnn.py \
@@ -87,10 +87,13 @@ def lines(content: dict[str, Any]) -> list[str]:
     if verdict:
         scores = verdict['probabilities'].items()
         shown = ', '.join(f'{name} {score:.1%}' for name, score in scores)
-        text.append(
-            f'verdict: {verdict["class"]} ({shown}; {verdict["agreement"]:.0%} of '
-            f'{verdict["instants"]} instants agree)'
-        )
+        text.append(f'verdict: {verdict["text"]}')
+        text += [f'  {note}' for note in verdict['notes']]
+        if shown:
+            text.append(
+                f'  mean probabilities: {shown}; {verdict["agreement"]:.0%} of '
+                f'{verdict["instants"]} instants agree, which is no confidence'
+            )
     speed = content['speed']['instants_per_second']
     text.append(f'{content["instants"]} instants, {speed:.1f} a second')
     return text

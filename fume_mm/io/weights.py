@@ -283,6 +283,26 @@ def write_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
         part.write_bytes(stream.getbuffer())
 
 
+def update_meta(path: str | Path, **values: Any) -> None:
+    """Write plain values into a checkpoint's ``meta``; all else stays as it is.
+
+    Args:
+        path: A checkpoint (a bare state dict gets a ``meta``) or a weights file.
+        values: By key.
+
+    Raises:
+        UserError: See :func:`read_checkpoint`.
+    """
+    path, content = Path(path), read_checkpoint(path)
+    meta = {**content.get('meta', {}), **values}
+    if path.suffix == WEIGHTS_ONLY:
+        write_weights(path, content['state_dict'], meta)
+        return
+    weights = weights_of(content)
+    whole = {'state_dict': weights} if weights is content else content
+    write_checkpoint(path, {**whole, 'meta': meta})
+
+
 def _unreadable(path: Path, error: Exception) -> UserError:
     reason = (str(error).splitlines() or ['it ends early'])[0]
     return UserError(

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fume_mm.apis import inference_model, init_model
-from fume_mm.drawing import draw_panel
+from fume_mm.drawing import draw_result
 from fume_mm.engine.hooks.sample_hooks import read_frames
 from fume_mm.io.images import read_mask
 from fume_mm.structures import DualGasDataSample
@@ -104,11 +104,14 @@ def test_panel_shows_the_sample_and_says_simulated(
     folder: Path, sample: DualGasDataSample
 ) -> None:
     panel = cv2.imread(str(folder / 'both/panels/frame.png'))
-    expected = draw_panel(
+    verdict = prediction(folder / 'both')['health']['verdict']
+    expected = draw_result(
         read_frames(sample),
-        sample,
+        {gas: written_mask(folder / 'both', gas) for gas in SIZES},
+        sample.health_scores.numpy(),
         title='frame',
         note='training data: simulated',
+        verdict=(verdict['text'], *verdict['notes']),
     )
     assert (panel == cv2.cvtColor(expected, cv2.COLOR_RGB2BGR)).all()
 
@@ -142,8 +145,22 @@ def test_printed_figures_are_those_of_the_prediction(folder: Path) -> None:
     content = prediction(folder / 'both')
     text = (folder / 'both/stdout.txt').read_text()
     assert f'gas {content["masks"]["ch4"]["share"]["gas"]:.2%} of 100x70' in text
-    assert f'health: {content["health"]["class"]} (' in text
+    health = content['health']
+    assert f'health: uncalibrated: {health["class"]} (' in text
+    assert all(note in text for note in health['verdict']['notes'])
     assert '1 sample; written:' in text
+
+
+def test_samples_of_one_vessel_are_judged_together(folder: Path) -> None:
+    out = folder / 'vessel'
+    frames = [f'--{gas}={folder / gas}.png' for gas in SIZES]
+    done = demo(folder, *frames, '--one-vessel', '--no-panels', f'--out-dir={out}')
+    verdict = json.loads((out / 'vessel.json').read_text(encoding='utf-8'))
+    assert verdict['instants'] == 1
+    assert verdict['probabilities'] == pytest.approx(
+        prediction(out)['health']['probabilities']
+    )
+    assert f'vessel: {verdict["text"]}' in done.stdout
 
 
 def test_mistake_is_one_line(folder: Path) -> None:

@@ -25,6 +25,7 @@ from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
 from ..predictor import Predictor, labels_of
+from ..trust.verdicts import trust_of, with_verdict
 from .cameras import LivePairs, Source, open_pairs
 from .clips import Instant, Pairs
 from .tally import Tally, values_of
@@ -118,7 +119,7 @@ class _Run:
         self.pbar = pbar
         self.training_data = getattr(predictor, 'training_data', None)
         self.note = f'training data: {self.training_data}' * bool(self.training_data)
-        self.labels = labels_of(predictor)
+        self.labels, self.trust = labels_of(predictor), trust_of(predictor)
         self.drawing = SideBySide(
             pairs.sizes, note=self.note or None, labels=self.labels
         )
@@ -198,7 +199,8 @@ class _Run:
             begin = time.perf_counter()
             sample: dict[str, Any] = {'name': f'{instant.time:.3f} s'}
             sample |= {gas: shot.frame for gas, shot in instant.shots.items()}
-            self._last = key, self.predictor.predict([sample])[0]
+            (result,) = self.predictor.predict([sample])
+            self._last = key, with_verdict(result, self.trust, given=sample)
             self.seconds['infer'] += time.perf_counter() - begin
         return self._last[1]
 
@@ -206,12 +208,16 @@ class _Run:
         """Draw, encode, and note an instant."""
         begin = time.perf_counter()
         result = result or DualGasResult('', {}, labels=self.labels)
+        said, words = result.verdict, ''
+        if said is not None:
+            words = said.short
         minutes, hundredths = divmod(round(100 * instant.time), 6000)
         picture = self.drawing.draw(
             {gas: shot.frame for gas, shot in instant.shots.items()},
             result.masks,
-            result.health_scores,
+            None if said is not None and said.reasons else result.health_scores,
             title=f'{minutes:02d}:{hundredths / 100:05.2f}',
+            verdict=words,
         )
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         drawn = time.perf_counter()
@@ -223,7 +229,7 @@ class _Run:
         with disk_errors(self.out_dir):
             self.table.writerow({**row, **result.row()})
             self._file.flush()
-        self.tally.add(instant.time, values_of(result))
+        self.tally.add(instant.time, values_of(result), said)
         self.seconds['draw'] += drawn - begin
         self.seconds['encode'] += time.perf_counter() - drawn
         if isinstance(self.pairs, LivePairs):
@@ -249,7 +255,7 @@ class _Run:
 
     def finish(self, about: dict[str, Any], *, interrupted: bool) -> dict[str, Any]:
         """Write the timeline and the verdict; returns the latter."""
-        verdict = self.tally.verdict()
+        verdict = self.tally.verdict(self.trust)
         files = {'video': self.video_path.name, 'table': TABLE}
         if self._draw_timeline(verdict):
             files['timeline'] = f'{TIMELINE}.png'
@@ -296,7 +302,7 @@ class _Run:
             return False
         title = 'Timeline'
         if verdict is not None:
-            title = f'{verdict["class"]} ({verdict["confidence"]:.0%})'
+            title = verdict['text']
         note = self.note or None
         figure = draw_timeline(
             times, series, title=title, note=note, labels=self.labels
