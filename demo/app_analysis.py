@@ -4,7 +4,7 @@ import json
 import math
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from app_uploads import Limits, check_clips, kind_of
+from app_uploads import CancelledError, Limits, check_clips, kind_of
 
 from fume_mm.drawing import overlay
 from fume_mm.errors import UserError
@@ -20,19 +20,12 @@ from fume_mm.inference.inferencer import DualGasInferencer
 from fume_mm.inference.samples import SampleFrames
 from fume_mm.inference.video import annotate as video
 from fume_mm.inference.writer import Prediction, ResultWriter
-from fume_mm.io.files import file_name, make_folder
+from fume_mm.io.files import make_folder
 from fume_mm.structures import GAS_LABELS, GASES
 
 NOTICE = (
     'Research software: no diagnosis, and no ground for treating or not treating an '
     'animal.'
-)
-#: The browser is to load nothing from any other host, and to show the page in no frame.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
-    "frame-ancestors 'none'"
 )
 #: Browsers do not play the annotated MP4 (OpenCV's wheels write MPEG-4 part 2); this,
 #: small and at most so many pictures a second, they do.
@@ -46,12 +39,13 @@ class AnalysisResult:
     Attributes:
         clip: Whether it is of clips.
         headline: The class and its probability, or what else the model looks for.
-        scores: Probability by health class; empty for a model without health.
+        scores: Probability by health class, in their order; empty for a model without
+            health.
         areas: Gas, class, pixels (None for a clip), share of the frame.
-        colours: Of the classes of the areas, RGB.
+        colours: Of the classes of the areas and of health, RGB.
         notes: Further remarks, a line each.
         overlays: Of frames, by gas, (H, W, 3) uint8 RGB.
-        masks: Likewise, the files: class ids, which a browser shows in colour.
+        frames: Likewise, (H, W) uint8: what the overlays are drawn on.
         video: Of clips, what a browser can play; None if OpenCV cannot write it.
         timeline: Of clips, a picture; None without Matplotlib.
         archive: All results as a ZIP.
@@ -65,7 +59,7 @@ class AnalysisResult:
     colours: dict[str, tuple[int, int, int]]
     archive: Path
     overlays: dict[str, np.ndarray] = field(default_factory=dict)
-    masks: dict[str, Path] = field(default_factory=dict)
+    frames: dict[str, np.ndarray] = field(default_factory=dict)
     video: Path | None = None
     timeline: Path | None = None
 
@@ -77,6 +71,7 @@ def analyse(
     out_dir: str | Path,
     limits: Limits | None = None,
     offset: float = 0.0,
+    stopped: Callable[[], bool] = bool,
 ) -> AnalysisResult:
     """Check what was uploaded, run the model, write and pack the results.
 
@@ -86,8 +81,10 @@ def analyse(
         out_dir: An empty folder, or one to be made, for the results.
         limits: What is refused; None for the usual ones.
         offset: Of clips, seconds from the first CO2 frame to the first CH4 frame.
+        stopped: Asked at each frame whether to stop; by default it says no.
 
     Raises:
+        CancelledError: If ``stopped`` said so.
         UserError: Naming the upload (by its name alone) that cannot be used.
     """
     limits = limits or Limits()
@@ -95,6 +92,8 @@ def analyse(
         gas: Path(str(given[gas])) for gas in GASES if given.get(gas)
     }
     out_dir = Path(out_dir)
+    if stopped():
+        raise CancelledError
     try:
         kinds = {gas: kind_of(path, limits) for gas, path in paths.items()}
         if not kinds:
@@ -105,8 +104,9 @@ def analyse(
             text = ', '.join(f'{GAS_LABELS[gas]} is a {kinds[gas]}' for gas in kinds)
             raise UserError(f'{text}; give two frames or two clips.')
         if 'clip' in kinds.values():
-            check_clips(paths, limits, offset)
-            return _of_clips(inferencer, paths, out_dir, offset)
+            check_clips(paths, limits, offset, stopped)
+            model = _Stoppable(inferencer.predictor, stopped)
+            return _of_clips(inferencer, model, paths, out_dir, offset)
         return _of_frames(inferencer, paths, out_dir)
     except UserError as error:
         raise UserError(_without_paths(str(error), paths, out_dir)) from error
@@ -115,6 +115,22 @@ def analyse(
         raise UserError(
             f'{names}: cannot be decoded; save it again with another program.'
         ) from error
+
+
+class _Stoppable:
+    """A predictor that stops between two instants of a clip."""
+
+    def __init__(self, predictor: Any, stopped: Callable[[], bool]) -> None:
+        self._predictor, self._stopped = predictor, stopped
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._predictor, name)
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """As the predictor's."""
+        if self._stopped():
+            raise CancelledError
+        return self._predictor.predict(*args, **kwargs)
 
 
 def _about(inferencer: DualGasInferencer) -> dict[str, Any]:
@@ -167,18 +183,19 @@ def _of_frames(
             gas: overlay(result.frames[gas], mask, palette=palette)
             for gas, mask in result.masks.items()
         },
-        masks={
-            gas: out_dir / 'masks' / f'{file_name(result.name)}_{gas}.png'
-            for gas in result.masks
-        },
+        frames={gas: result.frames[gas] for gas in result.masks},
     )
 
 
 def _of_clips(
-    inferencer: DualGasInferencer, paths: dict[str, Path], out_dir: Path, offset: float
+    inferencer: DualGasInferencer,
+    model: Any,
+    paths: dict[str, Path],
+    out_dir: Path,
+    offset: float,
 ) -> AnalysisResult:
     content = video.run_video(
-        inferencer.predictor,
+        model,
         co2=paths.get('co2'),
         ch4=paths.get('ch4'),
         out_dir=out_dir,
@@ -227,7 +244,9 @@ def _of_clips(
 
 def _colours(inferencer: DualGasInferencer) -> dict[str, tuple[int, int, int]]:
     labels = inferencer.labels
-    return dict(zip(labels.seg_classes, labels.seg_palette, strict=True))
+    names = (*labels.seg_classes, *labels.health_classes)
+    palette = (*labels.seg_palette, *labels.health_palette)
+    return dict(zip(names, palette, strict=True))
 
 
 def write_preview(source: Path, target: Path) -> Path | None:
@@ -306,25 +325,3 @@ def _without_paths(text: str, paths: Mapping[str, Path], out_dir: Path) -> str:
     for path in paths.values():
         text = text.replace(str(path), path.name)
     return text.replace(str(out_dir), 'the results')
-
-
-class OwnHostOnly:
-    """ASGI middleware: tells browsers to load nothing from other hosts.
-
-    Args:
-        app: What it wraps.
-    """
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Handle a request."""
-
-        async def send_with_policy(message: Any) -> None:
-            if message['type'] == 'http.response.start':
-                policy = (b'content-security-policy', POLICY.encode())
-                message['headers'] = [*message.get('headers', ()), policy]
-            await send(message)
-
-        await self.app(scope, receive, send_with_policy)
