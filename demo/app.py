@@ -219,7 +219,7 @@ def build(
                                 for gas in GASES
                             ]
                     video = gr.Video(
-                        label='Annotated clip (preview; the MP4 is in the ZIP)',
+                        label='Annotated clip',
                         buttons=[],
                         visible=False,
                         interactive=False,

@@ -1,7 +1,6 @@
 """What the page of demo/app.py does, without the page: check, predict, draw, pack."""
 
 import json
-import math
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
@@ -27,9 +26,6 @@ NOTICE = (
     'Research software: no diagnosis, and no ground for treating or not treating an '
     'animal.'
 )
-#: Browsers do not play the annotated MP4 (OpenCV's wheels write MPEG-4 part 2); this,
-#: small and at most so many pictures a second, they do.
-PREVIEW_WIDTH, PREVIEW_RATE = 800, 15.0
 
 
 @dataclass
@@ -46,7 +42,7 @@ class AnalysisResult:
         notes: Further remarks, a line each.
         overlays: Of frames, by gas, (H, W, 3) uint8 RGB.
         frames: Likewise, (H, W) uint8: what the overlays are drawn on.
-        video: Of clips, what a browser can play; None if OpenCV cannot write it.
+        video: Of clips, the annotated one; without PyAV, browsers may not play it.
         timeline: Of clips, a picture; None without Matplotlib.
         archive: All results as a ZIP.
     """
@@ -221,9 +217,6 @@ def _of_clips(
             'Probabilities and areas are means over the clip.',
         )
     files = content['files']
-    shown = write_preview(out_dir / files['video'], out_dir / 'preview.webm')
-    if shown is None:
-        notes.append(f'This page cannot play the video; it is {files["video"]}.')
     timeline = files.get('timeline')
     return AnalysisResult(
         clip=True,
@@ -237,7 +230,7 @@ def _of_clips(
         notes=notes,
         colours=_colours(inferencer),
         archive=archive,
-        video=shown,
+        video=out_dir / files['video'],
         timeline=timeline and out_dir / timeline,
     )
 
@@ -247,36 +240,6 @@ def _colours(inferencer: DualGasInferencer) -> dict[str, tuple[int, int, int]]:
     names = (*labels.seg_classes, *labels.health_classes)
     palette = (*labels.seg_palette, *labels.health_palette)
     return dict(zip(names, palette, strict=True))
-
-
-def write_preview(source: Path, target: Path) -> Path | None:
-    """A copy of a video that browsers play; None where OpenCV cannot write one."""
-    capture = cv2.VideoCapture(str(source))
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    step = math.ceil(rate / PREVIEW_RATE)
-    width, height = (
-        capture.get(key)
-        for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-    )
-    scale = min(1.0, PREVIEW_WIDTH / width)
-    size = round(width * scale / 2) * 2, round(height * scale / 2) * 2
-    writer = cv2.VideoWriter(
-        str(target), cv2.VideoWriter.fourcc(*'VP80'), rate / step, size
-    )
-    try:
-        if not writer.isOpened():
-            return None
-        number = 0
-        while capture.grab():
-            if number % step == 0:
-                _, picture = capture.retrieve()
-                picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-                writer.write(picture)
-            number += 1
-    finally:
-        capture.release()
-        writer.release()
-    return target
 
 
 def _headline(name: str | None, probability: float | None) -> str:
