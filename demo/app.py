@@ -72,7 +72,7 @@ def build(
     inferencer: Any,
     *,
     folder: Path,
-    uploads: Any = None,
+    uploads: Any,
     examples: Sequence[tuple[str, list[str | None]]] = (),
 ) -> Any:
     """The page, not yet served.
@@ -80,14 +80,13 @@ def build(
     Args:
         inferencer: A :class:`fume_mm.apis.DualGasInferencer`.
         folder: Where results are written.
-        uploads: :class:`app_uploads.Uploads`; None for the usual limits.
+        uploads: :class:`app_uploads.Uploads`.
         examples: As :func:`app_examples.example_rows` gives them.
     """
     import gradio as gr
     from app_analysis import NOTICE, AnalysisResult, analyse, prune
-    from app_uploads import CancelledError, Limits, Uploads
+    from app_uploads import CancelledError
 
-    uploads = uploads or Uploads(Limits())
     limits = uploads.limits
     one_at_a_time = threading.Lock()
     stops: dict[str | None, threading.Event] = {}

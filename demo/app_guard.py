@@ -216,11 +216,12 @@ def limited(protocol: type[Any], limits: Limits) -> type[Any]:
     """
     connections: Counter[str] = Counter()
 
-    class Limited(protocol):  # type: ignore[misc]
+    class Limited(protocol):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._visitor = (transport.get_extra_info('peername') or ('',))[0]
-            self._seen, self._timer = None, None
+            self._seen: Any = None
+            self._timer: Any = None
             connections[self._visitor] += 1
             if (
                 connections[self._visitor] > limits.connections

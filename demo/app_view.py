@@ -20,7 +20,7 @@ CSS = """
     white-space: nowrap}
 .areas th {font-weight: 400; color: #666; text-align: left}
 .areas .number {text-align: right !important; font-variant-numeric: tabular-nums}
-#status {min-height: 64px}
+#status {min-height: 96px}
 /* room for label and buttons, which would cover the picture */
 .picture img, .picture video {box-sizing: border-box; padding-top: 38px}
 .swatch {display: inline-block; width: 12px; height: 12px; margin-right: 7px}

@@ -12,7 +12,9 @@ import numpy as np
 
 #: PyAV's encoder among OpenCV's codecs.
 H264 = 'libx264'
-_OPTIONS = {'crf': '20', 'preset': 'veryfast'}
+#: Cameras are annotated live: this preset takes about as long as OpenCV's MPEG-4, the
+#: default one four times as long.
+_OPTIONS = {'crf': '20', 'preset': 'ultrafast'}
 
 
 def open_video(
@@ -50,9 +52,10 @@ class H264Writer:
         self._frame = av.VideoFrame.from_ndarray
         self._file = av.open(str(path), 'w', options={'movflags': 'faststart'})
         exact = Fraction(rate).limit_denominator(1001)
-        self._stream: Any = self._file.add_stream(H264, rate=exact, options=_OPTIONS)
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = 'yuv420p'
+        stream: Any = self._file.add_stream(H264, rate=exact, options=_OPTIONS)
+        self._stream = stream
+        stream.width, stream.height = size
+        stream.pix_fmt = 'yuv420p'
         self._file.start_encoding()
 
     def write(self, picture: np.ndarray) -> None:
