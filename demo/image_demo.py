@@ -84,7 +84,9 @@ def lines(result: Any) -> list[str]:
     scores = result.health_by_class()
     if scores:
         parts = [f'{name} {score:.1%}' for name, score in scores.items()]
-        text.append(f'health: {result.health_class} ({", ".join(parts)})')
+        text.append(f'health: {result.verdict.text}')
+        text += [f'  {note}' for note in result.verdict.notes]
+        text.append(f'  probabilities of the model: {", ".join(parts)}')
     return text
 
 

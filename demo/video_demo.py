@@ -87,10 +87,13 @@ def lines(content: dict[str, Any]) -> list[str]:
     if verdict:
         scores = verdict['probabilities'].items()
         shown = ', '.join(f'{name} {score:.1%}' for name, score in scores)
-        text.append(
-            f'verdict: {verdict["class"]} ({shown}; {verdict["agreement"]:.0%} of '
-            f'{verdict["instants"]} instants agree)'
-        )
+        text.append(f'verdict: {verdict["text"]}')
+        text += [f'  {note}' for note in verdict['notes']]
+        if shown:
+            text.append(
+                f'  mean probabilities: {shown}; {verdict["agreement"]:.0%} of '
+                f'{verdict["instants"]} instants agree, which is no confidence'
+            )
     speed = content['speed']['instants_per_second']
     text.append(f'{content["instants"]} instants, {speed:.1f} a second')
     return text

@@ -1,6 +1,7 @@
 """A sample as one picture: frames, masks, health. Pure functions of arrays."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ ABSENT_HEIGHT = 34
 LEGEND_HEIGHT = 34
 CLASS_HEIGHT, SCORE_HEIGHT = 32, 25
 HEALTH_MARGIN = 12
+#: Of a verdict's lines, and pixels of a letter in them on average.
+VERDICT_HEIGHT, NOTE_HEIGHT, LETTER = 30, 21, 7.8
 CLASSES_WIDTH, SCORES_WIDTH, NAME_WIDTH = 330, 720, 104
 LARGE = 18
 ABSENT = 'not recorded'
@@ -86,6 +89,7 @@ def draw_result(
     title: str,
     note: str | None = None,
     labels: Labels = FUME_LABELS,
+    verdict: Sequence[str] = (),
 ) -> np.ndarray:
     """:func:`draw_panel` of what a model says, without torch.
 
@@ -96,17 +100,24 @@ def draw_result(
         title: Headline.
         note: Put beside the headline in a box.
         labels: What the classes are.
+        verdict: What may be said of the health, and in further lines how sure that is.
 
     Returns:
         (h, w, 3) uint8 RGB.
     """
     bars = [] if health_scores is None else [float(score) for score in health_scores]
-    lines = [('prediction', int(np.argmax(bars)), '')] if bars else []
     predicted = {
         gas: {'pred_sem_seg': masks[gas]} if gas in masks else {} for gas in frames
     }
     return _draw(
-        frames, predicted, lines=lines, bars=bars, title=title, note=note, labels=labels
+        frames,
+        predicted,
+        lines=[],
+        bars=bars,
+        title=title,
+        note=note,
+        labels=labels,
+        verdict=verdict,
     )
 
 
@@ -119,6 +130,7 @@ def _draw(
     title: str,
     note: str | None,
     labels: Labels,
+    verdict: Sequence[str] = (),
 ) -> np.ndarray:
     columns = [key for key in COLUMNS if any(key in part for part in masks.values())]
     left = MARGIN + LABEL_WIDTH
@@ -152,6 +164,21 @@ def _draw(
         names, palette = labels.seg_classes, labels.seg_palette
         legend = band(LEGEND_HEIGHT)
         draw_legend(legend, place, names, ignored=ignored, palette=palette)
+    if verdict:
+        said, *notes = verdict
+        wrapped = [
+            part
+            for text in notes
+            for part in textwrap.wrap(text, int((right - MARGIN) / LETTER))
+        ]
+        height = HEALTH_MARGIN + VERDICT_HEIGHT + NOTE_HEIGHT * len(wrapped)
+        canvas = band(height + HEALTH_MARGIN // 2)
+        canvas.box((MARGIN, 0, right, 1), fill=RULE)
+        place = MARGIN, HEALTH_MARGIN + VERDICT_HEIGHT // 2
+        canvas.text(place, said, LARGE, bold=True, max_width=right - MARGIN)
+        for index, text in enumerate(wrapped):
+            y = height - NOTE_HEIGHT * (len(wrapped) - index) + NOTE_HEIGHT // 2
+            canvas.text((MARGIN, y), text, colour=GREY, max_width=right - MARGIN)
     if lines or bars:
         parts = CLASS_HEIGHT * len(lines), SCORE_HEIGHT * len(bars)
         # A single column is too narrow for classes and bars side by side.

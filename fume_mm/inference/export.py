@@ -214,6 +214,7 @@ def export_model(
         classes=labels.seg_classes,
         palette=labels.seg_palette,
         health_classes=labels.health_classes,
+        trust=getattr(model, 'trust', None) or None,
     )
     # two samples: an export takes a batch of one for a fixed one
     example = random_inputs(model, patterns_of(model.gases)[:1] * 2, scale[::-1])

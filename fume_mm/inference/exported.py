@@ -16,6 +16,7 @@ from fume_mm.structures.dual_gas_result import DualGasResult, require_finite
 
 from .graph import METADATA_KEY, GraphInfo, precision_of
 from .predictor import read_frames
+from .trust.verdicts import Trust, with_verdict
 
 
 @dataclass
@@ -136,6 +137,7 @@ class ExportedModel:
         labels: What its classes are.
         training_data: What its weights learned from (``'simulated'``); None for real
             frames, and where it is not known.
+        trust: How far its verdicts go, as its file knows.
 
     Raises:
         UserError: See :func:`open_engine` and :meth:`GraphInfo.from_json`.
@@ -163,6 +165,7 @@ class ExportedModel:
         self.labels = self.info.labels
         learned = self.info.training_data
         self.training_data = None if learned == 'real' else learned
+        self.trust = Trust(self.info.trust or {}, self.training_data, self.labels)
 
     def __call__(
         self, co2: Frame | None = None, ch4: Frame | None = None
@@ -186,7 +189,10 @@ class ExportedModel:
         for i, sample in enumerate(samples):
             of_sample = {name: values[i] for name, values in outputs.items()}
             name = str(sample.get('name'))
-            results.append(self._result(name, *loaded[i], of_sample, probabilities))
+            result = self._result(name, *loaded[i], of_sample, probabilities)
+            results.append(
+                with_verdict(result, self.trust, given=sample, gases=self.gases)
+            )
         infer = time.perf_counter() - read
         for result in results:
             result.seconds['read'] = (read - start) / len(samples)

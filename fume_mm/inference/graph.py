@@ -45,6 +45,7 @@ class GraphInfo:
         classes: Names of the mask's values.
         palette: Their colours, RGB.
         health_classes: Names in the order of ``health``.
+        trust: What tools/calibrate.py found; None where it did not run.
         format_version: See :data:`FORMAT_VERSION`.
     """
 
@@ -62,6 +63,7 @@ class GraphInfo:
     classes: tuple[str, ...] = FUME_LABELS.seg_classes
     palette: tuple[tuple[int, ...], ...] = FUME_LABELS.seg_palette
     health_classes: tuple[str, ...] = FUME_LABELS.health_classes
+    trust: dict[str, Any] | None = None
     format_version: int = FORMAT_VERSION
 
     @property

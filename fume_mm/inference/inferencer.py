@@ -19,6 +19,7 @@ from fume_mm.io.progress import progress_bar, remark
 
 from .predictor import Predictor, labels_of
 from .samples import describe, gather, with_limits
+from .trust.verdicts import Trust, trust_of, with_verdict
 from .writer import Prediction, ResultWriter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,8 @@ class DualGasInferencer:
         self.training_data: str | None = getattr(self.predictor, 'training_data', None)
         #: What the model's classes are.
         self.labels = labels_of(self.predictor)
+        #: How far its verdicts go; nothing is known of a predictor that does not say.
+        self.trust: Trust = trust_of(self.predictor)
         named = isinstance(model, (str, Path))
         #: What results say of where they are from.
         self.model_name = str(model) if named else type(self.predictor).__name__
@@ -217,6 +220,9 @@ class DualGasInferencer:
                     ]
                     results = self.predictor.predict(frames, probabilities)
                     for sample, result in zip(batch, results, strict=True):
+                        # a predictor of one's own gives none
+                        given = sample.frames
+                        result = with_verdict(result, self.trust, given=given)
                         prediction = Prediction(sample, result)
                         if writer is not None:
                             if panels:
@@ -239,5 +245,11 @@ class DualGasInferencer:
         note = f'training data: {self.training_data}' if self.training_data else None
         result = prediction.result
         parts = result.frames, result.masks, result.health_scores
-        title = title or result.name
-        return draw_result(*parts, title=title, note=note, labels=result.labels)
+        said = result.verdict
+        return draw_result(
+            *parts,
+            title=title or result.name,
+            note=note,
+            labels=result.labels,
+            verdict=() if said is None else (said.text, *said.notes),
+        )

@@ -26,6 +26,7 @@ from fume_mm.structures.marks import dataset_note
 
 from .fused_layers import fuse_layers
 from .predictor import frames_of
+from .trust.verdicts import TRUST, Trust, with_verdict
 
 
 def init_model(
@@ -42,7 +43,8 @@ def init_model(
 
     Returns:
         The model in eval mode; ``model.cfg`` is the config and ``model.dataset_meta``
-        the metainfo of the dataset it was trained on (empty where unknown).
+        the metainfo of the dataset it was trained on (empty where unknown);
+        ``model.trust`` what tools/calibrate.py found (empty where it did not run).
 
     Raises:
         UserError: If the config cannot be built, the checkpoint does not belong to it
@@ -53,11 +55,13 @@ def init_model(
     with config_errors(cfg):
         model = MODELS.build(cfg.model)
     model.cfg = cfg
-    model.dataset_meta = {}
+    model.dataset_meta, model.trust = {}, {}
     if checkpoint is not None:
         content = require_match(model, checkpoint)
         model.load_state_dict(weights_of(content))
-        model.dataset_meta = content.get('meta', {}).get('dataset_meta', {})
+        meta = content.get('meta', {})
+        model.dataset_meta = meta.get('dataset_meta', {})
+        model.trust = meta.get(TRUST, {})
     try:
         # channels last: convolutions, depthwise ones above all, need not reorder
         model.to(torch.device(device), memory_format=torch.channels_last)
@@ -128,6 +132,8 @@ class TorchPredictor:
         self.gases: tuple[str, ...] = getattr(model, 'gases', GASES)
         self.training_data = dataset_note(model.dataset_meta)
         self.labels = labels_of_model(model)
+        known = getattr(model, 'trust', {})
+        self.trust = Trust(known, self.training_data, self.labels)
 
     def predict(
         self, samples: Sequence[Mapping[str, Any]], probabilities: bool = False
@@ -144,13 +150,18 @@ class TorchPredictor:
         infer = (time.perf_counter() - read) / number
         seconds = {'read': (read - start) / number, 'infer': infer}
         return [
-            _result(
-                sample['name'],
-                pred,
-                probabilities,
-                seconds=seconds,
-                labels=self.labels,
-                **source,
+            with_verdict(
+                _result(
+                    sample['name'],
+                    pred,
+                    probabilities,
+                    seconds=seconds,
+                    labels=self.labels,
+                    **source,
+                ),
+                self.trust,
+                given=sample,
+                gases=self.gases,
             )
             for sample, pred, (_, source) in zip(
                 samples, predicted, loaded, strict=True

@@ -24,6 +24,8 @@ from torch import Tensor
 
 from fume_mm.errors import UserError
 
+from .files import write_whole
+
 #: Ending of files that hold weights and nothing else.
 WEIGHTS_ONLY = '.safetensors'
 #: What a checkpoint holds beside the weights if training can go on from it.
@@ -200,6 +202,27 @@ def write_weights(
             raise UserError(f'{name} does not fit half precision; keep the checkpoint.')
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     save_file(halved, str(path), metadata={'meta': json.dumps(meta)})
+
+
+def update_meta(path: str | Path, **values: Any) -> None:
+    """Write plain values into a checkpoint's ``meta``; all else stays as it is.
+
+    Args:
+        path: A checkpoint (a bare state dict gets a ``meta``) or a weights file.
+        values: By key.
+
+    Raises:
+        UserError: See :func:`read_checkpoint`.
+    """
+    path, content = Path(path), read_checkpoint(path)
+    meta = {**content.get('meta', {}), **values}
+    with write_whole(path, sync=True) as part:
+        if path.suffix == WEIGHTS_ONLY:
+            write_weights(part, content['state_dict'], meta)
+        else:
+            weights = weights_of(content)
+            whole = {'state_dict': weights} if weights is content else content
+            torch.save({**whole, 'meta': meta}, part)
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

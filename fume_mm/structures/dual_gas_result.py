@@ -10,6 +10,7 @@ from fume_mm.errors import UserError
 
 from . import GASES
 from .labels import FUME_LABELS, Labels
+from .verdict import Verdict
 
 
 def require_finite(values: Any, what: str) -> None:
@@ -45,6 +46,8 @@ class DualGasResult:
         frames: By gas that was given, (H, W) uint8, as read, before resizing.
         read_as: By gas, what was done to read a frame that was not 8-bit gray.
         labels: What the classes are.
+        verdict: What may be said of the health; None for a model without health, and
+            where nobody has judged it yet.
 
     Raises:
         UserError: If scores or probabilities are no numbers.
@@ -58,6 +61,7 @@ class DualGasResult:
     frames: dict[str, np.ndarray] = field(default_factory=dict)
     read_as: dict[str, str] = field(default_factory=dict)
     labels: Labels = FUME_LABELS
+    verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
         if self.health_scores is not None:
@@ -67,14 +71,17 @@ class DualGasResult:
 
     @property
     def health_class(self) -> str | None:
-        """The most probable class."""
+        """The most probable class; None too where there is no verdict."""
+        if self.verdict is not None and self.verdict.reasons:
+            return None
         scores = self.health_by_class()
         return max(scores, key=scores.__getitem__, default=None)
 
     @property
     def confidence(self) -> float | None:
         """The probability of :attr:`health_class`."""
-        return max(self.health_by_class().values(), default=None)
+        name = self.health_class
+        return None if name is None else self.health_by_class()[name]
 
     def health_by_class(self) -> dict[str, float]:
         """Probability by class; empty for a model without health."""
@@ -109,7 +116,9 @@ class DualGasResult:
             height, width = self.masks[gas].shape
             masks[gas] = {'width': width, 'height': height}
             masks[gas] |= {'pixels': pixels, 'share': shares[gas]}
-        health = {'class': self.health_class, 'probabilities': scores}
+        health: dict[str, Any] = {'class': self.health_class, 'probabilities': scores}
+        if self.verdict is not None:
+            health['verdict'] = self.verdict.to_dict()
         return {
             'name': self.name,
             'masks': masks,
@@ -126,4 +135,6 @@ class DualGasResult:
                 row[f'{gas}_{kind}_px'] = areas.get(gas, {}).get(kind)
         row['health_class'] = self.health_class
         names, columns = self.labels.health_classes, self.labels.score_columns
-        return row | {c: scores.get(n) for c, n in zip(columns, names, strict=True)}
+        row |= {c: scores.get(n) for c, n in zip(columns, names, strict=True)}
+        said = self.verdict
+        return row | {'verdict': said and ': '.join([said.text, *said.reasons])}

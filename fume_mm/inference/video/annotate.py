@@ -21,10 +21,11 @@ from fume_mm.drawing.side_by_side import SideBySide
 from fume_mm.errors import UserError
 from fume_mm.io.files import disk_errors, make_folder, write_json
 from fume_mm.io.progress import progress_bar, remark
-from fume_mm.structures import GAS_LABELS, GASES
+from fume_mm.structures import GAS_LABELS, GASES, availability
 from fume_mm.structures.dual_gas_result import DualGasResult
 
 from ..predictor import Predictor, labels_of
+from ..trust.verdicts import trust_of, with_verdict
 from .cameras import LivePairs, Source, open_pairs
 from .clips import Instant, Pairs
 from .encoder import H264, open_video
@@ -120,7 +121,7 @@ class _Run:
         self.pbar = pbar
         self.training_data = getattr(predictor, 'training_data', None)
         self.note = f'training data: {self.training_data}' * bool(self.training_data)
-        self.labels = labels_of(predictor)
+        self.labels, self.trust = labels_of(predictor), trust_of(predictor)
         self.drawing = SideBySide(
             pairs.sizes, note=self.note or None, labels=self.labels
         )
@@ -205,7 +206,8 @@ class _Run:
             begin = time.perf_counter()
             sample: dict[str, Any] = {'name': f'{instant.time:.3f} s'}
             sample |= {gas: shot.frame for gas, shot in instant.shots.items()}
-            self._last = key, self.predictor.predict([sample])[0]
+            (result,) = self.predictor.predict([sample])
+            self._last = key, with_verdict(result, self.trust, given=sample)
             self.seconds['infer'] += time.perf_counter() - begin
         return self._last[1]
 
@@ -213,12 +215,15 @@ class _Run:
         """Draw, encode, and note an instant."""
         begin = time.perf_counter()
         result = result or DualGasResult('', {}, labels=self.labels)
+        said, words = result.verdict, ''
+        if said is not None:
+            words = '   ' + ': '.join([said.text, *said.reasons])
         minutes, hundredths = divmod(round(100 * instant.time), 6000)
         picture = self.drawing.draw(
             {gas: shot.frame for gas, shot in instant.shots.items()},
             result.masks,
-            result.health_scores,
-            title=f'{minutes:02d}:{hundredths / 100:05.2f}',
+            None if said is not None and said.reasons else result.health_scores,
+            title=f'{minutes:02d}:{hundredths / 100:05.2f}' + words,
         )
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         drawn = time.perf_counter()
@@ -230,7 +235,15 @@ class _Run:
         with disk_errors(self.out_dir):
             self.table.writerow({**row, **result.row()})
             self._file.flush()
-        self.tally.add(instant.time, values_of(result))
+        usable = getattr(self.predictor, 'gases', GASES)
+        present = {gas: gas in instant.shots for gas in usable}
+        if any(present.values()):
+            reasons = () if said is None else said.reasons
+            pattern = availability(present)
+            values = values_of(result)
+            self.tally.add(instant.time, values, pattern=pattern, reasons=reasons)
+        else:
+            self.tally.add(instant.time, {})
         self.seconds['draw'] += drawn - begin
         self.seconds['encode'] += time.perf_counter() - drawn
         if isinstance(self.pairs, LivePairs):
@@ -258,7 +271,7 @@ class _Run:
 
     def finish(self, about: dict[str, Any], *, interrupted: bool) -> dict[str, Any]:
         """Write the timeline and the verdict; returns the latter."""
-        verdict = self.tally.verdict()
+        verdict = self.tally.verdict(self.trust)
         files = {'video': self.video_path.name, 'table': TABLE}
         if self._draw_timeline(verdict):
             files['timeline'] = f'{TIMELINE}.png'
@@ -305,7 +318,7 @@ class _Run:
             return False
         title = 'Timeline'
         if verdict is not None:
-            title = f'{verdict["class"]} ({verdict["confidence"]:.0%})'
+            title = verdict['text']
         note = self.note or None
         figure = draw_timeline(
             times, series, title=title, note=note, labels=self.labels

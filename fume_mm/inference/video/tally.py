@@ -1,6 +1,7 @@
 """A clip in constant memory: its timeline, however long, and its verdict."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,22 +9,29 @@ from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 from fume_mm.structures.labels import FUME_LABELS, Labels
 
+from ..trust.verdicts import VESSEL, Trust
+
 HOW = (
-    'mean of the class probabilities of all instants with a prediction, each counted '
-    'once; confidence is the highest mean, agreement the share of instants whose own '
-    'most probable class it is. Neighbouring frames are alike, so this is no '
-    'probability of being right'
+    'mean of the class probabilities of all instants with a prediction that could be '
+    'judged, each counted once; confidence is the highest mean, agreement the share of '
+    'instants whose own most probable class it is. Neighbouring frames are alike, so '
+    'neither is a probability of being right; the classes are those that a calibration '
+    'on the means of whole vessels leaves, if the model has one'
 )
 
 
 def values_of(result: DualGasResult) -> dict[str, float]:
-    """What is kept of a result: areas as shares of the frame, class probabilities."""
+    """What is kept of a result: areas as shares of the frame, class probabilities.
+
+    Probabilities of a frame without a verdict are not.
+    """
     values = {
         f'{gas}_{kind}': shares[kind]
         for gas, shares in result.shares().items()
         for kind in result.labels.foreground
     }
-    scores = result.health_by_class().values()
+    refused = result.verdict is not None and result.verdict.reasons
+    scores = [] if refused else result.health_by_class().values()
     return values | dict(zip(result.labels.score_columns, scores, strict=False))
 
 
@@ -50,9 +58,28 @@ class Tally:
         self._counts = np.zeros((capacity, len(self.columns)), np.int64)
         self._used = 0
         self._votes = np.zeros(len(labels.health_classes), np.int64)
+        self._patterns: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._refused = 0
 
-    def add(self, time: float, values: Mapping[str, float]) -> None:
-        """Add what one instant shows; ``time`` in seconds, 0 or more."""
+    def add(
+        self,
+        time: float,
+        values: Mapping[str, float],
+        *,
+        pattern: str = 'both',
+        reasons: Sequence[str] = (),
+    ) -> None:
+        """Add what one instant shows.
+
+        Args:
+            time: In seconds, 0 or more.
+            values: Of :func:`values_of`.
+            pattern: Which gases it has.
+            reasons: Why it carries no verdict.
+        """
+        self._refused += bool(reasons)
+        self._reasons.update(reason.partition(' (')[0] for reason in reasons)
         self.instants += 1
         # an instant lies on the border of its stretch up to rounding
         while (place := int(time / self.step + 1e-6)) >= len(self._sums):
@@ -69,6 +96,7 @@ class Tally:
         scores = self.labels.score_columns
         if scores[0] in values:
             self._votes[int(np.argmax([values[name] for name in scores]))] += 1
+            self._patterns[pattern] += 1
 
     def series(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Times (T,) at which stretches begin, and by column means (T,) or NaN."""
@@ -91,19 +119,33 @@ class Tally:
             return None
         return {kind: means[name] for kind, name in names.items()}
 
-    def verdict(self) -> dict | None:
-        """The clip's class and its confidence (:data:`HOW`); None without health."""
-        votes = int(self._votes.sum())
-        if not votes:
+    def verdict(self, trust: Trust | None = None) -> dict | None:
+        """The clip's classes and how sure that is (:data:`HOW`); None without health.
+
+        Args:
+            trust: Of the model. Of the patterns of gases, the most frequent counts.
+        """
+        trust = trust or Trust(labels=self.labels)
+        votes, names = int(self._votes.sum()), self.labels.health_classes
+        if not votes + self._refused:
             return None
+        reasons = []
+        if self._refused > votes:
+            (main, _), *_ = self._reasons.most_common(1)
+            total = votes + self._refused
+            reasons = [f'{self._refused} of {total} instants cannot be judged: {main}']
         means = self.means()
-        scores = [means[name] for name in self.labels.score_columns]
-        best, names = int(np.argmax(scores)), self.labels.health_classes
+        scores = [means.get(name, 0.0) for name in self.labels.score_columns]
+        pattern = max(self._patterns, key=self._patterns.__getitem__, default='')
+        said = trust.verdict(scores, pattern, reasons=reasons, unit=VESSEL)
+        best = int(np.argmax(scores))
         return {
-            'class': names[best],
-            'confidence': scores[best],
-            'probabilities': dict(zip(names, scores, strict=True)),
-            'agreement': float(self._votes[best] / votes),
+            'class': None if reasons else names[best],
+            'confidence': None if reasons else scores[best],
+            'probabilities': dict(zip(names, scores, strict=True)) if votes else {},
+            'agreement': float(self._votes[best] / votes) if votes else None,
             'instants': votes,
+            'refused': self._refused,
             'how': HOW,
+            **said.to_dict(),
         }

@@ -1,0 +1,1 @@
+"""Whether, and how far, a verdict can be trusted: the gate, conformal sets, words."""
