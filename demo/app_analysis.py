@@ -26,6 +26,8 @@ NOTICE = (
     'Research software: no diagnosis, and no ground for treating or not treating an '
     'animal.'
 )
+#: In place of a verdict.
+WITHOUT_HEALTH, NO_HEALTH = 'Tube and gas', 'This model does not judge health.'
 
 
 @dataclass
@@ -34,9 +36,9 @@ class AnalysisResult:
 
     Attributes:
         clip: Whether it is of clips.
-        headline: The class and its probability, or what else the model looks for.
+        headline: The verdict in a line, or what else the model looks for.
         scores: Probability by health class, in their order; empty for a model without
-            health.
+            health, and without a verdict.
         areas: Gas, class, pixels (None for a clip), share of the frame.
         colours: Of the classes of the areas and of health, RGB.
         notes: Further remarks, a line each.
@@ -162,15 +164,15 @@ def _of_frames(
         for gas in pixels
         for name in result.labels.foreground
     ]
-    scores = result.health_by_class()
+    said = result.verdict
     return AnalysisResult(
         clip=False,
-        headline=_headline(result.health_class, result.confidence),
-        scores=scores,
+        headline=said.text if said else WITHOUT_HEALTH,
+        scores={} if said and said.reasons else result.health_by_class(),
         areas=areas,
         colours=_colours(inferencer),
         notes=[
-            *_health_notes(inferencer, scores),
+            *(said.notes if said else [NO_HEALTH]),
             *(f'{GAS_LABELS[gas]}: read as {x}.' for gas, x in result.read_as.items()),
             *_absent(result.frames),
         ],
@@ -204,24 +206,22 @@ def _of_clips(
     (out_dir / video.VERDICT).write_text(text, encoding='utf-8')
     archive = _packed(out_dir)
     verdict = content['verdict'] or {}
-    scores = verdict.get('probabilities', {})
     notes = [
-        *_health_notes(inferencer, scores),
+        *verdict.get('notes', [NO_HEALTH]),
         *content['remarks'],
         *_absent(paths),
     ]
-    if verdict:
-        notes.insert(
-            0,
-            f'{verdict["agreement"]:.0%} of {verdict["instants"]} instants agree. '
-            'Probabilities and areas are means over the clip.',
+    if verdict.get('agreement') is not None:
+        notes.append(
+            f'{verdict["agreement"]:.0%} of {verdict["instants"]} instants agree, '
+            'which is no confidence. Probabilities and areas are means over the clip.'
         )
     files = content['files']
     timeline = files.get('timeline')
     return AnalysisResult(
         clip=True,
-        headline=_headline(verdict.get('class'), verdict.get('confidence')),
-        scores=scores,
+        headline=verdict.get('text', WITHOUT_HEALTH),
+        scores={} if verdict.get('reasons') else verdict.get('probabilities', {}),
         areas=[
             (GAS_LABELS[gas], name, None, share)
             for gas, stream in content['gases'].items()
@@ -240,20 +240,6 @@ def _colours(inferencer: DualGasInferencer) -> dict[str, tuple[int, int, int]]:
     names = (*labels.seg_classes, *labels.health_classes)
     palette = (*labels.seg_palette, *labels.health_palette)
     return dict(zip(names, palette, strict=True))
-
-
-def _headline(name: str | None, probability: float | None) -> str:
-    if name is None or probability is None:
-        return 'Tube and gas'
-    return f'{name} ({probability:.0%})'
-
-
-def _health_notes(inferencer: DualGasInferencer, scores: Mapping[str, float]) -> list:
-    if not scores:
-        return ['This model does not judge health.']
-    if 'simulated' in (inferencer.training_data or ''):
-        return ['Health: a simulated association, no finding about animals.']
-    return []
 
 
 def _absent(given: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ CSS = """
 .error {border-left: 4px solid #c00; padding: 10px 12px; font-weight: 600;
     overflow-wrap: anywhere}
 .verdict {font-size: 1.5rem; font-weight: 700}
+.verdict::first-letter {text-transform: uppercase}
 .areas {margin: 8px 0 !important}
 .areas, .areas tr {border: none !important}
 .areas td, .areas th {border: none !important; padding: 3px 18px 3px 0 !important;

@@ -30,6 +30,7 @@ from fume_mm.structures import HEALTH_PALETTE, SEG_PALETTE
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import draw
 
+SIMULATED = 'Learned from simulated frames: no finding about animals.'
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser'))), None)
 SIZES = {'co2': (64, 48), 'ch4': (100, 70)}
@@ -242,12 +243,14 @@ def test_limits_are_told():
 
 def test_frames_of_both_gases(inferencer, frames, tmp_path):
     report = analyse(inferencer, frames, out_dir=tmp_path / 'out')
-    assert report.headline == 'Acidotic (50%)'
+    assert report.headline == 'uncalibrated: Acidotic (50 %)'
     assert report.scores == pytest.approx(
         {'Healthy': 0.2, 'Transitional': 0.3, 'Acidotic': 0.5}
     )
     assert report.notes == [
-        'Health: a simulated association, no finding about animals.'
+        'Nobody has measured how often such a verdict is right; calibrate the model '
+        '(tools/calibrate.py).',
+        SIMULATED,
     ]
     files = unpacked(report)
     assert set(files) == {
@@ -288,9 +291,20 @@ def test_a_gas_that_is_not_given_is_left_out(inferencer, frames, tmp_path):
     given = {'co2': None, 'ch4': frames['ch4']}
     report = analyse(inferencer, given, out_dir=tmp_path / 'out')
     assert list(report.frames) == list(report.overlays) == ['ch4']
-    assert report.notes[1:] == ['CO2 was not given and is left out.']
+    assert report.notes[2:] == ['CO2 was not given and is left out.']
     assert 'masks/v1_co2.png' not in unpacked(report)
     assert {gas for gas, *_ in report.areas} == {'CH4'}
+
+
+def test_where_nothing_can_be_said_no_class_is_shown(inferencer, frames, tmp_path):
+    for gas, size in SIZES.items():
+        cv2.imwrite(str(frames[gas]), np.full(size[::-1], 100, np.uint8))
+    report = analyse(inferencer, frames, out_dir=tmp_path / 'out')
+    assert report.headline == 'no verdict'
+    assert report.scores == {}
+    assert report.notes[-1] == SIMULATED
+    assert len(report.notes) >= 2
+    assert not any(name in ''.join(report.notes) for name in ('Healthy', 'Acidotic'))
 
 
 def test_model_without_health_and_a_frame_of_16_bits(frames, tmp_path):
@@ -309,8 +323,9 @@ def test_model_without_health_and_a_frame_of_16_bits(frames, tmp_path):
 
 def test_clips(inferencer, clips, tmp_path):
     report = analyse(inferencer, clips, out_dir=tmp_path / 'out', offset=0.1)
-    assert report.headline == 'Acidotic (50%)'
-    assert report.notes[0].startswith('100% of 12 instants agree.')
+    assert report.headline == 'uncalibrated: Acidotic (50 %)'
+    assert SIMULATED in report.notes
+    assert report.notes[-1].startswith('100% of 12 instants agree, which is no conf')
     assert [row[:3] for row in report.areas] == [
         (gas, name, None) for gas in ('CO2', 'CH4') for name in ('tube', 'gas')
     ]
@@ -335,7 +350,7 @@ def test_the_clip_that_is_shown_is_the_one_in_the_zip(inferencer, clips, tmp_pat
     given = {'ch4': clips['ch4']}
     report = analyse(inferencer, given, out_dir=tmp_path / 'out')
     assert report.video.read_bytes() == unpacked(report)['annotated.mp4']
-    assert report.notes[2:] == ['CO2 was not given and is left out.']
+    assert report.notes[2] == 'CO2 was not given and is left out.'
 
 
 def test_a_cancelled_clip_is_predicted_no_further(inferencer, clips, tmp_path):
@@ -474,7 +489,7 @@ def test_result_through_the_api(client, frames):
     error, status, text, bars, *pictures = answer
     assert not error['visible']
     assert not status['visible']
-    assert 'Acidotic (50%)' in text
+    assert 'Acidotic (50 %)' in text
     assert 'Acidotic' in bars['value']
     visible = [picture['visible'] for picture in pictures]
     # overlays and frames of CO2, CH4; video, timeline; the ZIP
@@ -591,7 +606,7 @@ def test_in_a_browser(tab, frames, clips, tmp_path):
         upload[gas].set_input_files(str(path))
         tab.get_by_text(f'v1_{gas}').first.wait_for()
     tab.click('#analyse')
-    tab.get_by_text('Acidotic (50%)').wait_for()
+    tab.get_by_text('Acidotic (50 %)').wait_for()
     for name in ('overlay-co2', 'overlay-ch4', 'frame-co2', 'frame-ch4', 'scores'):
         tab.locator(f'#{name}').wait_for()
     areas = tab.locator('#summary .areas').bounding_box()
