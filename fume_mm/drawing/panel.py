@@ -106,13 +106,14 @@ def draw_result(
         (h, w, 3) uint8 RGB.
     """
     bars = [] if health_scores is None else [float(score) for score in health_scores]
+    lines = [('prediction', int(np.argmax(bars)), '')] if bars and not verdict else []
     predicted = {
         gas: {'pred_sem_seg': masks[gas]} if gas in masks else {} for gas in frames
     }
     return _draw(
         frames,
         predicted,
-        lines=[],
+        lines=lines,
         bars=bars,
         title=title,
         note=note,

@@ -8,7 +8,7 @@ from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from . import panel
-from .canvas import BAR, Canvas
+from .canvas import BAR, Canvas, draw_letters
 from .tiles import blank_tile, draw_tile, tile_size
 
 WIDTHS = (panel.TILE_WIDTH, 640)
@@ -56,6 +56,7 @@ class SideBySide:
         health_scores: Sequence[float] | np.ndarray | None,
         *,
         title: str,
+        verdict: str = '',
     ) -> np.ndarray:
         """One picture.
 
@@ -64,12 +65,22 @@ class SideBySide:
             masks: (H, W) uint8 class ids by gas that was predicted.
             health_scores: (C,) probabilities; None where there are none.
             title: Headline: the time, or a name.
+            verdict: What may be said of the health, beside the headline.
 
         Returns:
             (h, w, 3) uint8 RGB of :attr:`size`.
         """
         canvas = Canvas(*self.size)
         panel.draw_head(canvas, title, self._note)
+        if verdict:
+            # apart from the title, which is another one in each picture
+            start = panel.MARGIN + draw_letters(title, panel.LARGE, True).shape[1]
+            start += 3 * panel.GAP
+            width = canvas.width - panel.MARGIN - start
+            if self._note:
+                width -= draw_letters(self._note, 15, True).shape[1] + 3 * panel.GAP
+            place = start, panel.TITLE_HEIGHT // 2 + 2
+            canvas.text(place, verdict, bold=True, max_width=max(width, 1))
         left, middle = 0, panel.TITLE_HEIGHT + panel.HEADING_HEIGHT // 2
         for gas, size in self._tiles.items():
             x, label = left + panel.MARGIN, GAS_LABELS[gas]

@@ -133,8 +133,8 @@ class DualGasResult:
         for gas in GASES:
             for kind in self.labels.foreground:
                 row[f'{gas}_{kind}_px'] = areas.get(gas, {}).get(kind)
+        said = self.verdict
+        row['verdict'] = said and ': '.join([said.text, *said.reasons])
         row['health_class'] = self.health_class
         names, columns = self.labels.health_classes, self.labels.score_columns
-        row |= {c: scores.get(n) for c, n in zip(columns, names, strict=True)}
-        said = self.verdict
-        return row | {'verdict': said and ': '.join([said.text, *said.reasons])}
+        return row | {c: scores.get(n) for c, n in zip(columns, names, strict=True)}

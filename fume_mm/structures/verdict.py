@@ -64,6 +64,12 @@ class Verdict:
         return f'{words} ({_percent(self.level)})'
 
     @property
+    def short(self) -> str:
+        """:attr:`text`, with the reasons but for their figures."""
+        reasons = [reason.partition(' (')[0] for reason in self.reasons]
+        return ': '.join([self.text, *reasons])
+
+    @property
     def notes(self) -> list[str]:
         """Sentences to be shown beside :attr:`text`."""
         notes = [f'{reason}.' for reason in self.reasons]

@@ -156,12 +156,15 @@ def test_files_of_a_folder(folders, tmp_path, capsys):
             assert (read_mask(path) == mask).all()
         read = cv2.imread(str(out / f'panels/{result.name}.png'))
         assert (cv2.cvtColor(read, cv2.COLOR_BGR2RGB) == panel).all()
+    verdict = done['predictions'][1].verdict
+    assert verdict.text == 'uncalibrated: Acidotic (50 %)'
     expected = draw_result(
         {'co2': cv2.imread(str(folders['co2'] / 'b.png'), 0)},
         done['predictions'][1].masks,
         [0.2, 0.3, 0.5],
         title='b',
         note='training data: simulated',
+        verdict=(verdict.text, *verdict.notes),
     )
     assert (done['visualization'][1] == expected).all()
 

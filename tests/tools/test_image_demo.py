@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fume_mm.apis import inference_model, init_model
-from fume_mm.drawing import draw_panel
+from fume_mm.drawing import draw_result
 from fume_mm.engine.hooks.sample_hooks import read_frames
 from fume_mm.io.images import read_mask
 from fume_mm.structures import DualGasDataSample
@@ -104,11 +104,14 @@ def test_panel_shows_the_sample_and_says_simulated(
     folder: Path, sample: DualGasDataSample
 ) -> None:
     panel = cv2.imread(str(folder / 'both/panels/frame.png'))
-    expected = draw_panel(
+    verdict = prediction(folder / 'both')['health']['verdict']
+    expected = draw_result(
         read_frames(sample),
-        sample,
+        {gas: written_mask(folder / 'both', gas) for gas in SIZES},
+        sample.health_scores.numpy(),
         title='frame',
         note='training data: simulated',
+        verdict=(verdict['text'], *verdict['notes']),
     )
     assert (panel == cv2.cvtColor(expected, cv2.COLOR_RGB2BGR)).all()
 
@@ -142,7 +145,9 @@ def test_printed_figures_are_those_of_the_prediction(folder: Path) -> None:
     content = prediction(folder / 'both')
     text = (folder / 'both/stdout.txt').read_text()
     assert f'gas {content["masks"]["ch4"]["share"]["gas"]:.2%} of 100x70' in text
-    assert f'health: {content["health"]["class"]} (' in text
+    health = content['health']
+    assert f'health: uncalibrated: {health["class"]} (' in text
+    assert all(note in text for note in health['verdict']['notes'])
     assert '1 sample; written:' in text
 
 

@@ -57,7 +57,7 @@ def test_a_pair_of_clips(folder: Path) -> None:
     assert told['gases']['ch4']['ends_at'] == pytest.approx(1.0)
     assert 'CH4 ends at 1.00 s' in done.stderr
     verdict = told['verdict']
-    assert f'verdict: {verdict["class"]} (' in done.stdout
+    assert f'verdict: uncalibrated: {verdict["class"]} (' in done.stdout
     with (out / 'frames.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6

@@ -217,13 +217,14 @@ class _Run:
         result = result or DualGasResult('', {}, labels=self.labels)
         said, words = result.verdict, ''
         if said is not None:
-            words = '   ' + ': '.join([said.text, *said.reasons])
+            words = said.short
         minutes, hundredths = divmod(round(100 * instant.time), 6000)
         picture = self.drawing.draw(
             {gas: shot.frame for gas, shot in instant.shots.items()},
             result.masks,
             None if said is not None and said.reasons else result.health_scores,
-            title=f'{minutes:02d}:{hundredths / 100:05.2f}' + words,
+            title=f'{minutes:02d}:{hundredths / 100:05.2f}',
+            verdict=words,
         )
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         drawn = time.perf_counter()
