@@ -50,6 +50,12 @@ def parse_args() -> argparse.Namespace:
         help='in place of both: a CSV with columns co2_frame and ch4_frame (or co2, '
         'ch4), a campaign, or a folder of <name>_co2 and <name>_ch4 frames',
     )
+    parser.add_argument(
+        '--one-vessel',
+        action='store_true',
+        help='all samples are of one vessel: say, and write into vessel.json, what '
+        'they say of it together',
+    )
     parser.add_argument('--split', help='of a campaign: train, val or test')
     parser.add_argument(
         '--out-dir', metavar='DIR', type=Path, required=True, help='where to write'
@@ -86,7 +92,8 @@ def lines(result: Any) -> list[str]:
         parts = [f'{name} {score:.1%}' for name, score in scores.items()]
         text.append(f'health: {result.verdict.text}')
         text += [f'  {note}' for note in result.verdict.notes]
-        text.append(f'  probabilities of the model: {", ".join(parts)}')
+        if not result.verdict.reasons:
+            text.append(f'  probabilities of the model: {", ".join(parts)}')
     return text
 
 
@@ -98,6 +105,8 @@ def main() -> None:
         raise UserError('--split is for a campaign given as --inputs; leave it out.')
     from fume_mm.apis import DualGasInferencer
     from fume_mm.inference.samples import gather
+    from fume_mm.inference.video.tally import Tally, values_of
+    from fume_mm.io.files import write_json
 
     # before the model is loaded, which takes seconds
     samples = gather(args.inputs, **given, split=args.split)
@@ -110,14 +119,24 @@ def main() -> None:
             f'{inferencer.training_data} frames (demo/weights/MODEL_CARD.md)'
         )
     panels = not args.no_panels
-    for prediction in inferencer.stream(
+    tally = Tally(1.0, labels=inferencer.labels)
+    stream = inferencer.stream(
         args.inputs, **given, split=args.split, out_dir=args.out_dir, panels=panels
-    ):
+    )
+    for number, prediction in enumerate(stream):
+        result = prediction.result
+        tally.add(number, values_of(result), result.verdict)
         if len(samples) == 1:
-            print('\n'.join(lines(prediction.result)))
+            print('\n'.join(lines(result)))
+    verdict = tally.verdict(inferencer.trust) if args.one_vessel else None
+    if verdict is not None:
+        write_json(args.out_dir / 'vessel.json', verdict)
+        print(f'vessel: {verdict["text"]}')
+        print('\n'.join(f'  {note}' for note in verdict['notes']))
     names = ['masks', *['panels'] * panels, 'results.json', 'results.csv']
-    number = 'sample' if len(samples) == 1 else 'samples'
-    print(f'{len(samples)} {number}; written: {args.out_dir}/{{{",".join(names)}}}')
+    names += ['vessel.json'] * (verdict is not None)
+    what = 'sample' if len(samples) == 1 else 'samples'
+    print(f'{len(samples)} {what}; written: {args.out_dir}/{{{",".join(names)}}}')
 
 
 if __name__ == '__main__':

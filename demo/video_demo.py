@@ -1,10 +1,10 @@
 r"""What a model says of a CO2 video, a CH4 video, or both of one vessel.
 
 Writes annotated.mp4 (both gases side by side), frames.csv (areas and class
-probabilities at each instant), timeline.png and .svg, and verdict.json: the clip's
-class by the mean of its class probabilities. A camera's number or a stream's URL in
-place of a file is watched live, dropping frames rather than falling behind, until
-Ctrl-C.
+probabilities at each instant), timeline.png and .svg, and verdict.json: what the mean
+of the clip's class probabilities says (docs/verdicts.md). A camera's number or a
+stream's URL in place of a file is watched live, dropping frames rather than falling
+behind, until Ctrl-C.
 
 Examples:
     python demo/video_demo.py configs/fume/fume_fastscnn.py \

@@ -35,6 +35,7 @@ class Verdict:
         sets: Likewise at other levels, by percent.
         record: Of such verdicts; of ``best`` alone where the set is everything.
         note: What the data are marked with, such as ``'simulated'``.
+        pattern: Which gases it rests on, see :data:`fume_mm.structures.AVAILABILITY`.
     """
 
     names: tuple[str, ...]
@@ -46,6 +47,7 @@ class Verdict:
     sets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     record: Record | None = None
     note: str | None = None
+    pattern: str = 'both'
 
     @property
     def undecided(self) -> bool:
@@ -80,10 +82,10 @@ class Verdict:
                 'model (tools/calibrate.py).'
             )
         elif not self.reasons:
-            said = f'Right for {_percent(self.level)} of {of} by calibration'
+            said = f'The class is among those named for {_percent(self.level)} of {of}.'
             if self.undecided:
-                said = f'No class can be ruled out for {_percent(self.level)} of {of}'
-            notes.append(f'{said}.')
+                said = 'The model rules no class out here.'
+            notes.append(said)
             if self.record is not None:
                 what = f'The most probable class, {self.best},'
                 if not self.undecided:

@@ -37,6 +37,7 @@ def main() -> None:
     """Pack."""
     args = parse_args()
     from fume_mm.apis import init_model
+    from fume_mm.inference.trust.verdicts import TRUST
     from fume_mm.io.provenance import versions
     from fume_mm.io.weights import (
         WEIGHTS_ONLY,
@@ -63,6 +64,8 @@ def main() -> None:
         'dataset_meta': {key: known[key] for key in kept if key in known},
         'versions': versions(),
     }
+    if trust := content.get('meta', {}).get(TRUST):
+        meta[TRUST] = trust
     write_weights(target, state, meta)
     try:
         init_model(args.config, target)  # it must be the config's

@@ -59,7 +59,12 @@ class Trust:
         names = self.labels.health_classes
         best = int(np.argmax(scores))
         verdict = Verdict(
-            names, names[best], float(scores[best]), tuple(reasons), note=self.note
+            names,
+            names[best],
+            float(scores[best]),
+            tuple(reasons),
+            note=self.note,
+            pattern=pattern,
         )
         table = self.content.get(unit, {}).get(pattern)
         if reasons or table is None or list(names) != self.content['classes']:

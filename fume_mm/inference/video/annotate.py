@@ -21,7 +21,7 @@ from fume_mm.drawing.side_by_side import SideBySide
 from fume_mm.errors import UserError
 from fume_mm.io.files import disk_errors, make_folder, write_json
 from fume_mm.io.progress import progress_bar, remark
-from fume_mm.structures import GAS_LABELS, GASES, availability
+from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 
 from ..predictor import Predictor, labels_of
@@ -236,15 +236,7 @@ class _Run:
         with disk_errors(self.out_dir):
             self.table.writerow({**row, **result.row()})
             self._file.flush()
-        usable = getattr(self.predictor, 'gases', GASES)
-        present = {gas: gas in instant.shots for gas in usable}
-        if any(present.values()):
-            reasons = () if said is None else said.reasons
-            pattern = availability(present)
-            values = values_of(result)
-            self.tally.add(instant.time, values, pattern=pattern, reasons=reasons)
-        else:
-            self.tally.add(instant.time, {})
+        self.tally.add(instant.time, values_of(result), said)
         self.seconds['draw'] += drawn - begin
         self.seconds['encode'] += time.perf_counter() - drawn
         if isinstance(self.pairs, LivePairs):

@@ -1,13 +1,14 @@
 """A clip in constant memory: its timeline, however long, and its verdict."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 from fume_mm.structures.labels import FUME_LABELS, Labels
+from fume_mm.structures.verdict import Verdict
 
 from ..trust.verdicts import VESSEL, Trust
 
@@ -66,18 +67,16 @@ class Tally:
         self,
         time: float,
         values: Mapping[str, float],
-        *,
-        pattern: str = 'both',
-        reasons: Sequence[str] = (),
+        verdict: Verdict | None = None,
     ) -> None:
         """Add what one instant shows.
 
         Args:
             time: In seconds, 0 or more.
             values: Of :func:`values_of`.
-            pattern: Which gases it has.
-            reasons: Why it carries no verdict.
+            verdict: What it says by itself; None without health.
         """
+        reasons = () if verdict is None else verdict.reasons
         self._refused += bool(reasons)
         self._reasons.update(reason.partition(' (')[0] for reason in reasons)
         self.instants += 1
@@ -96,7 +95,7 @@ class Tally:
         scores = self.labels.score_columns
         if scores[0] in values:
             self._votes[int(np.argmax([values[name] for name in scores]))] += 1
-            self._patterns[pattern] += 1
+            self._patterns[verdict.pattern if verdict else 'both'] += 1
 
     def series(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Times (T,) at which stretches begin, and by column means (T,) or NaN."""
