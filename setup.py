@@ -51,8 +51,10 @@ EXTRAS = {
     'import': ['pyarrow>=15', 'pycocotools>=2.0.7'],
     # Predictions as Parquet beside CSV.
     'parquet': ['pyarrow>=15'],
-    # The page in the browser.
-    'app': ['gradio>=6.0,<7'],
+    # The page in the browser, which plays H.264.
+    'app': ['av>=14', 'gradio>=6.0,<7'],
+    # Annotated clips in H.264.
+    'video': ['av>=14'],
     # Trackers beside TensorBoard; all of MLflow would hold pandas back.
     'wandb': ['wandb>=0.20'],
     'mlflow': ['mlflow-skinny>=3.1'],

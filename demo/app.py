@@ -11,45 +11,30 @@ Examples:
 """
 
 import argparse
-import dataclasses
-import html
 import os
+import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from app_view import CSS, bars, introduction, message, summary
+
 from fume_mm.errors import UserError, run_cli
 from fume_mm.structures import GAS_LABELS, GASES
 
-EXAMPLES = Path(__file__).parent / 'examples'
-CLASSES = ('healthy', 'transitional', 'acidotic')
-#: Of the campaign that the examples are from: see demo/examples/README.md.
-PRESET, SEED, VESSELS, VESSEL = 'benchmark', 7, 18, 2
-CLIP_SECONDS, CLIP_RATE = 1.0, 30
 #: How long uploads and results are kept, in seconds.
 KEPT = 3600
+#: How long a result lies beside Gradio's copy of it, likewise.
+FRESH = 60
 #: Requests that may wait for the model, which works on one at a time.
 WAITING = 8
+#: A phone shows the results below all else.
+SCROLL = '() => innerWidth < 640 && document.getElementById("status").scrollIntoView()'
 FONTS = ('system-ui', 'sans-serif')
-CSS = """
-.gradio-container {max-width: 1240px !important; margin: auto}
-.notice {border-left: 4px solid #b23c00; padding: 6px 12px; margin: 2px 0}
-.error {border-left: 4px solid #c00; padding: 10px 12px; font-weight: 600}
-.verdict {font-size: 1.5rem; font-weight: 700}
-.areas {margin: 8px 0 !important}
-.areas, .areas tr {border: none !important}
-.areas td, .areas th {border: none !important; padding: 3px 18px 3px 0 !important;
-    white-space: nowrap}
-.areas th {font-weight: 400; color: #666; text-align: left}
-.areas .number {text-align: right !important; font-variant-numeric: tabular-nums}
-#status {min-height: 64px}
-/* room for label and buttons, which would cover the picture */
-.picture img, .picture video {box-sizing: border-box; padding-top: 38px}
-.swatch {display: inline-block; width: 12px; height: 12px; margin-right: 7px}
-"""
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,6 +53,14 @@ def parse_args() -> argparse.Namespace:
         help='address to listen on (default: %(default)s, this machine only)',
     )
     parser.add_argument(
+        '--allow-host',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='a further name by which browsers may ask for the page, such as that of '
+        'a proxy; may be given again',
+    )
+    parser.add_argument(
         '--device',
         default='cpu',
         help="where a config's model runs: cpu, cuda or cuda:1 (default: %(default)s)",
@@ -75,101 +68,11 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def message(text: str) -> str:
-    """An error as HTML."""
-    return f'<div class="error" role="alert">{html.escape(text)}</div>'
-
-
-def summary(result: Any) -> str:
-    """Verdict, areas and notes of a :class:`app_analysis.AnalysisResult` as HTML."""
-    rows = []
-    for gas, name, pixels, share in result.areas:
-        colour = result.colours[name]
-        swatch = f'<span class="swatch" style="background: rgb{colour}"></span>'
-        count = '' if pixels is None else f'{pixels:,}'
-        rows.append(
-            f'<tr><td>{gas}</td><td>{swatch}{name}</td>'
-            f'<td class="number">{count}</td><td class="number">{share:.2%}</td></tr>'
-        )
-    count = '' if result.clip else 'pixels'
-    table = (
-        '<table class="areas"><tr><th>gas</th><th>area</th>'
-        f'<th class="number">{count}</th><th class="number">of the frame</th></tr>'
-        f'{"".join(rows)}</table>'
-    )
-    notes = ''.join(f'<li>{html.escape(note)}</li>' for note in result.notes)
-    return (
-        f'<div class="verdict">{html.escape(result.headline)}</div>'
-        f'{table if rows else ""}<ul>{notes}</ul>'
-    )
-
-
-def introduction(inferencer: Any, notice: str) -> str:
-    """What stands above the page, as HTML: what it is, of what, and what it is not."""
-    given = (inferencer.model_name, inferencer.weights_name)
-    name = html.escape(', '.join(Path(path).name for path in given if path))
-    data = inferencer.training_data
-    data = f' Training data: {html.escape(data)}.' if data else ''
-    return (
-        '<h1>Rumen gas in infrared frames</h1>'
-        '<p>Drop a CO2 frame or clip, a CH4 one, or both of the same vessel. A gas '
-        'that was not recorded is left out.</p>'
-        f'<div class="notice"><b>{html.escape(notice)}</b><br>'
-        f'Model: {name}.{data}</div>'
-    )
-
-
-def example_parameters() -> Any:
-    """The simulated campaign that the examples are from."""
-    from fume_mm.simulation import PRESETS
-
-    return dataclasses.replace(
-        PRESETS[PRESET],
-        vessels=VESSELS,
-        frames_per_vessel=1,
-        size=(320, 240),
-        missing_co2=0.0,
-        missing_ch4=0.0,
-    )
-
-
-def simulated_clips(folder: Path) -> list[str]:
-    """Short clips of the vessel of the Healthy examples, CO2 and CH4."""
-    import cv2
-
-    from fume_mm.simulation import plan_vessels, render_clip
-
-    parameters = dataclasses.replace(example_parameters(), video_seconds=CLIP_SECONDS)
-    vessel = plan_vessels(parameters, seed=SEED)[VESSEL]
-    paths = []
-    for gas in GASES:
-        path = folder / f'simulated_clip_{gas}.avi'
-        video = cv2.VideoWriter(
-            str(path), cv2.VideoWriter.fourcc(*'MJPG'), CLIP_RATE, parameters.size
-        )
-        for frame in render_clip(parameters, vessel, seed=SEED, frame=0, gas=gas):
-            video.write(cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR))
-        video.release()
-        paths.append(str(path))
-    return paths
-
-
-def example_rows(folder: Path) -> list[tuple[str, list[str | None]]]:
-    """Examples, all simulated: a label, and the CO2 and the CH4 file or None."""
-    rows: list[tuple[str, list[str | None]]] = []
-    for name in CLASSES:
-        frames = [str(EXAMPLES / f'simulated_{name}_{gas}.png') for gas in GASES]
-        rows.append((f'Simulated: {name.capitalize()}', [*frames]))
-    rows.append(('Simulated: Healthy, CO2 alone', [rows[0][1][0], None]))
-    rows.append(('Simulated: a clip', [*simulated_clips(folder)]))
-    return rows
-
-
 def build(
     inferencer: Any,
     *,
     folder: Path,
-    limits: Any = None,
+    uploads: Any,
     examples: Sequence[tuple[str, list[str | None]]] = (),
 ) -> Any:
     """The page, not yet served.
@@ -177,14 +80,16 @@ def build(
     Args:
         inferencer: A :class:`fume_mm.apis.DualGasInferencer`.
         folder: Where results are written.
-        limits: :class:`app_uploads.Limits`; None for the usual ones.
-        examples: As :func:`example_rows` gives them.
+        uploads: :class:`app_uploads.Uploads`.
+        examples: As :func:`app_examples.example_rows` gives them.
     """
     import gradio as gr
     from app_analysis import NOTICE, AnalysisResult, analyse, prune
-    from app_uploads import Limits
+    from app_uploads import CancelledError
 
-    limits = limits or Limits()
+    limits = uploads.limits
+    one_at_a_time = threading.Lock()
+    stops: dict[str | None, threading.Event] = {}
     picture: dict[str, Any] = {
         'format': 'png',
         'buttons': ['download', 'fullscreen'],
@@ -193,18 +98,17 @@ def build(
         'elem_classes': 'picture',
     }
 
-    def shown(result: AnalysisResult | None) -> Iterator[Any]:
+    def updates(result: AnalysisResult | None) -> Iterator[Any]:
         """Updates of what shows results, in the order of ``outputs``."""
         yield gr.update(visible=False)
         yield gr.update(visible=result is not None)
         yield '' if result is None else summary(result)
-        scores = None if result is None else result.scores
-        yield gr.update(value=scores or None, visible=bool(scores))
-        for kind in ('overlays', 'masks'):
+        shown = bars(result.scores, result.colours) if result and result.scores else ''
+        yield gr.update(value=shown, visible=bool(shown))
+        for kind in ('overlays', 'frames'):
             for gas in GASES:
                 image = None if result is None else getattr(result, kind).get(gas)
-                shown_as = str(image) if isinstance(image, Path) else image
-                yield gr.update(value=shown_as, visible=image is not None)
+                yield gr.update(value=image, visible=image is not None)
         for kind in ('video', 'timeline', 'archive'):
             path = None if result is None else getattr(result, kind)
             yield gr.update(value=path and str(path), visible=path is not None)
@@ -213,22 +117,51 @@ def build(
         co2: str | None,
         ch4: str | None,
         offset: float | None,
+        request: gr.Request,
         progress: Any = gr.Progress(track_tqdm=True),  # noqa: B008
     ) -> list[Any]:
-        prune(folder, older_than=KEPT, now=time.time())
+        stop = stops[request.session_hash] = threading.Event()
         work = Path(tempfile.mkdtemp(prefix='fume_', dir=folder))
-        given = {'co2': co2, 'ch4': ch4}
         try:
-            result = analyse(
-                inferencer,
-                given,
-                out_dir=work / 'fume_results',
-                limits=limits,
-                offset=offset or 0.0,
-            )
+            # a cancelled run may still be at its last frame
+            with one_at_a_time:
+                # Gradio has its own copy of what it shows
+                prune(folder, older_than=FRESH, now=time.time())
+                result = analyse(
+                    inferencer,
+                    {'co2': co2, 'ch4': ch4},
+                    out_dir=work / 'fume_results',
+                    limits=limits,
+                    offset=offset or 0.0,
+                    stopped=stop.is_set,
+                )
+        except CancelledError:
+            shutil.rmtree(work)
+            return [gr.update(visible=False), *updates(None)]
         except UserError as error:
-            return [gr.update(value=message(str(error)), visible=True), *shown(None)]
-        return [gr.update(value='', visible=False), *shown(result)]
+            shutil.rmtree(work)
+            return [gr.update(value=message(str(error)), visible=True), *updates(None)]
+        finally:
+            stops.pop(request.session_hash, None)
+        return [gr.update(value='', visible=False), *updates(result)]
+
+    def stop(session: str | None) -> None:
+        if session in stops:
+            stops[session].set()
+
+    def cancel(request: gr.Request) -> list[Any]:
+        stop(request.session_hash)
+        hidden = gr.update(visible=False)
+        return [gr.update(value='Cancelled.', visible=True), hidden, hidden]
+
+    # these two in the event loop, as Uploads wants it
+    async def hold(co2: str | None, ch4: str | None, request: gr.Request) -> None:
+        for gas, path in (('co2', co2), ('ch4', ch4)):
+            uploads.hold(request.session_hash or '', gas, path)
+
+    async def leave(request: gr.Request) -> None:
+        stop(request.session_hash)
+        uploads.leave(request.session_hash or '')
 
     with gr.Blocks(
         title='Rumen gas in infrared frames',
@@ -237,7 +170,7 @@ def build(
     ) as page:
         gr.HTML(introduction(inferencer, NOTICE))
         with gr.Row():
-            with gr.Column(scale=2, min_width=300):
+            with gr.Column(scale=2, min_width=280):
                 inputs: list[Any] = [
                     gr.File(
                         label=f'{GAS_LABELS[gas]} frame or clip',
@@ -253,6 +186,7 @@ def build(
                         info='negative if CH4 began earlier',
                     )
                 button = gr.Button('Analyse', variant='primary', elem_id='analyse')
+                stop_button = gr.Button('Cancel', visible=False, elem_id='cancel')
                 gr.Markdown(limits.text(), elem_id='limits')
                 if examples:
                     gr.Examples(
@@ -261,33 +195,30 @@ def build(
                         example_labels=[label for label, _ in examples],
                         label='Examples',
                     )
-            with gr.Column(scale=5, min_width=480):
+            with gr.Column(scale=5, min_width=280):
                 error = gr.HTML(visible=False, elem_id='error')
                 status = gr.HTML('Results appear here.', elem_id='status')
                 with gr.Column(visible=False, elem_id='results') as results:
                     with gr.Row():
                         # columns, for an HTML of its own does not keep its share
-                        with gr.Column(scale=3, min_width=330):
+                        with gr.Column(scale=3, min_width=280):
                             text = gr.HTML(elem_id='summary')
                         with gr.Column(scale=2, min_width=200):
-                            scores = gr.Label(
-                                label='Health, probabilities',
-                                show_heading=False,
-                                elem_id='scores',
-                            )
+                            scores = gr.HTML(elem_id='scores')
                     pictures = []
-                    for kind in ('overlay', 'mask'):
-                        with gr.Row():
+                    labels = {'overlay': 'with tube and gas', 'frame': 'as read'}
+                    for kind, label in labels.items():
+                        with gr.Row(elem_classes='pictures'):
                             pictures += [
                                 gr.Image(
-                                    label=f'{GAS_LABELS[gas]}, {kind}',
+                                    label=f'{GAS_LABELS[gas]}, {label}',
                                     elem_id=f'{kind}-{gas}',
                                     **picture,
                                 )
                                 for gas in GASES
                             ]
                     video = gr.Video(
-                        label='Annotated clip (preview; the MP4 is in the ZIP)',
+                        label='Annotated clip',
                         buttons=[],
                         visible=False,
                         interactive=False,
@@ -300,21 +231,33 @@ def build(
                     )
         outputs = [error, status, results, text, scores, *pictures]
         outputs += [video, timeline, archive]
+        now: dict[str, Any] = {'queue': False, 'api_visibility': 'private'}
         # else the results of the last run would stand beside other uploads
         hidden = button.click(
-            lambda: (gr.update(value='', visible=True), gr.update(visible=False)),
+            lambda: [
+                gr.update(value='', visible=True),
+                gr.update(visible=False),
+                gr.update(visible=True),
+            ],
             None,
-            [status, results],
-            queue=False,
-            api_visibility='private',
+            [status, results, stop_button],
+            **now,
         )
-        hidden.then(
+        hidden.then(None, js=SCROLL, **now)
+        analysed = hidden.then(
             run,
             [*inputs, offset],
             outputs,
             api_name='analyse',
             show_progress_on=status,
         )
+        analysed.then(lambda: gr.update(visible=False), None, stop_button, **now)
+        stop_button.click(
+            cancel, None, [status, results, stop_button], cancels=[analysed], **now
+        )
+        for upload in inputs:
+            upload.change(hold, inputs, None, show_progress='hidden', **now)
+        page.unload(leave)
     page.queue(max_size=WAITING, default_concurrency_limit=1)
     return page
 
@@ -324,7 +267,8 @@ def serve(
     *,
     host: str,
     port: int | None,
-    limits: Any = None,
+    uploads: Any = None,
+    hosts: Sequence[str] = (),
     block: bool = True,
     css: str = CSS,
 ) -> str:
@@ -334,7 +278,8 @@ def serve(
         page: As :func:`build` gives it.
         host: The address to listen on.
         port: None for any that is free.
-        limits: :class:`app_uploads.Limits`; None for the usual ones.
+        uploads: That of :func:`build`; None for the usual limits.
+        hosts: Further names by which browsers may ask for the page.
         block: Whether to wait for Ctrl-C.
         css: The page's styles.
 
@@ -342,10 +287,12 @@ def serve(
         UserError: If the address cannot be listened on.
     """
     import gradio as gr
-    from app_analysis import OwnHostOnly
-    from app_uploads import Limits
+    from app_guard import Guard, limited
+    from app_uploads import Limits, Uploads
     from starlette.middleware import Middleware
 
+    uploads = uploads or Uploads(Limits())
+    guard = Middleware(Guard, uploads=uploads, host=host, hosts=hosts)
     try:
         _, url, _ = page.launch(
             server_name=host,
@@ -353,11 +300,11 @@ def serve(
             share=False,
             ssr_mode=False,
             prevent_thread_lock=True,
-            max_file_size=(limits or Limits()).file_bytes,
+            max_file_size=uploads.limits.file_bytes,
             footer_links=[],
             theme=gr.themes.Base(primary_hue='blue', font=FONTS, font_mono=FONTS),
             css=css,
-            app_kwargs={'middleware': [Middleware(OwnHostOnly)]},
+            app_kwargs={'middleware': [guard]},
             quiet=True,
         )
     except OSError as error:
@@ -365,6 +312,10 @@ def serve(
             f'{host}:{port}: cannot be listened on ({error}); choose another --port '
             'or --host.'
         ) from error
+    uploads.keep()
+    # Gradio has no option for it; uvicorn asks for it at each connection.
+    config = page.server.config
+    config.http_protocol_class = limited(config.http_protocol_class, uploads.limits)
     if block:
         print(f'The page is at {url} (Ctrl-C stops it).', flush=True)
         page.block_thread()
@@ -394,19 +345,26 @@ def main() -> None:
         folder = Path(name)
         os.environ['GRADIO_TEMP_DIR'] = str(folder / 'uploads')
         require_gradio()
-        from app_uploads import Limits
+        from app_examples import example_rows
+        from app_uploads import Limits, Uploads
 
         from fume_mm.apis import DualGasInferencer
 
         inferencer = DualGasInferencer(args.model, args.checkpoint, device=args.device)
-        limits = Limits()
+        uploads = Uploads(Limits())
         results, clips = folder / 'results', folder / 'clips'
         results.mkdir()
         clips.mkdir()
         page = build(
-            inferencer, folder=results, limits=limits, examples=example_rows(clips)
+            inferencer, folder=results, uploads=uploads, examples=example_rows(clips)
         )
-        serve(page, host=args.host, port=args.port, limits=limits)
+        serve(
+            page,
+            host=args.host,
+            port=args.port,
+            uploads=uploads,
+            hosts=args.allow_host,
+        )
 
 
 if __name__ == '__main__':

@@ -1,10 +1,9 @@
 """What the page of demo/app.py does, without the page: check, predict, draw, pack."""
 
 import json
-import math
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from app_uploads import Limits, check_clips, kind_of
+from app_uploads import CancelledError, Limits, check_clips, kind_of
 
 from fume_mm.drawing import overlay
 from fume_mm.errors import UserError
@@ -20,23 +19,15 @@ from fume_mm.inference.inferencer import DualGasInferencer
 from fume_mm.inference.samples import SampleFrames
 from fume_mm.inference.video import annotate as video
 from fume_mm.inference.writer import Prediction, ResultWriter
-from fume_mm.io.files import file_name, make_folder
+from fume_mm.io.files import make_folder
 from fume_mm.structures import GAS_LABELS, GASES
 
 NOTICE = (
     'Research software: no diagnosis, and no ground for treating or not treating an '
     'animal.'
 )
-#: The browser is to load nothing from any other host, and to show the page in no frame.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
-    "frame-ancestors 'none'"
-)
-#: Browsers do not play the annotated MP4 (OpenCV's wheels write MPEG-4 part 2); this,
-#: small and at most so many pictures a second, they do.
-PREVIEW_WIDTH, PREVIEW_RATE = 800, 15.0
+#: In place of a verdict.
+WITHOUT_HEALTH, NO_HEALTH = 'Tube and gas', 'This model does not judge health.'
 
 
 @dataclass
@@ -45,14 +36,15 @@ class AnalysisResult:
 
     Attributes:
         clip: Whether it is of clips.
-        headline: The class and its probability, or what else the model looks for.
-        scores: Probability by health class; empty for a model without health.
+        headline: The verdict in a line, or what else the model looks for.
+        scores: Probability by health class, in their order; empty for a model without
+            health, and without a verdict.
         areas: Gas, class, pixels (None for a clip), share of the frame.
-        colours: Of the classes of the areas, RGB.
+        colours: Of the classes of the areas and of health, RGB.
         notes: Further remarks, a line each.
         overlays: Of frames, by gas, (H, W, 3) uint8 RGB.
-        masks: Likewise, the files: class ids, which a browser shows in colour.
-        video: Of clips, what a browser can play; None if OpenCV cannot write it.
+        frames: Likewise, (H, W) uint8: what the overlays are drawn on.
+        video: Of clips, the annotated one; without PyAV, browsers may not play it.
         timeline: Of clips, a picture; None without Matplotlib.
         archive: All results as a ZIP.
     """
@@ -65,7 +57,7 @@ class AnalysisResult:
     colours: dict[str, tuple[int, int, int]]
     archive: Path
     overlays: dict[str, np.ndarray] = field(default_factory=dict)
-    masks: dict[str, Path] = field(default_factory=dict)
+    frames: dict[str, np.ndarray] = field(default_factory=dict)
     video: Path | None = None
     timeline: Path | None = None
 
@@ -77,6 +69,7 @@ def analyse(
     out_dir: str | Path,
     limits: Limits | None = None,
     offset: float = 0.0,
+    stopped: Callable[[], bool] = bool,
 ) -> AnalysisResult:
     """Check what was uploaded, run the model, write and pack the results.
 
@@ -86,8 +79,10 @@ def analyse(
         out_dir: An empty folder, or one to be made, for the results.
         limits: What is refused; None for the usual ones.
         offset: Of clips, seconds from the first CO2 frame to the first CH4 frame.
+        stopped: Asked at each frame whether to stop; by default it says no.
 
     Raises:
+        CancelledError: If ``stopped`` said so.
         UserError: Naming the upload (by its name alone) that cannot be used.
     """
     limits = limits or Limits()
@@ -95,6 +90,8 @@ def analyse(
         gas: Path(str(given[gas])) for gas in GASES if given.get(gas)
     }
     out_dir = Path(out_dir)
+    if stopped():
+        raise CancelledError
     try:
         kinds = {gas: kind_of(path, limits) for gas, path in paths.items()}
         if not kinds:
@@ -105,8 +102,9 @@ def analyse(
             text = ', '.join(f'{GAS_LABELS[gas]} is a {kinds[gas]}' for gas in kinds)
             raise UserError(f'{text}; give two frames or two clips.')
         if 'clip' in kinds.values():
-            check_clips(paths, limits, offset)
-            return _of_clips(inferencer, paths, out_dir, offset)
+            check_clips(paths, limits, offset, stopped)
+            model = _Stoppable(inferencer.predictor, stopped)
+            return _of_clips(inferencer, model, paths, out_dir, offset)
         return _of_frames(inferencer, paths, out_dir)
     except UserError as error:
         raise UserError(_without_paths(str(error), paths, out_dir)) from error
@@ -115,6 +113,22 @@ def analyse(
         raise UserError(
             f'{names}: cannot be decoded; save it again with another program.'
         ) from error
+
+
+class _Stoppable:
+    """A predictor that stops between two instants of a clip."""
+
+    def __init__(self, predictor: Any, stopped: Callable[[], bool]) -> None:
+        self._predictor, self._stopped = predictor, stopped
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._predictor, name)
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """As the predictor's."""
+        if self._stopped():
+            raise CancelledError
+        return self._predictor.predict(*args, **kwargs)
 
 
 def _about(inferencer: DualGasInferencer) -> dict[str, Any]:
@@ -150,15 +164,15 @@ def _of_frames(
         for gas in pixels
         for name in result.labels.foreground
     ]
-    scores = result.health_by_class()
+    said = result.verdict
     return AnalysisResult(
         clip=False,
-        headline=_headline(result.health_class, result.confidence),
-        scores=scores,
+        headline=said.text if said else WITHOUT_HEALTH,
+        scores={} if said and said.reasons else result.health_by_class(),
         areas=areas,
         colours=_colours(inferencer),
         notes=[
-            *_health_notes(inferencer, scores),
+            *(said.notes if said else [NO_HEALTH]),
             *(f'{GAS_LABELS[gas]}: read as {x}.' for gas, x in result.read_as.items()),
             *_absent(result.frames),
         ],
@@ -167,18 +181,19 @@ def _of_frames(
             gas: overlay(result.frames[gas], mask, palette=palette)
             for gas, mask in result.masks.items()
         },
-        masks={
-            gas: out_dir / 'masks' / f'{file_name(result.name)}_{gas}.png'
-            for gas in result.masks
-        },
+        frames={gas: result.frames[gas] for gas in result.masks},
     )
 
 
 def _of_clips(
-    inferencer: DualGasInferencer, paths: dict[str, Path], out_dir: Path, offset: float
+    inferencer: DualGasInferencer,
+    model: Any,
+    paths: dict[str, Path],
+    out_dir: Path,
+    offset: float,
 ) -> AnalysisResult:
     content = video.run_video(
-        inferencer.predictor,
+        model,
         co2=paths.get('co2'),
         ch4=paths.get('ch4'),
         out_dir=out_dir,
@@ -191,27 +206,22 @@ def _of_clips(
     (out_dir / video.VERDICT).write_text(text, encoding='utf-8')
     archive = _packed(out_dir)
     verdict = content['verdict'] or {}
-    scores = verdict.get('probabilities', {})
     notes = [
-        *_health_notes(inferencer, scores),
+        *verdict.get('notes', [NO_HEALTH]),
         *content['remarks'],
         *_absent(paths),
     ]
-    if verdict:
-        notes.insert(
-            0,
-            f'{verdict["agreement"]:.0%} of {verdict["instants"]} instants agree. '
-            'Probabilities and areas are means over the clip.',
+    if verdict.get('agreement') is not None:
+        notes.append(
+            f'{verdict["agreement"]:.0%} of {verdict["instants"]} instants agree, '
+            'which is no confidence. Probabilities and areas are means over the clip.'
         )
     files = content['files']
-    shown = write_preview(out_dir / files['video'], out_dir / 'preview.webm')
-    if shown is None:
-        notes.append(f'This page cannot play the video; it is {files["video"]}.')
     timeline = files.get('timeline')
     return AnalysisResult(
         clip=True,
-        headline=_headline(verdict.get('class'), verdict.get('confidence')),
-        scores=scores,
+        headline=verdict.get('text', WITHOUT_HEALTH),
+        scores={} if verdict.get('reasons') else verdict.get('probabilities', {}),
         areas=[
             (GAS_LABELS[gas], name, None, share)
             for gas, stream in content['gases'].items()
@@ -220,58 +230,16 @@ def _of_clips(
         notes=notes,
         colours=_colours(inferencer),
         archive=archive,
-        video=shown,
+        video=out_dir / files['video'],
         timeline=timeline and out_dir / timeline,
     )
 
 
 def _colours(inferencer: DualGasInferencer) -> dict[str, tuple[int, int, int]]:
     labels = inferencer.labels
-    return dict(zip(labels.seg_classes, labels.seg_palette, strict=True))
-
-
-def write_preview(source: Path, target: Path) -> Path | None:
-    """A copy of a video that browsers play; None where OpenCV cannot write one."""
-    capture = cv2.VideoCapture(str(source))
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    step = math.ceil(rate / PREVIEW_RATE)
-    width, height = (
-        capture.get(key)
-        for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-    )
-    scale = min(1.0, PREVIEW_WIDTH / width)
-    size = round(width * scale / 2) * 2, round(height * scale / 2) * 2
-    writer = cv2.VideoWriter(
-        str(target), cv2.VideoWriter.fourcc(*'VP80'), rate / step, size
-    )
-    try:
-        if not writer.isOpened():
-            return None
-        number = 0
-        while capture.grab():
-            if number % step == 0:
-                _, picture = capture.retrieve()
-                picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-                writer.write(picture)
-            number += 1
-    finally:
-        capture.release()
-        writer.release()
-    return target
-
-
-def _headline(name: str | None, probability: float | None) -> str:
-    if name is None or probability is None:
-        return 'Tube and gas'
-    return f'{name} ({probability:.0%})'
-
-
-def _health_notes(inferencer: DualGasInferencer, scores: Mapping[str, float]) -> list:
-    if not scores:
-        return ['This model does not judge health.']
-    if 'simulated' in (inferencer.training_data or ''):
-        return ['Health: a simulated association, no finding about animals.']
-    return []
+    names = (*labels.seg_classes, *labels.health_classes)
+    palette = (*labels.seg_palette, *labels.health_palette)
+    return dict(zip(names, palette, strict=True))
 
 
 def _absent(given: Mapping[str, Any]) -> list[str]:
@@ -306,25 +274,3 @@ def _without_paths(text: str, paths: Mapping[str, Path], out_dir: Path) -> str:
     for path in paths.values():
         text = text.replace(str(path), path.name)
     return text.replace(str(out_dir), 'the results')
-
-
-class OwnHostOnly:
-    """ASGI middleware: tells browsers to load nothing from other hosts.
-
-    Args:
-        app: What it wraps.
-    """
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Handle a request."""
-
-        async def send_with_policy(message: Any) -> None:
-            if message['type'] == 'http.response.start':
-                policy = (b'content-security-policy', POLICY.encode())
-                message['headers'] = [*message.get('headers', ()), policy]
-            await send(message)
-
-        await self.app(scope, receive, send_with_policy)

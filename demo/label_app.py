@@ -185,7 +185,7 @@ def build(review: Review) -> Any:
     ) as page:
         index = gr.State(first)
         with gr.Row():
-            with gr.Column(scale=7, min_width=560):
+            with gr.Column(scale=7, min_width=280):
                 editor = gr.ImageEditor(
                     elem_id='editor',
                     show_label=False,

@@ -28,10 +28,12 @@ from ..predictor import Predictor, labels_of
 from ..trust.verdicts import trust_of, with_verdict
 from .cameras import LivePairs, Source, open_pairs
 from .clips import Instant, Pairs
+from .encoder import H264, open_video
 from .tally import Tally, values_of
 
 #: What is tried, in this order: OpenCV is built with different codecs.
-CODECS = (('mp4v', '.mp4'), ('avc1', '.mp4'), ('MJPG', '.avi'))
+CODECS = ((H264, '.mp4'), ('mp4v', '.mp4'), ('avc1', '.mp4'), ('MJPG', '.avi'))
+_FOR_BROWSERS = (H264, 'avc1')
 TABLE, VERDICT = 'frames.csv', 'verdict.json'
 TIMELINE, ANNOTATED = 'timeline', 'annotated'
 _PENDING = 4
@@ -148,9 +150,14 @@ class _Run:
                     f'{path}: is one of the videos, and the annotated one would '
                     'replace it; choose another output folder.'
                 )
-            fourcc, rate = cv2.VideoWriter.fourcc(*codec), round(self.pairs.rate, 3)
-            video = cv2.VideoWriter(str(path), fourcc, rate, self.drawing.size)
-            if video.isOpened():
+            rate = round(self.pairs.rate, 3)
+            video = open_video(path, codec, rate, self.drawing.size)
+            if video is not None:
+                if codec not in _FOR_BROWSERS:
+                    self.remark(
+                        f'{path.name} is {codec}, which browsers may not play; for '
+                        "H.264: `pip install 'fume_mm[video]'`."
+                    )
                 return video, path
             path.unlink(missing_ok=True)
         raise UserError(
@@ -241,7 +248,8 @@ class _Run:
         slot = int(time_ * self.pairs.rate) if self.pairs.live else self._slots
         while self._slots <= slot:
             first = self._picture is None or self._slots == slot
-            self.video.write(picture if first else self._picture)
+            with disk_errors(self.out_dir):
+                self.video.write(picture if first else self._picture)
             self._slots += 1
         self._picture = picture
 
@@ -250,7 +258,8 @@ class _Run:
         self.elapsed = time.perf_counter() - self.start
         self.seconds['decode'] = self.pairs.decode_seconds
         self.bar.close()
-        self.video.release()
+        with disk_errors(self.out_dir):
+            self.video.release()
         self._file.close()
 
     def finish(self, about: dict[str, Any], *, interrupted: bool) -> dict[str, Any]:
