@@ -31,16 +31,20 @@ install: $(VENV)/.fume_mm
 
 install-dev: $(VENV)/.fume_mm_dev
 
+# A process works through neighbouring tests, so that what a file's tests share is made
+# once, and takes over the other's when it is done.
+PYTEST := $(PYTHON) -m pytest -n 2 --dist worksteal
+
 test: install-dev
-	$(PYTHON) -m pytest -n 2
+	$(PYTEST)
 
 # Without what runs a command line, builds every config or writes a whole campaign.
 test-fast: install-dev
-	$(PYTHON) -m pytest -n 2 -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 # What make test leaves out, so that it ends within 25 minutes on two cores.
 test-long: install-dev
-	$(PYTHON) -m pytest -n 2 -m long
+	$(PYTEST) -m long
 
 # Faults injected into real processes and files; tests/faults has the short form.
 faults: install-dev
