@@ -43,7 +43,7 @@ class Line(str):
         return line
 
 
-class ConsoleHandler(logging.Handler):
+class ConsoleHandler(logging.StreamHandler):
     """Lines on standard output, above a progress bar that may be there.
 
     Attributes:
@@ -52,7 +52,8 @@ class ConsoleHandler(logging.Handler):
     """
 
     def __init__(self, level: int) -> None:
-        super().__init__(level)
+        super().__init__(sys.stdout)  # which MMEngine's MLflow looks at
+        self.setLevel(level)
         self.starting = True
 
     def format(self, record: logging.LogRecord) -> str:

@@ -131,8 +131,11 @@ class _Fused:
         # where they lie and how often they were written to
         made_of = [(part.data_ptr(), part._version) for part in parts]
         if made_of != self._made_of:
-            affine = mean, var, norm.eps, norm.weight, norm.bias
-            self._weights = fuse_conv_bn_weights(conv.weight, conv.bias, *affine)
+            # in double precision: one rounding, as in the separate layers' weights
+            weight, bias = conv.weight.double(), conv.bias
+            affine = mean.double(), var.double(), norm.eps, norm.weight, norm.bias
+            fused = fuse_conv_bn_weights(weight, bias, *affine)
+            self._weights = fused[0].to(conv.weight), fused[1].to(conv.weight)
             self._made_of = made_of
             # so that nothing else can come to lie there
             self._held = [part.detach() for part in parts]

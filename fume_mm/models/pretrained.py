@@ -117,6 +117,8 @@ def _read(address: str, prefix: str) -> dict[str, Tensor]:
     try:
         weights = weights_of(read_checkpoint(address))
     except UserError as error:
+        if '://' in address:  # which says the way out
+            raise
         raise UserError(
             f'{address}: cannot be loaded ({error}); give a file with the '
             'weights, or train from scratch with init_cfg=None.'

@@ -31,7 +31,7 @@ def test_a_result_names_its_classes() -> None:
     assert RESULT.health_class == 'f3'
     assert RESULT.shares() == {'co2': {'background': 0.5, 'gas': 0.5}}
     assert list(RESULT.row()) == [
-        *('name', 'co2_gas_px', 'ch4_gas_px', 'health_class'),
+        *('name', 'co2_gas_px', 'ch4_gas_px', 'verdict', 'health_class'),
         *(f'p_f{number}' for number in range(1, 6)),
     ]
 

@@ -152,6 +152,6 @@ def test_another_architecture_is_refused(file: Path) -> None:
 )
 def test_without_torchvision_the_way_out_is_named() -> None:
     with pytest.raises(
-        UserError, match=r'needs torchvision.*fume_mm\[pretrained\].*scratch'
+        UserError, match=r'needs torchvision.*pip install torchvision.*scratch'
     ):
         GrayPretrained('torchvision://resnet50')(ResNet(50, in_channels=1))

@@ -163,7 +163,7 @@ def test_file_that_is_too_large(frames):
         kind_of(frames['co2'], Limits(file_bytes=100))
 
 
-@pytest.mark.parametrize('side', [5000, 60000])  # Pillow itself refuses the latter
+@pytest.mark.parametrize('side', [5000, 60000])  # no reader takes the latter
 def test_frame_that_is_too_large_is_not_decoded(tmp_path, side):
     header = side.to_bytes(4, 'big') * 2 + b'\x08\0\0\0\0'
     parts = [b'\x89PNG\r\n\x1a\n']
@@ -172,7 +172,7 @@ def test_frame_that_is_too_large_is_not_decoded(tmp_path, side):
         parts.append(len(data).to_bytes(4, 'big') + kind + data + check)
     path = tmp_path / 'bomb.png'
     path.write_bytes(b''.join(parts))
-    with pytest.raises(UserError, match='more than 16 megapixels'):
+    with pytest.raises(UserError, match='more than 16 megapixels|at most 8192x8192'):
         kind_of(path, Limits())
 
 

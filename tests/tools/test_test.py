@@ -143,6 +143,7 @@ def test_results_say_what_was_tested(folder: Path) -> None:
         'vessels': 5,
         'gases': ['co2', 'ch4'],
         'left_out': 0,
+        'bad_samples': [],
         'pairing': {'same original': 3},
         'fold': None,
     }
