@@ -2,14 +2,5 @@
 # classes, which are cuts of pH: two classes off costs more than one. All else as in
 # fume_fastscnn.
 _base_ = '../fume/fume_fastscnn.py'
-model = dict(
-    health_head=dict(
-        loss=dict(
-            _delete_=True,
-            type='OrdinalLoss',
-            sharpness=3.0,
-            class_weight=None,
-            loss_weight=1.0,
-        )
-    )
-)
+loss = dict(type='OrdinalLoss', sharpness=3.0, class_weight='auto', loss_weight=1.0)
+model = dict(health_head=dict(loss=[loss]))  # a list replaces

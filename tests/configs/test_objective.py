@@ -142,7 +142,11 @@ def test_the_objective_is_fume_s_unless_the_header_says_otherwise(path: Path) ->
             expected = fume | change
             assert numbers == {key: expected[key] for key in numbers}
             assert set(numbers) == set(expected) or loss.type == 'SoftmaxFocalLoss'
-    if model.get('health_head'):
+    if name == 'health_ordinal':
+        (loss,) = model.health_head.loss
+        numbers = {'sharpness': 3.0, 'class_weight': 'auto', 'loss_weight': 1.0}
+        assert loss == {'type': 'OrdinalLoss', **numbers}
+    elif model.get('health_head'):
         loss = model.health_head.loss
         gamma = 0.0 if name in CROSS_ENTROPY else 2.0
         published = path.parent.name == 'reproduction' or name == 'loss_fume_published'

@@ -245,7 +245,9 @@ def test_what_has_no_graph_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     cfg = load_config(str(ROOT / 'configs/fume/fume_fastscnn.py'))
     require_exportable(cfg, 'onnx')
     monkeypatch.setitem(NEEDS, 'onnx', ('onnx', 'not_a_package'))
-    with pytest.raises(UserError, match='needs not_a_package; pip install not_a_package'):
+    with pytest.raises(
+        UserError, match='needs not_a_package; pip install not_a_package'
+    ):
         require_exportable(cfg, 'onnx')
     assert frame_scale(cfg) == (640, 480)
 

@@ -172,7 +172,7 @@ def test_frame_that_is_too_large_is_not_decoded(tmp_path, side):
         parts.append(len(data).to_bytes(4, 'big') + kind + data + check)
     path = tmp_path / 'bomb.png'
     path.write_bytes(b''.join(parts))
-    with pytest.raises(UserError, match='more than 16 megapixels|at most 8192x8192'):
+    with pytest.raises(UserError, match=r'more than 16 megapixels|at most 8192x8192'):
         kind_of(path, Limits())
 
 

@@ -40,7 +40,7 @@ class HealthHead(BaseModule):
         in_channels: Channels of the fused map.
         hidden_channels: Units of each hidden layer; FUME's are (512, 256) on ResNet-50,
             (256, 128) on Fast-SCNN and (256,) on Fast-SCNN without attention.
-        loss: Config of the loss on (logits, class ids).
+        loss: Config of the loss on (logits, class ids); of a list, the sum.
         dropout: Dropout after each hidden layer.
         num_classes: Classes.
         init_cfg: MMEngine's initialisation; None is PyTorch's.
@@ -53,7 +53,7 @@ class HealthHead(BaseModule):
         self,
         in_channels: int,
         *,
-        loss: dict,
+        loss: dict | list[dict],
         dropout: float,
         hidden_channels: Sequence[int] = (512, 256),
         num_classes: int = len(HEALTH_CLASSES),
@@ -67,7 +67,8 @@ class HealthHead(BaseModule):
             layers += [nn.Linear(width, hidden), nn.ReLU(True), nn.Dropout(dropout)]
             width = hidden
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_classes))
-        self.loss_health = MODELS.build(loss)
+        losses = loss if isinstance(loss, list) else [loss]
+        self.loss_health = nn.ModuleList(map(MODELS.build, losses))
         check_class_weight(
             self.loss_health, num_classes, 'model.health_head', counted=True
         )
@@ -95,7 +96,7 @@ class HealthHead(BaseModule):
             UserError: If a sample has no health class.
         """
         target = health_labels(samples).to(logits.device)
-        return {'loss_health': self.loss_health(logits, target)}
+        return {'loss_health': sum(loss(logits, target) for loss in self.loss_health)}
 
     def predict(self, logits: Tensor) -> Tensor:
         """Class probabilities (N, num_classes), float32, from logits of that shape."""
