@@ -1,7 +1,7 @@
 # FUME on Fast-SCNN for `make demo`: minutes on two CPU cores. Beyond the original, the
-# health head also reads the sizes of the predicted plumes, which it learns at five times
-# the rate, for the masks change under it. Health learns by plain cross entropy. What is
-# validated and kept are averaged weights (EMA).
+# health head also reads the sizes of the predicted plumes, learnt at five times the rate,
+# for the masks change under it. Health learns by plain cross entropy. What is validated
+# and kept are averaged weights (EMA).
 _base_ = [
     '../_base_/datasets/ogi_sim_demo.py',
     '../_base_/models/fume_fastscnn.py',
@@ -15,9 +15,9 @@ model = dict(
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'.size_mlp.': dict(lr_mult=5.0)}))
 average = dict(
     type='EMAHook',
-    ema_type='ExpMomentumEMA',  # short at first, so that early epochs are not behind
+    ema_type='MomentumAnnealingEMA',  # short at first: early epochs are not behind
     momentum=0.01,
-    gamma=150,
+    gamma=10,
     update_buffers=True,
 )
 custom_hooks = [*_base_.custom_hooks, average]
