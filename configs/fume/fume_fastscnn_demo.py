@@ -1,7 +1,7 @@
 # FUME on Fast-SCNN for `make demo`: minutes on two CPU cores. Beyond the original, the
-# health head also reads the sizes of the predicted plumes, learnt at five times the rate,
-# for the masks change under it. Health learns by plain cross entropy. What is validated
-# and kept are averaged weights (EMA).
+# health head also reads the sizes of the predicted plumes, learnt at five times the
+# rate, for the masks change under it. Health learns by plain cross entropy. What is
+# validated and kept are averaged weights (EMA).
 _base_ = [
     '../_base_/datasets/ogi_sim_demo.py',
     '../_base_/models/fume_fastscnn.py',

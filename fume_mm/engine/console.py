@@ -19,6 +19,7 @@ FILE_ONLY = (
     'Exp name: ',
     'Saving checkpoint at',
     'The previous best checkpoint',
+    'paramwise_options -- ',  # a line for each number of each parameter
 )
 #: Warnings about what MMEngine does within itself: nobody who trains can act on them.
 NOT_OURS = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
