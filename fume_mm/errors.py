@@ -11,8 +11,12 @@ from collections.abc import Callable
 STOPPED = 75
 # Set to 1 to see where a UserError came from.
 TRACEBACK_VARIABLE = 'FUME_MM_TRACEBACK'
-#: What the system says of a disk that is full, limited or read-only.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+#: What the system says of a disk that is full, limited or read-only, or of a folder
+#: that is somebody else's, and the way out.
+_ROOM = 'cannot be written ({}); make room, or name another output folder'
+_RIGHTS = 'cannot be used ({}); change its rights, or name another one'
+_NO_ROOM = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS), _ROOM)
+_NO_ROOM |= dict.fromkeys((errno.EACCES, errno.EPERM), _RIGHTS)
 
 
 class UserError(ValueError):
@@ -53,11 +57,8 @@ def run_cli(main: Callable[[], int | None]) -> None:
             raise
         sys.stdout.flush()
         what = error.filename or 'a result'
-        print(
-            f'error: {what}: cannot be written ({error.strerror}); make room, or name '
-            'another output folder.',
-            file=sys.stderr,
-        )
+        problem = _NO_ROOM[error.errno].format(error.strerror)
+        print(f'error: {what}: {problem}.', file=sys.stderr)
         sys.exit(2)
     except UserError as error:
         if os.environ.get(TRACEBACK_VARIABLE) == '1':

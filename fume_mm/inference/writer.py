@@ -4,6 +4,7 @@ After each sample all files are complete: a run that ends early leaves a valid J
 what it has seen.
 """
 
+import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 
 from fume_mm.errors import UserError
 from fume_mm.io.cells import RowWriter
-from fume_mm.io.files import disk_errors, file_name, make_folder
+from fume_mm.io.files import GrowingFile, disk_errors, file_name, make_folder
 from fume_mm.io.images import write_mask, write_png
 from fume_mm.structures import GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
@@ -72,23 +73,25 @@ class ResultWriter:
         make_folder(self.out_dir / 'masks')
         if panels:
             make_folder(self.out_dir / 'panels')
-        self._json, self._csv = (
-            (self.out_dir / f'results.{kind}').open('w', encoding='utf-8', newline='')
-            for kind in ('json', 'csv')
-        )
+        self._json = GrowingFile(self.out_dir / 'results.json', _END)
+        self._csv = GrowingFile(self.out_dir / 'results.csv')
         columns = dict.fromkeys(
             ('name', *GASES, *DualGasResult('', {}, labels=labels).row())
         )
-        self._table = RowWriter(self._csv, list(columns))
+        self._rows = io.StringIO(newline='')
+        self._table = RowWriter(self._rows, list(columns))
         self._table.writeheader()
-        self._csv.flush()
         head = json.dumps(about, indent=1).removesuffix('\n}')
         comma = ',' if about else ''
-        self._json.write(f'{head}{comma}\n "samples": [')
-        self._place = self._json.tell()
         self._first = True
-        self._json.write(_END)
-        self._json.flush()
+        with disk_errors(self.out_dir):
+            self._json.add(f'{head}{comma}\n "samples": [')
+            self._add_rows()
+
+    def _add_rows(self) -> None:
+        self._csv.add(self._rows.getvalue())
+        self._rows.seek(0)
+        self._rows.truncate()
 
     def close(self) -> None:
         """Close the files; they are complete at any time."""
@@ -142,10 +145,7 @@ class ResultWriter:
                 'files': files,
                 **content,
             }
-            self._json.seek(self._place)
-            self._json.write(f'{"" if self._first else ","}\n  {json.dumps(entry)}')
-            self._place, self._first = self._json.tell(), False
-            self._json.write(_END)
-            self._json.flush()
+            self._json.add(f'{"" if self._first else ","}\n  {json.dumps(entry)}')
+            self._first = False
             self._table.writerow({**sample.paths(), **result.row()})
-            self._csv.flush()
+            self._add_rows()

@@ -154,6 +154,47 @@ def write_json(path: str | Path, content: Any, *, indent: int | None = 2) -> Non
         part.write_text(json.dumps(content, indent=indent) + '\n', encoding='utf-8')
 
 
+class GrowingFile:
+    """A text file that grows piece by piece; what does not fit leaves no trace.
+
+    Args:
+        path: The file, replaced.
+        end: Follows the last piece at any time.
+    """
+
+    def __init__(self, path: Path, end: str = '') -> None:
+        self._path, self._end = path, end.encode()
+        self._file = path.open('wb', buffering=0)
+        self._place = 0
+
+    def add(self, piece: str) -> None:
+        """Write ``piece`` behind the others.
+
+        Raises:
+            OSError: If there is no room: the file is as before, or gone if empty.
+        """
+        data = piece.encode()
+        try:
+            self._write(data + self._end)
+        except OSError:
+            if self._place:
+                self._write(self._end)
+            else:
+                self._path.unlink(missing_ok=True)
+            raise
+        self._place += len(data)
+
+    def _write(self, data: bytes) -> None:
+        self._file.truncate(self._place)
+        self._file.seek(self._place)
+        while data:
+            data = data[self._file.write(data) :]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
 def read_json(path: str | Path, *, what: str = 'JSON file') -> Any:
     """The content of a JSON file.
 

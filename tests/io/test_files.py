@@ -79,3 +79,25 @@ def test_a_pipe_is_refused_by_all_who_read_files(tmp_path: Path) -> None:
         os.mkfifo(pipe)
         with pytest.raises(UserError, match=rf'{name}: is a pipe, a socket or a dev'):
             read(pipe)
+
+
+def test_a_file_that_grows_is_whole_when_there_is_no_room(tmp_path: Path) -> None:
+    code = """
+import resource, signal, sys
+from pathlib import Path
+from fume_mm.io.files import GrowingFile
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+file = GrowingFile(Path(sys.argv[1]), ']')
+file.add('[1')
+try:
+    file.add(', 2' * 99)
+except OSError:
+    file.add(', 3')
+"""
+    path = tmp_path / 'x.json'
+    subprocess.run([sys.executable, '-c', code, str(path)], check=True)
+    assert path.read_text() == '[1, 3]'
+    code = code.replace("'[1'", "'[1' * 99")
+    done = subprocess.run([sys.executable, '-c', code, str(path)], capture_output=True)
+    assert done.returncode and not path.exists()
