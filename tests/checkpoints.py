@@ -37,8 +37,8 @@ def as_if_trained(model: Any, size: tuple[int, int]) -> Any:
             if hasattr(head, 'conv_seg'):
                 # no class has the whole frame, none is out of reach
                 std, mean = torch.std_mean(logits[gas], dim=(0, 2, 3))
-                head.conv_seg.bias.sub_(mean).div_(std / 4)
-                head.conv_seg.weight.div_(std[:, None, None, None] / 4)
+                head.conv_seg.bias.sub_(mean).div_(std / 2)
+                head.conv_seg.weight.div_(std[:, None, None, None] / 2)
     return model
 
 

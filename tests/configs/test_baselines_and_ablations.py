@@ -126,6 +126,7 @@ FUSION = 2 * SELF + CROSS + mlp(256, 16, 256) + conv(256, 128, bias=True) + 2 * 
         ('loss_focal_dice', ATTENTION),
         ('loss_ce', ATTENTION),
         ('loss_fume_published', ATTENTION),
+        ('health_ordinal', ATTENTION),
         (
             'decoder_simple',
             ATTENTION

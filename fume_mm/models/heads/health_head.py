@@ -1,6 +1,7 @@
 """The head that classifies the health of the rumen."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -67,8 +68,11 @@ class HealthHead(BaseModule):
             layers += [nn.Linear(width, hidden), nn.ReLU(True), nn.Dropout(dropout)]
             width = hidden
         self.mlp = nn.Sequential(*layers, nn.Linear(width, num_classes))
-        losses = loss if isinstance(loss, list) else [loss]
-        self.loss_health = nn.ModuleList(map(MODELS.build, losses))
+        self.loss_health: Any = (
+            nn.ModuleList(map(MODELS.build, loss))
+            if isinstance(loss, list)
+            else MODELS.build(loss)
+        )
         check_class_weight(
             self.loss_health, num_classes, 'model.health_head', counted=True
         )
@@ -96,7 +100,9 @@ class HealthHead(BaseModule):
             UserError: If a sample has no health class.
         """
         target = health_labels(samples).to(logits.device)
-        return {'loss_health': sum(loss(logits, target) for loss in self.loss_health)}
+        parts = self.loss_health
+        parts = parts if isinstance(parts, nn.ModuleList) else [parts]
+        return {'loss_health': sum(loss(logits, target) for loss in parts)}
 
     def predict(self, logits: Tensor) -> Tensor:
         """Class probabilities (N, num_classes), float32, from logits of that shape."""
