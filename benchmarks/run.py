@@ -8,7 +8,7 @@ With --json also the machine, its load, versions, commits, floors.
 
 Examples:
     python benchmarks/run.py --quick
-    python benchmarks/run.py step loop --base HEAD~10--json work_dirs/step.json
+    python benchmarks/run.py step loop --base HEAD~10 --json work_dirs/step.json
     python benchmarks/run.py --original ../fume model --config configs/peers/enet.py
     python benchmarks/run.py --list
 """

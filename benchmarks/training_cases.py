@@ -50,15 +50,22 @@ def train(
     from fume_mm.engine.runner import build_runner
 
     class TurnHook(Hook):
-        def before_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
-            if turns is not None and (not whole or runner.iter == 0):
+        begun = False
+
+        def before_train_iter(self, *_: Any, **__: Any) -> None:
+            if turns is not None and not self.begun:
                 turns.wait()
 
-        def after_train_iter(self, *_: Any, **__: Any) -> None:
-            if turns is not None:
-                turns.done(units=batch)
-                if whole:
-                    turns.wait()
+        def after_train_iter(
+            self, runner: Any, batch_idx: int, *_: Any, **__: Any
+        ) -> None:
+            if turns is None:
+                return
+            turns.done(units=batch)
+            # the end of an epoch needs all processes, which are halted between turns
+            self.begun = whole or batch_idx + 1 == len(runner.train_dataloader)
+            if self.begun:
+                turns.wait()
 
     batch = batch or setting.batch
     campaign = Path(setting.scratch) / ('founding' if whole else 'both')
