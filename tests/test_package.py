@@ -230,11 +230,15 @@ def run(*words: str, monkeypatch: pytest.MonkeyPatch) -> object:
     """`fume_mm *words` in this process; what it exits with."""
     monkeypatch.setattr(sys, 'argv', ['fume_mm', *words])
     monkeypatch.setattr(sys, 'path', list(sys.path))
-    monkeypatch.setattr(sys, 'modules', dict(sys.modules))
+    before = set(sys.modules)
     try:
         cli.main()
     except SystemExit as exited:
         return exited.code
+    finally:  # a script is not to be found by others that are called so
+        for script in cli.commands().values():
+            if script.stem not in before:
+                sys.modules.pop(script.stem, None)
     return 0
 
 
