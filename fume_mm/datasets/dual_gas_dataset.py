@@ -3,7 +3,6 @@
 import logging
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from mmengine.logging import print_log
 from fume_mm.errors import UserError
 from fume_mm.io.decoded import DecodedFiles
 from fume_mm.io.label_file import LABELS_FILE, read_labels
+from fume_mm.io.progress import ordered_map
 from fume_mm.io.stretch import parse_limits
 from fume_mm.registry import DATASETS
 from fume_mm.structures import GASES, SPLITS
@@ -239,8 +239,7 @@ class DualGasDataset(BaseDataset):
                 return str(error)
             return ''
 
-        with ThreadPoolExecutor() as pool:  # decoding lets others run
-            faults = list(pool.map(fault, found))
+        faults = list(ordered_map(fault, found))
         for packed, text in zip(found, faults, strict=True):
             if text:
                 self.bad_samples[pickle.loads(packed)['sample_id']] = text

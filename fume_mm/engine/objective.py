@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from fume_mm.errors import UserError
 from fume_mm.evaluation import DualGasEvaluator
 from fume_mm.models.losses import WeightedLoss, WeightRule
-from fume_mm.structures import GASES, availability
+from fume_mm.structures import AVAILABILITY, GASES, availability
 
 from .config import did_you_mean
 from .fitting import bare_model
@@ -153,8 +153,10 @@ def _watched(hooks: Any) -> Iterator[tuple[str, str, str]]:
 
 def _patterns(dataset: Any) -> set[str]:
     """The availability patterns of a dataset's samples."""
-    found = (dataset.get_data_info(i) for i in range(len(dataset)))
-    return {
-        availability({gas: gas in item['frame_paths'] for gas in GASES})
-        for item in found
-    }
+    found: set[str] = set()
+    for i in range(len(dataset)):
+        paths = dataset.get_data_info(i)['frame_paths']
+        found.add(availability({gas: gas in paths for gas in GASES}))
+        if len(found) == len(AVAILABILITY):  # of a million samples, mostly
+            break
+    return found

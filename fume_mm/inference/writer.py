@@ -4,7 +4,6 @@ After each sample all files are complete: a run that ends early leaves a valid J
 what it has seen.
 """
 
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -78,20 +77,13 @@ class ResultWriter:
         columns = dict.fromkeys(
             ('name', *GASES, *DualGasResult('', {}, labels=labels).row())
         )
-        self._rows = io.StringIO(newline='')
-        self._table = RowWriter(self._rows, list(columns))
-        self._table.writeheader()
+        self._table = RowWriter(self._csv, list(columns))
         head = json.dumps(about, indent=1).removesuffix('\n}')
         comma = ',' if about else ''
         self._first = True
         with disk_errors(self.out_dir):
-            self._json.add(f'{head}{comma}\n "samples": [')
-            self._add_rows()
-
-    def _add_rows(self) -> None:
-        self._csv.add(self._rows.getvalue())
-        self._rows.seek(0)
-        self._rows.truncate()
+            self._json.write(f'{head}{comma}\n "samples": [')
+            self._table.writeheader()
 
     def close(self) -> None:
         """Close the files; they are complete at any time."""
@@ -145,7 +137,6 @@ class ResultWriter:
                 'files': files,
                 **content,
             }
-            self._json.add(f'{"" if self._first else ","}\n  {json.dumps(entry)}')
+            self._json.write(f'{"" if self._first else ","}\n  {json.dumps(entry)}')
             self._first = False
             self._table.writerow({**sample.paths(), **result.row()})
-            self._add_rows()

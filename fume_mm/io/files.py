@@ -167,24 +167,25 @@ class GrowingFile:
         self._file = path.open('wb', buffering=0)
         self._place = 0
 
-    def add(self, piece: str) -> None:
-        """Write ``piece`` behind the others.
+    def write(self, piece: str) -> int:
+        """Write ``piece`` behind the others, as a text file does.
 
         Raises:
             OSError: If there is no room: the file is as before, or gone if empty.
         """
         data = piece.encode()
         try:
-            self._write(data + self._end)
+            self._put(data + self._end)
         except OSError:
             if self._place:
-                self._write(self._end)
+                self._put(self._end)
             else:
                 self._path.unlink(missing_ok=True)
             raise
         self._place += len(data)
+        return len(piece)
 
-    def _write(self, data: bytes) -> None:
+    def _put(self, data: bytes) -> None:
         self._file.truncate(self._place)
         self._file.seek(self._place)
         while data:

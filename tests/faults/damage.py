@@ -26,7 +26,9 @@ KINDS = ('truncated', 'bit flipped', 'page zeroed')
 PAGE = 4096
 
 
-def damaged(content: bytes, kind: str, chance: random.Random) -> bytes:
+def damaged(
+    content: bytes, kind: str, chance: random.Random, *, page: int = PAGE
+) -> bytes:
     """Content cut short, with one bit flipped, or with one page of zeros."""
     if kind == 'truncated':
         return content[: chance.randrange(len(content))]
@@ -34,8 +36,8 @@ def damaged(content: bytes, kind: str, chance: random.Random) -> bytes:
     if kind == 'bit flipped':
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
     else:
-        start = chance.randrange(len(data)) // PAGE * PAGE
-        data[start : start + PAGE] = bytes(len(data[start : start + PAGE]))
+        start = chance.randrange(len(data)) // page * page
+        data[start : start + page] = bytes(len(data[start : start + page]))
     return bytes(data)
 
 

@@ -15,6 +15,7 @@ from fume_mm.io import weights
 from fume_mm.io.digests import UNSEALED, is_sealed, is_whole_zip, sealed
 from fume_mm.io.weights import read_checkpoint, write_checkpoint, write_weights
 from tests.exports import write_graph
+from tests.faults.damage import damaged
 
 STATE = {'a': torch.randn(40, 50), 'b.weight': torch.randn(7)}
 META = {'dataset_meta': {'simulated': True}}
@@ -42,16 +43,10 @@ def write_safetensors(path: Path) -> None:
 
 def damages(content: bytes, number: int = 60) -> Iterator[bytes]:
     """One-bit flips, then stretches of zeros."""
-    rng = random.Random(0)
-    for _ in range(number):
-        flipped = bytearray(content)
-        flipped[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-        yield bytes(flipped)
-    length = max(len(content) // 20, 64)
-    for _ in range(number):
-        start = rng.randrange(0, len(content), 64)
-        end = min(start + length, len(content))
-        yield content[:start] + bytes(end - start) + content[end:]
+    chance, page = random.Random(0), max(len(content) // 20, 64)
+    for kind in ('bit flipped', 'page zeroed'):
+        for _ in range(number):
+            yield damaged(content, kind, chance, page=page)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +67,8 @@ def test_a_damaged_file_is_refused_or_says_the_same(
     write(path)
     content, before = path.read_bytes(), look(path)
     refused = 0
-    for damaged in damages(content):
-        path.write_bytes(damaged)
+    for broken in damages(content):
+        path.write_bytes(broken)
         try:
             after = look(path)
         except UserError as error:

@@ -89,11 +89,11 @@ from fume_mm.io.files import GrowingFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
 file = GrowingFile(Path(sys.argv[1]), ']')
-file.add('[1')
+file.write('[1')
 try:
-    file.add(', 2' * 99)
+    file.write(', 2' * 99)
 except OSError:
-    file.add(', 3')
+    file.write(', 3')
 """
     path = tmp_path / 'x.json'
     subprocess.run([sys.executable, '-c', code, str(path)], check=True)

@@ -4,8 +4,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import torch
 from fume_mm.io.weights import read_checkpoint
 from tests.campaigns import make_campaign, pair_campaign
 from tests.commands import run_tool
+from tests.faults.processes import Command, commands
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -111,20 +110,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 def test_a_run_killed_in_mid_epoch_goes_on_from_the_last_checkpoint(
     campaign: Path, whole: tuple[Path, str], tmp_path: Path
 ) -> None:
-    log = tmp_path / 'output.txt'
     work_dir = tmp_path / 'run'
-    with log.open('w') as file:
-        process = subprocess.Popen(
-            [sys.executable, *command(campaign, work_dir, epochs=2)],
-            cwd=ROOT,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-        while process.poll() is None and not losses(log.read_text(), 2):
+    with commands(Command(*command(campaign, work_dir, epochs=2))) as (run,):
+        while run.running and not losses(run.output, 2):
             time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-    assert len(losses(log.read_text(), 2)) < 3
+        run.send(signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+        assert len(losses(run.output, 2)) < 3
     resumed = train(campaign, work_dir, '--resume', epochs=2)
     assert losses(resumed, 1) == []
     assert losses(resumed, 2) == losses(whole[1], 2)
@@ -134,22 +126,14 @@ def test_a_signal_to_the_whole_group_saves_and_the_run_goes_on_with_other_worker
     campaign: Path, whole: tuple[Path, str], tmp_path: Path
 ) -> None:
     """As Slurm signals: every process of the job, the loader's workers among them."""
-    log = tmp_path / 'output.txt'
     work_dir = tmp_path / 'run'
-    with log.open('w') as file:
-        words = command(campaign, work_dir, epochs=2)
-        process = subprocess.Popen(
-            [sys.executable, *words, 'train_dataloader.num_workers=2'],
-            cwd=ROOT,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        while process.poll() is None and not losses(log.read_text(), 1):
+    words = command(campaign, work_dir, epochs=2)
+    with commands(Command(*words, 'train_dataloader.num_workers=2')) as (run,):
+        while run.running and not losses(run.output, 1):
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(60) == 75, log.read_text()[-2000:]
-    stopped = log.read_text()
+        run.send(signal.SIGTERM, group=True)
+        assert run.wait(60) == 75, run.output[-2000:]
+        stopped = run.output
     assert 'SIGTERM: stopped within epoch 1; ' in stopped
     seen = len(losses(stopped, 1))
     assert seen < 3

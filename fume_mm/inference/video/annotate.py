@@ -19,7 +19,7 @@ import numpy as np
 from fume_mm.drawing.side_by_side import SideBySide
 from fume_mm.errors import UserError
 from fume_mm.io.cells import RowWriter
-from fume_mm.io.files import disk_errors, make_folder, write_json
+from fume_mm.io.files import GrowingFile, disk_errors, make_folder, write_json
 from fume_mm.io.progress import progress_bar, remark
 from fume_mm.structures import GAS_LABELS, GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
@@ -134,7 +134,7 @@ class _Run:
         self._last: tuple[Any, DualGasResult | None] = (None, None)
         self.video, self.video_path = self._open_video()
         self.bar = progress_bar(total=pairs.count, unit='frame', show=pbar)
-        self._file = (out_dir / TABLE).open('w', newline='', encoding='utf-8')
+        self._file = GrowingFile(out_dir / TABLE)
         columns = ['time_s', *(f'{gas}_frame' for gas in GASES)]
         columns += list(DualGasResult('', {}, labels=self.labels).row())[1:]
         self.table = RowWriter(self._file, columns, extrasaction='ignore')
@@ -235,7 +235,6 @@ class _Run:
         row['time_s'] = f'{instant.time:.4f}'
         with disk_errors(self.out_dir):
             self.table.writerow({**row, **result.row()})
-            self._file.flush()
         self.tally.add(instant.time, values_of(result), said)
         self.seconds['draw'] += drawn - begin
         self.seconds['encode'] += time.perf_counter() - drawn
