@@ -116,7 +116,7 @@ def main() -> None:
     from fume_mm.datasets.data_card import keep_card
     from fume_mm.engine.config import config_errors, load_config
     from fume_mm.engine.fitting import check_parts
-    from fume_mm.engine.runner import build_runner
+    from fume_mm.engine.runner import build_runner, leave_group
     from fume_mm.evaluation.predictions import check_path, write_predictions
     from fume_mm.evaluation.scores import Scores
     from fume_mm.io import provenance
@@ -158,7 +158,9 @@ def main() -> None:
         # training asks this first, of a model that has no checkpoint to fit
         check_parts(cfg)
         raise
-    if not is_main_process():
+    first = is_main_process()
+    leave_group()
+    if not first:
         return
     dataset = runner.test_dataloader.dataset
     marks = {name: dataset.metainfo[name] for name in MARKS}

@@ -314,6 +314,16 @@ def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:
         return ConfigRunner.from_cfg(cfg)
 
 
+def leave_group() -> None:
+    """Leave the group of processes, if there is one, when all have come so far.
+
+    Its threads, if they live on, may abort a process that ends.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def train(
     cfg: Config,
     *,
@@ -368,4 +378,7 @@ def train(
         if first and (root := cfg.train_dataloader.dataset.get('data_root')):
             keep_card(root, cfg.work_dir, 'train')
         with stop_signals(), lost_workers():
-            return runner.train()
+            model = runner.train()
+        if launcher != 'none':
+            leave_group()
+        return model

@@ -11,12 +11,14 @@ ROOT = Path(__file__).parents[2]
 #: Says its ranks, then waits; ends with 75 when it is signalled.
 WAITER = """
 import os, signal, sys, time
+def say(*words):  # in one piece, for both write into one pipe
+    os.write(1, (' '.join(map(str, words)) + '\\n').encode())
 def stop(number, _):
-    print('signal', number, flush=True)
+    say('signal', number)
     sys.exit(75)
 for number in (signal.SIGTERM, signal.SIGUSR1):
     signal.signal(number, stop)
-print(*(os.environ[x] for x in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')), flush=True)
+say(*(os.environ[x] for x in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')))
 open(sys.argv[1] + os.environ['RANK'], 'w').write(str(os.getpid()))
 time.sleep(60)
 """
