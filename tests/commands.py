@@ -34,10 +34,12 @@ def become(
 ) -> None:
     """Run a Python command line in this process, its output going to files."""
     os.chdir(folder)
-    sys.path.insert(0, folder)  # another copy of the package may lie there
+    # as Python does, the script's own folder; another copy of the package may lie here
+    sys.path[:0] = [str(Path(folder, command[0]).parent), folder]
     # The server keeps the environment of the test that happened to start it.
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # the environment says which
     for name, descriptor in (('out', 1), ('err', 2)):
         os.dup2(os.open(output + name, os.O_WRONLY | os.O_CREAT), descriptor)
     sys.argv = command

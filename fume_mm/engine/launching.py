@@ -13,7 +13,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fume_mm.errors import STOPPED
@@ -21,6 +23,8 @@ from fume_mm.errors import STOPPED
 #: Seconds that the others have when one has stopped, or has failed: what waits for a
 #: dead one would do so for minutes.
 TO_STOP, TO_FAIL = 60.0, 5.0
+#: Seconds between two looks at the processes, and for which one may stand still.
+LOOK, TO_GO_ON = 0.05, 30.0
 SIGNALS = ('SIGTERM', 'SIGUSR1', 'SIGINT')
 _PR_SET_PDEATHSIG = 1
 
@@ -29,8 +33,9 @@ def launch(processes: int, command: Sequence[str]) -> int:
     """Run ``python *command`` as ``processes`` ranks; the first status that is not 0.
 
     SIGTERM, SIGUSR1 and SIGINT go to all of them. When one stops or fails the others
-    are told to stop, and killed if they do not. If this process is killed they are told
-    as well (on Linux).
+    are told to stop, and killed if they do not; one that a signal has ended is named.
+    On Linux they are told as well if this process is killed, and one that stands still
+    (SIGSTOP) for half a minute is ended, as the others would wait for it: status 2.
     """
     environment = {
         'OMP_NUM_THREADS': '1',
@@ -42,6 +47,7 @@ def launch(processes: int, command: Sequence[str]) -> int:
     }
     first = int(os.environ.get('NODE_RANK', '0')) * processes
     running: list[subprocess.Popen[bytes]] = []
+    still: Counter[int] = Counter()  # looks at which a process stood still, by its id
 
     def pass_on(number: int, _: Any = None) -> None:
         for process in running:
@@ -60,17 +66,44 @@ def launch(processes: int, command: Sequence[str]) -> int:
         )
     status, deadline = 0, float('inf')
     while running:
-        time.sleep(0.05)
+        time.sleep(LOOK)
+        for process in running:
+            # looks are counted, not seconds: this process may have been stopped, too
+            still[process.pid] = still[process.pid] + 1 if _stopped(process.pid) else 0
+            if still[process.pid] * LOOK > TO_GO_ON and not status:
+                _say(f'{process.pid} has stood still for {TO_GO_ON:.0f} s (SIGSTOP)')
+                status, deadline = 2, time.monotonic() + TO_FAIL
+                process.kill()
+                pass_on(signal.SIGTERM)
         for process in [x for x in running if x.poll() is not None]:
             running.remove(process)
             if process.returncode and not status:
                 status = process.returncode
+                if status < 0:
+                    name = signal.Signals(-status).name
+                    why = ' (out of memory?)' if name == 'SIGKILL' else ''
+                    _say(f'{process.pid} was ended by {name}{why}')
                 patience = TO_STOP if status == STOPPED else TO_FAIL
                 deadline = time.monotonic() + patience
                 pass_on(signal.SIGTERM)
         if time.monotonic() > deadline:
             pass_on(signal.SIGKILL)
     return status if status >= 0 else 128 - status
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(
+        f'error: process {what}. The others would wait for it, so all are ended; a '
+        'training goes on from its newest checkpoint with --resume.\n'
+    )
+
+
+def _stopped(pid: int) -> bool:
+    try:
+        # <pid> (<name>) <state> ..., and the name may hold anything
+        return Path(f'/proc/{pid}/stat').read_bytes().rpartition(b') ')[2][:1] == b'T'
+    except OSError:  # it has ended, or this is no Linux
+        return False
 
 
 def _end_with_parent() -> None:

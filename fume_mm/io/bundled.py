@@ -1,6 +1,7 @@
 """What comes with the package beside its modules: configs, tools, weights, examples."""
 
 import difflib
+import importlib.util
 from pathlib import Path
 
 from fume_mm.errors import UserError
@@ -19,21 +20,37 @@ def bundled(path: str | Path) -> str:
     """``path``, or the file that a name with :data:`PREFIX` stands for.
 
     ``fume_mm::fume/fume_r50.py`` is a config; any other file goes by its place in the
-    clone, as ``fume_mm::demo/weights/...``.
+    clone, as ``fume_mm::demo/weights/...``. ``<package>::<path>`` is a file of another
+    installed package.
 
     Raises:
-        UserError: If there is no such file.
+        UserError: If there is no such file or package.
     """
     text = str(path)
-    if not text.startswith(PREFIX):
+    package, separator, name = text.partition('::')
+    if not separator or '/' in package:
         return text
-    name = text.removeprefix(PREFIX)
+    if f'{package}::' != PREFIX:
+        return _in_package(package, name)
     for found in (ROOT / 'configs' / name, ROOT / name):
         if found.is_file():
             return str(found)
     if name.endswith('.py'):
         raise UserError(f'{text}: {no_such_config(name)}')
     raise UserError(f'{text}: there is no such file; name one that lies in {ROOT}.')
+
+
+def _in_package(package: str, name: str) -> str:
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or spec.origin is None:
+        raise UserError(
+            f'{package}::{name}: the package {package} is not installed; install it: '
+            f'pip install {package.replace("_", "-")}'
+        )
+    path = Path(spec.origin).parent / name
+    if not path.is_file():
+        raise UserError(f'{package}::{name}: {path} does not exist; name a file of it.')
+    return str(path)
 
 
 def no_such_config(name: str) -> str:

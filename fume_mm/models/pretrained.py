@@ -9,6 +9,8 @@ from fume_mm.errors import UserError
 from fume_mm.io.weights import read_checkpoint, weights_of
 from fume_mm.registry import WEIGHT_INITIALIZERS
 
+from .backbones import EfficientNetLite
+
 #: What classified the images, beside an encoder without a prefix.
 CLASSIFIER = 'fc.'
 
@@ -22,7 +24,7 @@ class GrayPretrained:
 
     Args:
         checkpoint: ``torchvision://resnet50`` or another address that MMEngine loads,
-            or a file.
+            a file, or ``<package>::<path>``, a file of an installed package.
         prefix: What the encoder's names begin with in the file, ``'backbone.'`` in a
             published segmentor; the rest of the file is left alone.
         colours: How the three become one. 'sum': a gray frame gives what it gave as a
@@ -47,6 +49,8 @@ class GrayPretrained:
         """Load the weights into ``module``, an encoder."""
         encoder = module.state_dict()
         colour = _read(self.checkpoint, self.prefix)
+        if isinstance(module, EfficientNetLite):
+            colour = module.from_published(colour)
         # counters that older files lack
         weights = {k: x for k, x in encoder.items() if k.endswith('_batches_tracked')}
         weights |= {k: x for k, x in colour.items() if not k.startswith(CLASSIFIER)}

@@ -26,6 +26,7 @@ class Annotator:
     generous: float  #: how far beyond the outline goes, relative to sqrt(area)
     #: contrast at which the outline of a thread runs at the latest
     thread_gray: float = 255.0
+    vent_gray: float = 255.0  #: the same for a vent
 
 
 def draw_annotator(rng: np.random.Generator, parameters: LabelParameters) -> Annotator:
@@ -36,6 +37,7 @@ def draw_annotator(rng: np.random.Generator, parameters: LabelParameters) -> Ann
         smoothing=choose(rng, parameters.smoothing),
         generous=generous if rng.random() < parameters.generous_share else 0.0,
         thread_gray=choose(rng, parameters.trickle_gray),
+        vent_gray=choose(rng, parameters.vent_gray),
     )
 
 
@@ -66,6 +68,8 @@ def outline_gas(
     threshold = annotator.threshold * peak
     if trickle:
         threshold = min(parameters.trickle_factor * threshold, annotator.thread_gray)
+    else:
+        threshold = min(threshold, annotator.vent_gray)
     threshold = max(threshold, parameters.floor_gray)
     binary = (visible > threshold).astype(np.uint8)
     kernel = cv2.getStructuringElement(

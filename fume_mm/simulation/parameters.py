@@ -10,7 +10,7 @@ design choices, not facts; [measured] ones bracket published OGI frames of rumen
 from dataclasses import dataclass, field
 
 #: Changes whenever the same seed would give other bytes.
-SIMULATOR_VERSION = '1.4'
+SIMULATOR_VERSION = '1.5'
 #: Height and width of the detector, px.
 DETECTOR_SHAPE = (240, 320)
 #: Frame sizes (width, height) and how many times the detector's they are.
@@ -86,6 +86,16 @@ class PlumeParameters:
     phase: Range = (0.90, 1.0)
     closed_phase: Range = (1.0, 1.10)
     closed_share: float = 0.10
+    #: std of the jet where it leaves the tube, relative to ``tip_sigma``, which it
+    #: reaches within some px [measured: a stem of 4 to 5 px, thinner than the tube]
+    neck: Range = (1.0, 1.0)
+    #: eddies a third of the size of the others, relative to those: they crinkle the
+    #: outline and cut bays into it [choice]
+    crinkle: Range = (0.0, 0.0)
+    #: share of vents that fling an eddy out of the jet, and how far, relative to its
+    #: distance from the tip [measured: a finger at 0.3 to 0.45]
+    finger_share: float = 0.0
+    finger_reach: Range = (0.25, 0.55)
     #: share of frames in which the valve has not opened (no gas at all)
     idle_share: float = 0.005
     #: fall (+) or rise (-) of each gas on its own, px/frame^2, beside ``fall``; CO2
@@ -233,6 +243,8 @@ class LabelParameters:
     #: contrast at which a thread's outline runs at the latest, gray levels [measured:
     #: 17 to 33, whatever the contrast at its root]
     trickle_gray: Range = (255.0, 255.0)
+    #: the same for a vent [measured: 11 to 50 where the contrast is 100 to 200]
+    vent_gray: Range = (255.0, 255.0)
     smallest: float = 0.003  #: smallest outlined patch, share of the frame
 
 

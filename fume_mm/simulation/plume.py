@@ -25,6 +25,13 @@ _TEXTURE = 1024  # side of the eddy texture, texels
 _TEXELS_PER_UNIT = 110.0  # texels per unit of log distance, and per radian
 # The share of the puffs that make up the head of the jet.
 _HEAD = 0.18
+# Distance over which a jet widens from its opening, px.
+_NECK_LENGTH = 12.0
+# A flung eddy: puffs in place of one, and their std relative to it.
+_FINGER_STEPS = 8
+_FINGER_STD = 0.5
+# Size of the small eddies relative to the others'.
+_CRINKLE = 1 / 3
 # Puffs over which pulsation and direction stay alike.
 _MEMORY = 6
 
@@ -47,6 +54,8 @@ class Style:
         default_factory=lambda: dict.fromkeys(GASES, 0.0)
     )
     trickle: bool = False
+    neck: float = 1.0
+    crinkle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,8 @@ def draw_style(rng: np.random.Generator, parameters: PlumeParameters) -> Style:
         roll_up=choose(rng, p.roll_up),
         buoyancy={gas: choose(rng, p.buoyancy[gas]) for gas in GASES},
         trickle=bool(rng.random() < p.trickle_share),
+        neck=choose(rng, p.neck),
+        crinkle=choose(rng, p.crinkle),
     )
 
 
@@ -165,7 +176,9 @@ def column_density(
     emission = -np.diff(age)
     s, age = (s[1:] + s[:-1]) / 2, (age[1:] + age[:-1]) / 2
     turbulent = np.maximum(s - laminar, 0)
-    sigma = p.tip_sigma + style.growth * turbulent
+    # A jet is as narrow as the opening that it leaves, and dense there.
+    neck = 1 - (1 - style.neck) * np.exp(-s / _NECK_LENGTH)
+    sigma = p.tip_sigma * neck + style.growth * turbulent
     # Normalised so that the axis of a steady jet has column 1.
     mass = emission * velocity * p.tip_sigma * math.sqrt(math.tau)
     mass *= np.maximum(1 + p.pulsation * draws[0], 0.1)
@@ -179,6 +192,10 @@ def column_density(
     across += style.roll_up * head * turbulent * np.sign(draws[2])
     along = s - 0.6 * style.roll_up * head * turbulent
     sigma = sigma * (1 + 0.25 * head)
+    puffs = np.stack([along, across, sigma, mass, age])
+    if rng.random() < p.finger_share:
+        puffs = _fling(puffs, turbulent, rng=rng, limits=p.finger_reach)
+    along, across, sigma, mass, age = puffs
 
     cos, sin = math.cos(vent.angle), math.sin(vent.angle)
     drift = np.add(style.draught, 0.25 * gust)
@@ -187,6 +204,48 @@ def column_density(
     y = along * sin + across * cos + drift[1] * age + 0.5 * fall * age**2
     column = splat(vent, style, x, y, sigma, mass)
     return _stir(column, vent=vent, style=style, laminar=laminar, shifts=shifts)
+
+
+def _fling(
+    puffs: np.ndarray,
+    turbulent: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    limits: tuple[float, float],
+) -> np.ndarray:
+    """Draw some neighbouring puffs out sideways, into a finger.
+
+    Args:
+        puffs: Distance along and across the jet, std, mass and age of each.
+        turbulent: Distance that each has travelled in the turbulent jet, px.
+        rng: What the finger is drawn from.
+        limits: How far it reaches, relative to that distance.
+
+    Returns:
+        ``puffs`` with less mass where the finger stands, and the finger's behind them.
+    """
+    count = puffs.shape[1]
+    first = int(rng.integers(0, round(0.75 * count)))
+    root = slice(first, first + int(rng.integers(4, 11)))
+    reach = choose(rng, limits) * (1 if rng.random() < 0.5 else -1)
+    lean, share = choose(rng, (-0.4, 0.4)), choose(rng, (0.1, 0.7))
+    steps = np.linspace(0.25, 1.0, _FINGER_STEPS)[:, None]
+    weights = rng.dirichlet(np.full(_FINGER_STEPS, 2.0))[:, None]
+
+    along, across, sigma, mass, age = puffs[:, root]
+    aside = reach * steps * turbulent[root]
+    finger = np.stack(
+        np.broadcast_arrays(
+            along + lean * np.abs(aside),
+            across + aside,
+            _FINGER_STD * sigma,
+            share * weights * mass,
+            age,
+        )
+    )
+    left = puffs.copy()
+    left[3, root] *= 1 - share
+    return np.concatenate([left, finger.reshape(len(puffs), -1)], axis=1)
 
 
 def splat(vent: Vent, style: Style, *puffs: np.ndarray) -> np.ndarray:
@@ -221,19 +280,18 @@ def _stir(
     distance, angle = cv2.cartToPolar(-dx, -dy)
     # A soft origin: texels must not get finer than the detector's pixels.
     u = cv2.log(distance + np.float32(12 * style.scale))
-    texel = np.float32(_TEXELS_PER_UNIT)
     # The jet's front goes as the root of time, so eddies that grow with it move by
     # half the log of the time.
+    moved = np.zeros(2)
     if vent.eddy_phase is not None:
-        moved = 0.5 * math.log(vent.phase / vent.eddy_phase)
-        shifts = shifts - np.array([moved * _TEXELS_PER_UNIT, 0])
-    eddies = cv2.remap(
-        _eddy_texture(),
-        u * texel + np.float32(shifts[0]),
-        angle * texel + np.float32(shifts[1]),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_WRAP,
-    )
+        moved[0] = 0.5 * math.log(vent.phase / vent.eddy_phase)
+    texels = _TEXELS_PER_UNIT
+    eddies = _eddies(u, angle, shifts=shifts - moved * texels, texels=texels)
+    if style.crinkle:
+        texels /= _CRINKLE
+        # Another place of the texture, so that the small eddies are not the large ones.
+        fine = _eddies(u, angle, shifts=shifts[::-1] - moved * texels, texels=texels)
+        eddies[..., :2] += np.float32(style.crinkle * _CRINKLE) * fine[..., :2]
     reach = np.maximum(distance - np.float32(style.scale * laminar), 0)
     # The shear layer needs some way before it breaks down.
     reach *= np.float32(style.eddy) * reach / (reach + np.float32(30 * style.scale))
@@ -246,6 +304,19 @@ def _stir(
     )
     filaments = 1 + np.float32(style.filament) * eddies[..., 2]
     return stirred * np.maximum(filaments, np.float32(0.1))
+
+
+def _eddies(
+    u: np.ndarray, angle: np.ndarray, *, shifts: np.ndarray, texels: float
+) -> np.ndarray:
+    """The eddy texture at log distance and angle, float32 (240, 320, 3)."""
+    return cv2.remap(
+        _eddy_texture(),
+        u * np.float32(texels) + np.float32(shifts[0]),
+        angle * np.float32(texels) + np.float32(shifts[1]),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_WRAP,
+    )
 
 
 @functools.cache

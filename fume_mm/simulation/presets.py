@@ -151,7 +151,7 @@ def _hard() -> SimulationParameters:
         for gas, drawn in plain.camera.items()
     }
     plume = PlumeParameters(
-        exit_velocity=190.0,
+        exit_velocity=220.0,
         phase=(0.35, 1.0),
         closed_phase=(1.0, 1.5),
         closed_share=0.15,
@@ -166,7 +166,13 @@ def _hard() -> SimulationParameters:
         trickle_skirt=(0.0, 0.35),
         trickle_sigma=(1.8, 4.2),
         idle_share=0.06,
-        laminar_share=0.4,
+        laminar=(0.04, 0.30),
+        laminar_share=0.45,
+        neck=(0.4, 1.0),
+        crinkle=(0.0, 1.0),
+        eddy=(0.060, 0.130),
+        filament=(0.10, 0.36),
+        finger_share=0.35,
     )
     # What lies within the mottling of the background nobody outlines.
     label = dataclasses.replace(
@@ -175,6 +181,7 @@ def _hard() -> SimulationParameters:
         floor_gray=4.0,
         smoothing=(1.0, 3.0),
         trickle_gray=(15.0, 36.0),
+        vent_gray=(12.0, 50.0),
         smallest=5e-4,
     )
     return dataclasses.replace(

@@ -22,12 +22,12 @@ say(*(os.environ[x] for x in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')))
 open(sys.argv[1] + os.environ['RANK'], 'w').write(str(os.getpid()))
 time.sleep(60)
 """
-#: Rank 1 fails at once, rank 0 would not end.
+#: Rank 1 fails, or is killed, at once; rank 0 would not end.
 FAILER = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if os.environ['RANK'] == '1':
-    sys.exit(7)
+    os.kill(os.getpid(), signal.SIGKILL) if 'kill' in sys.argv else sys.exit(7)
 time.sleep(60)
 """
 
@@ -40,6 +40,7 @@ def start(program: str, *arguments: str, **variables: str) -> subprocess.Popen[s
         cwd=ROOT,
         env=os.environ | variables,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
 
@@ -81,3 +82,32 @@ def test_a_rank_that_fails_ends_the_others_and_gives_its_status() -> None:
     parent = start(FAILER)
     assert parent.wait(30) == 7
     assert time.monotonic() - begun < 15
+
+
+def test_a_rank_that_is_killed_is_named() -> None:
+    parent = start(FAILER, 'kill')
+    _, errors = parent.communicate(timeout=30)
+    assert parent.returncode == 128 + signal.SIGKILL
+    assert 'was ended by SIGKILL (out of memory?)' in errors
+
+
+def test_a_rank_that_stands_still_ends_all_and_is_named(tmp_path: Path) -> None:
+    program = """
+import sys
+from fume_mm.engine import launching
+launching.TO_GO_ON, launching.TO_FAIL = 1.0, 1.0
+sys.exit(launching.launch(2, sys.argv[1:]))
+"""
+    parent = subprocess.Popen(
+        [sys.executable, '-c', program, '-c', WAITER, f'{tmp_path}/'],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, second = started(tmp_path, '0', '1')
+    os.kill(second, signal.SIGSTOP)
+    _, errors = parent.communicate(timeout=30)
+    assert parent.returncode == 2
+    assert f'error: process {second} has stood still' in errors
+    assert not Path(f'/proc/{second}').exists()

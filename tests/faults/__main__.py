@@ -11,10 +11,10 @@ import torch
 
 from fume_mm.io.provenance import commit
 
-from . import damage, disks, kills, mutations, parts, pickles, soak
+from . import damage, disks, kills, mutations, page, parts, pickles, soak
 from .ledger import Fault, Ledger, filled, table
 
-MODULES = (kills, parts, damage, disks, pickles, mutations, soak)
+MODULES = (kills, parts, damage, disks, pickles, page, mutations, soak)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from fume_mm.io.weights import read_checkpoint
 from tests.campaigns import make_campaign, pair_campaign
 
 from .ledger import Fault
-from .processes import PATIENCE, commands, fault_of, ranks, until
+from .processes import PATIENCE, commands, fault_of, launcher, ranks, until
 
 #: (workers, ranks) of the trainings.
 KINDS = ((0, 1), (2, 1), (4, 1), (0, 2), (2, 2), (4, 2))
@@ -37,9 +37,14 @@ def campaign(folder: Path) -> Path:
 
 
 def train(
-    folder: Path, work_dir: Path, *options: str, workers: int = 0, count: int = 1
+    folder: Path,
+    work_dir: Path,
+    *options: str,
+    workers: int = 0,
+    count: int = 1,
+    launched: bool = False,
 ) -> Any:
-    """Start the tiny training, in as many processes."""
+    """Start the tiny training, in as many processes, or in one that launches them."""
     words: list[object] = ['tools/train.py', 'tests/faults/tiny.py']
     resume = ['--resume'] if any(work_dir.glob('*.pth')) else []
     settings = [
@@ -48,6 +53,8 @@ def train(
         f'val_dataloader.num_workers={workers}',
     ]
     words += [f'--work-dir={work_dir}', *resume, '--cfg-options', *settings, *options]
+    if launched and count > 1:
+        return commands(launcher(count, *words))
     return commands(*ranks(count, *words))
 
 

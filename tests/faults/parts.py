@@ -19,21 +19,20 @@ def strike(part: str, death: str, number: int, folder: Path) -> list[str]:
     workers, count = (0, 2) if part == 'rank' else (2, 1)
     expected = uninterrupted(folder, workers, count)
     work_dir = folder / f'{part}_{death}_{number}'
-    with train(folder, work_dir, workers=workers, count=count) as running:
-        first = running[0]
+    with train(folder, work_dir, workers=workers, count=count, launched=True) as (
+        first,
+    ):
 
         def ready() -> bool:
-            started = any('Epoch(train)' in x.output for x in running)
-            return started and (part == 'rank' or len(first.children()) >= workers)
+            started = 'Epoch(train)' in first.output
+            return started and len(first.children()) >= (workers or count)
 
-        if not until(ready, running):
+        if not until(ready, [first]):
             return []  # it was over before
         time.sleep(chance.uniform(0, 0.5) if part == 'rank' else 0)
-        if part == 'rank':
-            running[1].send(DEATHS[death])
-        else:
-            for pid in first.children()[:1]:
-                first.send_to(pid, DEATHS[death])
+        # the youngest: the last rank, or a worker
+        for pid in sorted(first.children())[-1:]:
+            first.send_to(pid, DEATHS[death])
         code = first.wait(PATIENCE)
         fault = fault_of(code, first.output)
         if code is not None and code not in (0, 2) and 'Traceback' not in first.output:

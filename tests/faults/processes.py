@@ -111,9 +111,7 @@ def ranks(count: int, *words: object) -> list[Command]:
     """One command, or as many that train together on this machine."""
     if count == 1:
         return [Command(*words)]
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+    port = free_port()
     return [
         Command(
             *words,
@@ -123,11 +121,26 @@ def ranks(count: int, *words: object) -> list[Command]:
                 'LOCAL_RANK': str(rank),
                 'WORLD_SIZE': str(count),
                 'MASTER_ADDR': '127.0.0.1',
-                'MASTER_PORT': str(port),
+                'MASTER_PORT': port,
             },
         )
         for rank in range(count)
     ]
+
+
+def launcher(count: int, *words: object) -> Command:
+    """One command that starts ``count`` of another, as tools/dist_train.sh does."""
+    program = 'fume_mm/engine/launching.py'
+    return Command(
+        program, count, *words, '--launcher=pytorch', env={'PORT': free_port()}
+    )
+
+
+def free_port() -> str:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        return str(free.getsockname()[1])
 
 
 def until(

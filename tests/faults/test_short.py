@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import damage, disks, kills, mutations, parts, pickles
+from tests.faults import damage, disks, kills, mutations, page, parts, pickles
 from tests.faults.ledger import Fault, Ledger, filled, table
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,12 @@ def test_a_training_that_is_killed_ends_as_if_it_had_not_been(folder: Path) -> N
 @pytest.mark.slow
 def test_a_training_whose_worker_dies_says_so_and_goes_on(folder: Path) -> None:
     assert set(parts.strike('worker', 'killed', 0, folder)) <= {''}
+
+
+@pytest.mark.slow
+def test_a_crowd_of_visitors_leaves_the_page_as_it_was(folder: Path) -> None:
+    pytest.importorskip('gradio')
+    assert set(page.crowd(0, folder)) <= {''}
 
 
 @pytest.mark.parametrize('form', pickles.FORMS)

@@ -93,6 +93,15 @@ def test_a_bright_thread_is_outlined_at_a_gray_level_and_tightly() -> None:
     assert (faint > 0.5).sum() == pytest.approx(np.pi * radius**2, rel=0.05)
 
 
+def test_a_bright_vent_is_outlined_at_a_gray_level_at_the_latest() -> None:
+    annotator = dataclasses.replace(ANNOTATOR, vent_gray=20.0)
+    # More contrast than a display shows: the outline follows what is seen.
+    radius = 20 * np.sqrt(-2 * np.log(20 / 300))
+    area = (outline(blob(300.0), annotator) > 0.5).sum()
+    assert area == pytest.approx(np.pi * radius**2, rel=0.05)
+    np.testing.assert_array_equal(outline(blob(50.0), annotator), outline(blob(50.0)))
+
+
 @pytest.mark.parametrize(
     'contrast',
     [np.zeros((240, 320), np.float32), blob(1.9), blob(50.0, sigma=3.0)],

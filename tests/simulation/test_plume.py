@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import cv2
 import numpy as np
 import pytest
 
@@ -41,8 +42,8 @@ class Still:
     def standard_normal(self, shape: tuple[int, ...] | int) -> np.ndarray:
         return np.zeros(shape)
 
-    def random(self, size: int) -> np.ndarray:
-        return np.zeros(size)
+    def random(self, size: int | None = None) -> np.ndarray | float:
+        return 0.0 if size is None else np.zeros(size)
 
 
 def vent(log_release: float = 0.0, phase: float = 1.0) -> Vent:
@@ -149,3 +150,55 @@ def test_idle_share_of_the_frames_is_taken_before_the_valve_opens() -> None:
     phases = np.array([draw_phase(rng, parameters) for _ in range(2000)])
     assert (phases == 0).mean() == pytest.approx(0.3, abs=0.04)
     assert phases[phases > 0].min() >= parameters.phase[0]
+
+
+def test_a_neck_narrows_the_stem_and_not_the_head() -> None:
+    plain = calm_column(0.0)
+    style = dataclasses.replace(CALM, neck=0.4)
+    necked = column_density(vent(), style=style, parameters=STEADY, rng=Still())
+
+    def width(column: np.ndarray, x: int) -> int:
+        return int((column[:, x] > 0.2 * column[:, x].max()).sum())
+
+    assert width(necked, 33) < 0.75 * width(plain, 33)
+    assert width(necked, 150) == width(plain, 150)
+    # Narrower, not less of it.
+    assert necked.sum() == pytest.approx(plain.sum(), rel=0.02)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_a_finger_takes_gas_out_of_the_jet_and_stands_beside_it(seed: int) -> None:
+    def drawn(share: float) -> np.ndarray:
+        parameters = dataclasses.replace(
+            STEADY, finger_share=share, finger_reach=(0.5, 0.5)
+        )
+        return column_density(
+            vent(), style=CALM, parameters=parameters, rng=np.random.default_rng(seed)
+        )
+
+    without, with_finger = drawn(0.0), drawn(1.0)
+    assert with_finger.sum() == pytest.approx(without.sum(), rel=0.05)
+    gained, lost = (
+        np.maximum(with_finger - without, 0),
+        np.maximum(without - with_finger, 0),
+    )
+    rows = np.abs(np.arange(240) - 120)[:, None]
+    # What is gained lies farther from the axis than what is lost.
+    aside = (gained * rows).sum() / gained.sum()
+    assert aside > 2 * (lost * rows).sum() / lost.sum()
+
+
+def test_crinkle_makes_the_outline_longer() -> None:
+    def outline_length(crinkle: float) -> float:
+        length = 0.0
+        for seed in range(6):
+            style = dataclasses.replace(CALM, eddy=0.1, crinkle=crinkle)
+            column = column_density(
+                vent(), style=style, parameters=STEADY, rng=np.random.default_rng(seed)
+            )
+            shape = (column > 0.2).astype(np.uint8)
+            found, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            length += sum(cv2.arcLength(entry, True) for entry in found)
+        return length
+
+    assert outline_length(1.0) > 1.1 * outline_length(0.0)

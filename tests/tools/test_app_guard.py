@@ -129,6 +129,14 @@ def test_pages_of_other_sites_may_ask_nothing(uploads, origin, status):
 # --- how much ------------------------------------------------------------------------
 
 
+def test_empty_files_that_gradio_leaves_are_removed(uploads):
+    old = lie(uploads, 'old', 0, age=120)
+    fresh = lie(uploads, 'fresh', 0)  # of an upload whose bytes are to come
+    with uploads.coming('a', 1):
+        assert not old.exists()
+        assert fresh.exists()
+
+
 def test_a_visitor_may_leave_so_much(uploads):
     lie(uploads, 'a', 1300 * KIB, by='10.0.0.9')
     with uploads.coming('10.0.0.9', 90 * KIB):
