@@ -71,7 +71,7 @@ def write_predictions(table: pd.DataFrame, path: str | Path) -> None:
     check_path(path)
     with written_file(path) as part:
         if Path(path).suffix.lower() == '.parquet':
-            table.to_parquet(part, index=False)
+            table.to_parquet(part, index=False, write_page_checksum=True)
         else:
             write_csv(table, part)
 
@@ -101,7 +101,7 @@ def _read_text(path: Path) -> pd.DataFrame:
     refuse_special(path)
     try:
         if path.suffix.lower() == '.parquet':
-            table = pd.read_parquet(path)
+            table = pd.read_parquet(path, page_checksum_verification=True)
             return table.astype(object).where(table.notna(), '').map(str)
         table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
         return table.rename(columns=original).map(original)
@@ -110,7 +110,8 @@ def _read_text(path: Path) -> pd.DataFrame:
             f'{path}: cannot be read ({error.strerror or error}); tools/test.py writes '
             'predictions.csv into its work dir.'
         ) from error
-    except (ValueError, pd.errors.ParserError) as error:  # also not UTF-8, not Parquet
+    # also not UTF-8, not Parquet; the others where a Parquet file's own notes are wrong
+    except (ValueError, pd.errors.ParserError, KeyError, TypeError) as error:
         raise UserError(f'{path}: is no table ({error}); {_AGAIN}.') from error
 
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from fume_mm.errors import UserError
 from fume_mm.evaluation.scores import Scores
+from fume_mm.io.digests import UNSEALED, is_sealed, sealed
 from fume_mm.io.files import read_json, written_file
 from fume_mm.structures.labels import FUME_LABELS, Labels
 
 from .score_tables import results_text, results_title
+
+_DIGEST = 'digest'
 
 
 def content_text(content: Mapping[str, Any]) -> str:
@@ -22,22 +25,27 @@ def content_text(content: Mapping[str, Any]) -> str:
 def write_results(content: dict[str, Any], path: str | Path) -> None:
     """Write a test_results.json; a number that is none becomes null.
 
+    Its digest is in it, as in model files.
+
     Raises:
         UserError: If the file cannot be written.
     """
-    text = json.dumps(_finite(content), indent=2, allow_nan=False)
+    given = {**_finite(content), _DIGEST: UNSEALED}
+    text = json.dumps(given, indent=2, allow_nan=False)
     with written_file(path) as part:
-        part.write_text(text + '\n', encoding='utf-8')
+        part.write_bytes(sealed(text.encode() + b'\n'))
 
 
 def read_results(path: str | Path) -> dict[str, Any]:
     """The content of a test_results.json; null scores are NaN again.
 
     Raises:
-        UserError: If ``path`` is not such a file.
+        UserError: If ``path`` is not such a file, or not as it was written.
     """
     content = read_json(path, what='test_results.json, which tools/test.py writes')
+    is_sealed(Path(path).read_bytes(), Path(path))
     try:
+        content.pop(_DIGEST, None)
         return content | Scores.from_json(content).to_json()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(

@@ -145,7 +145,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 #: Those that an export writes take half a minute to make.
 EXPORTED = tuple(name for name in READERS if name.startswith('model.'))
 #: Tables and videos hold nothing that would show a change.
-UNSHOWN = ('.csv', '.json', '.parquet', '.avi')
+UNSHOWN = ('.csv', '.avi')
 UNNOTICED = 'other values, not noticed'
 
 

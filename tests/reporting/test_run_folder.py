@@ -12,6 +12,7 @@ from fume_mm.engine.config import load_config
 from fume_mm.errors import UserError
 from fume_mm.reporting import run_plots
 from fume_mm.reporting.run_folder import RunFolder, name_runs, note_of
+from fume_mm.reporting.test_results import write_results
 from tests.runs import MISSED, make_run, write_scalars
 
 
@@ -100,7 +101,7 @@ def test_marks_are_those_of_results_and_predictions(run, tmp_path):
     copy = copied(run, tmp_path)
     results = json.loads((copy / 'test_results.json').read_text())
     results['simulated'], results['leakage'] = False, True
-    (copy / 'test_results.json').write_text(json.dumps(results))
+    write_results(results, copy / 'test_results.json')
     assert note_of([RunFolder(copy)]) == 'simulated, LEAKED SPLIT'
 
 
@@ -121,7 +122,7 @@ def test_runs_of_different_data_are_marked(run, tmp_path):
     for path, value in ((run, 'aa'), (copy, 'bb')):
         results = json.loads((path / 'test_results.json').read_text())
         results['dataset'] = {'ann_file_sha256': value}
-        (path / 'test_results.json').write_text(json.dumps(results))
+        write_results(results, path / 'test_results.json')
     runs = [RunFolder(run), RunFolder(copy)]
     assert note_of(runs) == 'simulated, DIFFERENT TEST DATA'
 
@@ -169,10 +170,10 @@ def test_figures_that_a_run_has_nothing_for_say_why(run, tmp_path):
     copy = copied(run, tmp_path)
     results = json.loads((copy / 'test_results.json').read_text())
     del results['details']['cls']['reliability']
-    (copy / 'test_results.json').write_text(json.dumps(results))
+    write_results(results, copy / 'test_results.json')
     with pytest.raises(UserError, match='no class probabilities'):
         run_plots.reliability(RunFolder(copy))
     del results['details']['cls']
-    (copy / 'test_results.json').write_text(json.dumps(results))
+    write_results(results, copy / 'test_results.json')
     with pytest.raises(UserError, match='scored no health class'):
         run_plots.confusion(RunFolder(copy))
