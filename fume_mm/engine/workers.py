@@ -19,7 +19,7 @@ from .config import first_line
 from .stopping import SIGNALS
 
 #: Seconds that a batch is waited for, unless a loader's ``timeout`` says otherwise.
-TIMEOUT = 50
+TIMEOUT = 40
 _LOST = re.compile(r'DataLoader (worker \(pid|timed out)')
 #: What torch's libraries say of a process that is there no more.
 _ALONE = re.compile('gloo|nccl|Connection (closed|reset) by peer', re.IGNORECASE)
