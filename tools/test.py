@@ -116,7 +116,8 @@ def main() -> None:
     from fume_mm.datasets.data_card import keep_card
     from fume_mm.engine.config import config_errors, load_config
     from fume_mm.engine.fitting import check_parts
-    from fume_mm.engine.runner import build_runner, leave_group
+    from fume_mm.engine.runner import build_runner
+    from fume_mm.engine.stopping import leave_group
     from fume_mm.evaluation.predictions import check_path, write_predictions
     from fume_mm.evaluation.scores import Scores
     from fume_mm.io import provenance

@@ -32,7 +32,7 @@ from .hooks.console_hook import ConsoleHook
 from .loops import SAMPLES
 from .objective import settle_objective
 from .resuming import SETTINGS, check_changes, checkpoint_to_resume, settings_of
-from .stopping import stop_signals
+from .stopping import leave_group, stop_signals
 from .workers import TIMEOUT, lost_workers, watched
 
 
@@ -312,16 +312,6 @@ def build_runner(cfg: Config, *, launcher: str = 'none') -> Runner:
             cfg.model_wrapper_cfg['device_ids'] = None
     with config_errors(cfg):
         return ConfigRunner.from_cfg(cfg)
-
-
-def leave_group() -> None:
-    """Leave the group of processes, if there is one, when all have come so far.
-
-    Its threads, if they live on, may abort a process that ends.
-    """
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
 
 
 def train(

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -86,3 +86,16 @@ class Agreement:
         """Wait for all ranks."""
         if self._group is not None:
             torch.distributed.barrier(self._group)
+
+
+def leave_group(*, wait: bool = True) -> None:
+    """Leave the group of processes, if there is one, by default when all have come.
+
+    Its threads, if they live on, may abort a process that ends.
+    """
+    if torch.distributed.is_initialized():
+        if wait:
+            # the first to leave may be gone before it has answered the last
+            with suppress(RuntimeError):
+                torch.distributed.barrier()
+        torch.distributed.destroy_process_group()

@@ -13,10 +13,10 @@ from typing import Any
 from mmengine.dist import get_world_size
 from torch.utils.data import DataLoader
 
-from fume_mm.errors import UserError
+from fume_mm.errors import STOPPED, UserError
 
 from .config import first_line
-from .stopping import SIGNALS
+from .stopping import SIGNALS, received
 
 #: Seconds that a batch is waited for, unless a loader's ``timeout`` says otherwise.
 TIMEOUT = 40
@@ -104,12 +104,20 @@ def _wait_for_end(numbers: set[int]) -> None:
 
 @contextmanager
 def lost_workers() -> Iterator[None]:
-    """Make a worker or rank that was killed, or does not answer, a UserError."""
+    """Make a worker or rank that was killed, or does not answer, a UserError.
+
+    Raises:
+        UserError: Then.
+        SystemExit: If a signal asked this process to stop, and another has stopped
+            first: what is due was saved before the validation that both were in.
+    """
     before = multiprocessing.active_children()
     try:
         yield
     except RuntimeError as error:
         if get_world_size() > 1 and _ALONE.search(str(error)):
+            if received():  # which all have, and the other was the first to stop
+                raise SystemExit(STOPPED) from error
             raise UserError(
                 'another process of this training has ended or does not answer '
                 f'({first_line(error)[-100:]}); see what it said, and go on with '

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from fume_mm.engine import workers
 from fume_mm.engine.runner import ConfigRunner
+from fume_mm.engine.stopping import stop_signals
 from fume_mm.engine.workers import TIMEOUT, WatchedLoader, lost_workers, watched
-from fume_mm.errors import UserError
+from fume_mm.errors import STOPPED, UserError
 
 
 class Pids(torch.utils.data.Dataset):
@@ -82,3 +84,18 @@ def test_loaders_of_a_run_have_a_timeout(asked: dict, got: int) -> None:
     assert loader.timeout == got
     if not asked:
         assert ConfigRunner.build_dataloader({**config, 'num_workers': 0}).timeout == 0
+
+
+@pytest.mark.parametrize('signalled', [False, True])
+def test_a_rank_that_is_left_alone_while_all_stop_has_stopped_too(
+    monkeypatch: pytest.MonkeyPatch, signalled: bool
+) -> None:
+    monkeypatch.setattr(workers, 'get_world_size', lambda: 2)
+    with stop_signals():
+        if signalled:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        error = SystemExit if signalled else UserError
+        with pytest.raises(error) as raised, lost_workers():
+            raise RuntimeError('[gloo/pair.cc] Connection closed by peer')
+    code = raised.value.code if isinstance(raised.value, SystemExit) else None
+    assert code == (STOPPED if signalled else None)

@@ -19,7 +19,7 @@ from fume_mm.registry import HOOKS
 
 from ..fitting import bare_model
 from ..loops import SAMPLES, SIZE
-from ..stopping import Agreement, received
+from ..stopping import Agreement, leave_group, received
 
 #: What a rank may want after an iteration.
 _SAVE, _STOP = 1, 2
@@ -206,6 +206,7 @@ class RollingCheckpointHook(Hook):
         )
         if meet:  # a process that ends makes a launcher end the one that still writes
             self._agreement.meet()
+        leave_group(wait=meet)
         raise SystemExit(STOPPED)
 
 
