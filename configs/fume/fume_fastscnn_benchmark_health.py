@@ -13,6 +13,12 @@ model = dict(
     decode_head=dict(loss_decode=dict(gamma=1.0)),
     health_head=dict(type='PlumeHealthHead', loss=dict(gamma=0.0)),
 )
+max_epochs = 2  # of the four of the masks'
+param_scheduler = [
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], T_max=max_epochs),
+]
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 custom_hooks = [
     *_base_.custom_hooks,
     dict(type='FreezeHook', parts=['backbone', 'decode_head']),
