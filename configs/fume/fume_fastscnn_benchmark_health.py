@@ -13,7 +13,9 @@ model = dict(
     decode_head=dict(loss_decode=dict(gamma=1.0)),
     health_head=dict(type='PlumeHealthHead', loss=dict(gamma=0.0)),
 )
-max_epochs = 2  # of the four of the masks'
+# The sizes' MLP has four inputs and few steps.
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'.size_mlp.': dict(lr_mult=5.0)}))
+max_epochs = 3  # of the four of the masks'
 param_scheduler = [
     _base_.param_scheduler[0],
     dict(_base_.param_scheduler[1], T_max=max_epochs),

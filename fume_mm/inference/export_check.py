@@ -148,7 +148,10 @@ def open_exported(
 ) -> Callable[[Inputs], dict[str, np.ndarray]]:
     """An exported file, whatever its format, as a function from inputs to outputs."""
     if Path(path).suffix == '.pt2':
-        is_whole_zip(Path(path))
+        if not is_whole_zip(Path(path)):
+            raise UserError(
+                f'{path}: is cut short, or no exported program; export it again.'
+            )
         module = torch.export.load(str(path)).module()
 
         @torch.no_grad()

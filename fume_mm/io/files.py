@@ -1,5 +1,6 @@
 """Files and folders that results are written to, and JSON."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -18,11 +19,23 @@ def file_name(name: str) -> str:
 
 
 def refuse_special(path: Path) -> None:
-    """Refuse what has no end or keeps a reader waiting.
+    """Refuse what has no end or keeps a reader waiting, and what no file is called.
 
     Raises:
-        UserError: If the path is there and is neither a file nor a folder.
+        UserError: If the path is there and is neither a file nor a folder, or has a
+            name that the system does not take.
     """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:  # too long; with a zero in it
+        if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
+            shown = str(path).replace('\0', '\\0')
+            shown = shown if len(shown) < 200 else f'{shown[:200]}...'
+            raise UserError(
+                f'{shown}: no file can have this name; give the path of a file.'
+            ) from error
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise UserError(
             f'{path}: is a pipe, a socket or a device, and no file; give the path of '

@@ -361,6 +361,7 @@ def image_size(path: str | Path, *, what: str = 'the image') -> tuple[int, int]:
 
 
 def _size(path: Path, what: str) -> tuple[int, int]:
+    refuse_special(path)
     if not path.is_file():
         _read(path, what)  # raises what is wrong
     try:

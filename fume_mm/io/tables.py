@@ -317,7 +317,9 @@ class CsvTable:
                     if name:
                         sizes[column][row] = image_size(self.root / name)
                 except UserError as error:
-                    missing[row] = not (self.root / name).is_file()
+                    missing[row] = True
+                    with contextlib.suppress(OSError, ValueError):  # of the name itself
+                        missing[row] = not (self.root / name).is_file()
                     if not missing[row]:
                         reasons[column][row] = str(error).rstrip('.')
             self.refuse(

@@ -338,3 +338,11 @@ def test_scores_of_a_file_are_in_points(tmp_path: Path) -> None:
     Knows.wrong = 1
     fooled = {**perfect, 'cls/balanced_accuracy': 0.0}
     assert scores_on_test_set(cfg, Knows()) == pytest.approx(fooled)
+
+
+def test_a_program_that_is_cut_short_is_one_message(tmp_path: Path) -> None:
+    path = tmp_path / 'model.pt2'
+    path.write_bytes(b'PK\x03\x04 a program that broke off')
+    info = GraphInfo(GASES, ('health',), (64, 48), True, 'x.py', None, None, '1')
+    with pytest.raises(UserError, match='cut short'):
+        open_exported(path, info)

@@ -8,7 +8,14 @@ import pytest
 
 from fume_mm.errors import UserError
 from fume_mm.evaluation.predictions import read_predictions
-from fume_mm.io.files import read_json, sole_writer, write_json, write_whole
+from fume_mm.io.files import (
+    read_json,
+    refuse_special,
+    sole_writer,
+    write_json,
+    write_whole,
+)
+from fume_mm.io.images import image_size
 from fume_mm.io.tables import read_text
 from fume_mm.io.weights import read_checkpoint
 
@@ -101,3 +108,11 @@ except OSError:
     code = code.replace("'[1'", "'[1' * 99")
     done = subprocess.run([sys.executable, '-c', code, str(path)], capture_output=True)
     assert done.returncode and not path.exists()
+
+
+@pytest.mark.parametrize('name', ['a\0b.png', f'{"a" * 5000}.png'])
+def test_a_name_that_no_file_can_have_is_one_message(tmp_path, name):
+    with pytest.raises(UserError, match='no file can have this name'):
+        refuse_special(tmp_path / name)
+    with pytest.raises(UserError, match='no file can have this name'):
+        image_size(tmp_path / name)
