@@ -1,6 +1,7 @@
 """Parts of a training that die or stand still: its loaders' workers, its ranks."""
 
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ def strike(part: str, death: str, number: int, folder: Path) -> list[str]:
     workers, count = (0, 2) if part == 'rank' else (2, 1)
     expected = uninterrupted(folder, workers, count)
     work_dir = folder / f'{part}_{death}_{number}'
+    shutil.rmtree(work_dir, ignore_errors=True)
     with train(folder, work_dir, workers=workers, count=count, launched=True) as (
         first,
     ):
