@@ -15,7 +15,7 @@ model = dict(
 )
 # The sizes' MLP has four inputs and few steps.
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'.size_mlp.': dict(lr_mult=5.0)}))
-max_epochs = 3  # of the four of the masks'
+max_epochs = 3  # the masks have four
 param_scheduler = [
     _base_.param_scheduler[0],
     dict(_base_.param_scheduler[1], T_max=max_epochs),
