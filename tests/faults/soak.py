@@ -48,11 +48,11 @@ def growth(samples: list[Sample]) -> str:
         return 'ended before it could be watched'
     early, late = samples[quarter : 2 * quarter], samples[-quarter:]
     memory = [statistics.median(x for x, _ in part) for part in (early, late)]
-    files = [max(x for _, x in part) for part in (early, late)]
+    files = [statistics.median(x for _, x in part) for part in (early, late)]
     if memory[1] - memory[0] > SLACK:
         return f'memory grew from {memory[0]:.0f} to {memory[1]:.0f} MiB'
     if files[1] > files[0]:
-        return f'open files grew from {files[0]} to {files[1]}'
+        return f'open files grew from {files[0]:g} to {files[1]:g}'
     return ''
 
 
@@ -78,6 +78,7 @@ def training(number: int, folder: Path) -> list[str]:
     options = (
         'train_cfg.max_epochs=100000',
         'default_hooks.checkpoint.interval=100000',
+        'custom_hooks.9.patience=100000',  # that of early stopping
     )
     with train(folder, work_dir, *options) as (command,):
         until(lambda: (work_dir / 'last.pth').exists(), [command])
