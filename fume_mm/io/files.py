@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,17 +27,16 @@ def refuse_special(path: Path) -> None:
             name that the system does not take.
     """
     try:
-        path.stat()
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError) as error:  # too long; with a zero in it
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a zero in it
         if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
             shown = str(path).replace('\0', '\\0')
             shown = shown if len(shown) < 200 else f'{shown[:200]}...'
             raise UserError(
                 f'{shown}: no file can have this name; give the path of a file.'
             ) from error
-    if path.exists() and not (path.is_file() or path.is_dir()):
+        return  # its reader says what is wrong
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UserError(
             f'{path}: is a pipe, a socket or a device, and no file; give the path of '
             'a file.'

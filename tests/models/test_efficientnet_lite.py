@@ -56,9 +56,8 @@ def published() -> dict[str, Tensor]:
 @pytest.mark.parametrize('size', [(64, 96), (70, 105)])
 def test_maps_of_four_sizes(size: tuple[int, int]) -> None:
     encoder = EfficientNetLite().eval()
-    assert (
-        sum(x.numel() for x in encoder.parameters()) == PARAMETERS - 2 * 9 * 32
-    )  # one colour
+    one_colour = PARAMETERS - 2 * 9 * 32
+    assert sum(x.numel() for x in encoder.parameters()) == one_colour
     maps = encoder(torch.rand(2, 1, *size))
     assert [x.shape[1] for x in maps] == [24, 40, 112, 320]
     for stride, x in zip((4, 8, 16, 32), maps, strict=True):
