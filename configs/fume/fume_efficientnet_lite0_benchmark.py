@@ -14,7 +14,7 @@ test_dataloader = dict(dataset=dict(scale=scale))
 # as in fume_fastscnn_benchmark: masks first
 model = dict(decode_head=dict(loss_decode=dict(gamma=1.0)), health_weight=0.1)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))  # half, for weights that know something
-max_epochs = 3
+max_epochs = 2
 param_scheduler = [
     _base_.param_scheduler[0],
     dict(_base_.param_scheduler[1], T_max=max_epochs),
