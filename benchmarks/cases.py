@@ -152,7 +152,7 @@ CASES = [
     ),
     Case(
         'exported-best',
-        'exported, OpenVINO, weights in half precision',
+        'exported, OpenVINO, bfloat16',
         model.best,
         model.original_inferencer,
         repeats=(10, 40),

@@ -170,28 +170,34 @@ def original_inferencer(turns: Turns, setting: Setting) -> None:
     turns.repeat(work)
 
 
-def exported_file(setting: Setting, form: str, half: bool) -> Path:
+def exported_file(setting: Setting, form: str, precision: str = 'fp32') -> Path:
     """The model exported, once for each tree and run."""
     from fume_mm.apis import init_model
     from fume_mm.inference.export import export_model
 
     width, height = setting.size
-    name = f'{Path(setting.config).stem}_{width}x{height}{"_half" * half}'
+    name = f'{Path(setting.config).stem}_{width}x{height}_{precision}'
     tree = 'base' if setting.side == 'base' else 'ours'
     path = Path(setting.scratch) / f'{tree}_{name}{SUFFIXES[form]}'
     if not path.is_file():
         model = init_model(setting.config)
-        export_model(model, path, form=form, scale=setting.size, half=half)
+        export_model(model, path, form=form, scale=setting.size, precision=precision)
     return path
 
 
 def exported(
-    turns: Turns, setting: Setting, *, form: str, half: bool = False, bare: bool = False
+    turns: Turns,
+    setting: Setting,
+    *,
+    form: str,
+    precision: str = 'fp32',
+    bare: bool = False,
 ) -> None:
     """An exported file, decoded frames to masks; ``bare``: its engine's session."""
     from fume_mm.inference.exported import ExportedModel
+    from fume_mm.inference.graph import is_small
 
-    path = exported_file(setting, form, half)
+    path = exported_file(setting, form, precision)
     model = ExportedModel(path, threads=setting.threads)
     given = {gas: x for gas, x in frames(setting).items() if gas in model.gases}
     if not bare:
@@ -199,14 +205,14 @@ def exported(
         turns.repeat(lambda: model.predict([sample]))
     inputs = {gas: x[:, None] for gas, x in given.items()}
     inputs['present'] = np.array([[gas in given for gas in GASES]])
-    names = [x for x in model.info.outputs if x.endswith(('_mask', '_coarse'))]
-    turns.repeat(lambda: model.engine.run(inputs, [*names, 'health']))
+    names = [x for x in model.info.outputs if is_small(x)]
+    turns.repeat(lambda: model.engine.run(inputs, names))
 
 
 onnx = partial(exported, form='onnx')
 openvino = partial(exported, form='openvino')
-#: The fastest precision that an export has; the change for a new one is here.
-best = partial(exported, form='openvino', half=True)
+#: The fastest precision that an export has, where the processor has it.
+best = partial(exported, form='openvino', precision='bf16')
 session = partial(exported, form='onnx', bare=True)
 one_gas = partial(network, gases=('co2',))
 original_one_gas = partial(original_network, gases=('co2',))

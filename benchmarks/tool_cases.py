@@ -221,7 +221,7 @@ def video(turns: Turns, setting: Setting, *, model: bool) -> None:
         write_clip(path, setting.size, count, seed=seed)
     predictor: Any = Threshold()
     if model:
-        path = exported_file(setting, 'onnx', half=False)
+        path = exported_file(setting, 'onnx')
         predictor = ExportedModel(path, threads=setting.threads)
     out = setting.own / 'video'
     turns.repeat(

@@ -45,6 +45,7 @@ def write_graph(
     *,
     gases: tuple[str, ...] = GASES,
     fixed: bool = True,
+    full_size: bool = False,
     description: str | None = '',
     **changes: Any,
 ) -> Path:
@@ -58,6 +59,7 @@ def write_graph(
         path: Where to write it.
         gases: Of the model.
         fixed: See ``GraphInfo``; so are ``changes``.
+        full_size: Whether logits and masks are outputs, too.
         description: In place of what the file should say of itself; None for a file
             that says nothing.
         changes: What it should say, where that is not the truth.
@@ -95,11 +97,12 @@ def write_graph(
             ),
         ]
         means.append(f'{gas}_mean')
-        outputs += [
-            info(f'{gas}_logits', TensorProto.FLOAT, ['n', 3, *size]),
-            info(f'{gas}_mask', TensorProto.UINT8, ['n', *size]),
-            info(f'{gas}_coarse', TensorProto.FLOAT, ['n', 3, None, None]),
-        ]
+        if full_size:
+            outputs += [
+                info(f'{gas}_logits', TensorProto.FLOAT, ['n', 3, *size]),
+                info(f'{gas}_mask', TensorProto.UINT8, ['n', *size]),
+            ]
+        outputs.append(info(f'{gas}_coarse', TensorProto.FLOAT, ['n', 3, None, None]))
     constants = [
         constant('slope', np.array([0, 1, -2], np.float32).reshape(3, 1, 1, 1)),
         constant('offset', np.array([100, 0, 200], np.float32)),
@@ -120,7 +123,9 @@ def write_graph(
     if description == '':
         said = {
             'gases': gases,
-            'outputs': tuple(output_names(gases, masks=True, health=True)),
+            'outputs': tuple(
+                output_names(gases, masks=True, health=True, full_size=full_size)
+            ),
             'scale': SCALE,
             'fixed': fixed,
             'config': 'by_hand.py',

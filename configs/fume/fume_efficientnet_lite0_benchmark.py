@@ -1,6 +1,7 @@
-# fume_efficientnet_lite0 trained on the simulator's `benchmark` preset alone in about an
-# hour of one CPU core, for masks of frames of real cameras. At 320x240, where
-# fume_fastscnn_benchmark has 560x420: of one size its iteration costs three times as much.
+# fume_efficientnet_lite0 (arXiv 2601.08205 on an ImageNet encoder), trained on the
+# simulator's `benchmark` preset alone in about an hour of one CPU core, for masks of
+# frames of real cameras. At 320x240, where fume_fastscnn_benchmark has 560x420: at one
+# size it costs three times as much.
 _base_ = [
     '../_base_/datasets/ogi_sim_benchmark.py',
     '../_base_/models/fume_efficientnet_lite0.py',

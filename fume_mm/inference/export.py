@@ -53,17 +53,20 @@ class ExportGraph(nn.Module):
 
     Args:
         model: In eval mode.
+        full_size: Whether logits and masks of the frames' size are outputs, too.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, full_size: bool = False) -> None:
         super().__init__()
         self.model = model
+        self.full_size = full_size
         self.mean = float(model.data_preprocessor.mean)
         self.std = float(model.data_preprocessor.std)
         self.names = output_names(
             model.gases,
             masks=model.decode_head is not None,
             health=model.health_head is not None,
+            full_size=full_size,
         )
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -78,8 +81,10 @@ class ExportGraph(nn.Module):
         outputs: list[Tensor] = []  # in the order of output_names
         for gas, logits in masks.items():
             coarse = rows.stream(gas, logits)
-            full = enlarge(coarse.float(), normal[gas].shape[2:])
-            outputs += [full, _classes(full), coarse]
+            if self.full_size:
+                full = enlarge(coarse.float(), normal[gas].shape[2:])
+                outputs += [full, _classes(full)]
+            outputs.append(coarse)
         if self.model.health_head is not None:
             health = self.model.health_head(fused, masks, rows)
             outputs.append(health.softmax(dim=1))
@@ -171,6 +176,7 @@ def export_model(
     dynamic_size: bool = False,
     half: bool = False,
     precision: str = 'fp32',
+    full_size: bool = False,
     checkpoint: str | None = None,
 ) -> GraphInfo:
     """Write a model to a file.
@@ -183,6 +189,7 @@ def export_model(
         dynamic_size: Let the graph take other sizes, too.
         half: Store the weights in half precision.
         precision: What the file shall compute in, see :data:`PRECISIONS`.
+        full_size: Let it give logits and masks of the frames' size, too.
         checkpoint: The file of its weights, for the record.
 
     Returns:
@@ -196,7 +203,7 @@ def export_model(
     frames = None
     if precision == 'int8':
         frames = calibration_inputs(model.cfg, model, scale[::-1])
-    graph: Any = ExportGraph(model.eval())
+    graph: Any = ExportGraph(model.eval(), full_size=full_size)
     if half:
         graph = HalfStored(graph)
     known, labels = model.dataset_meta, labels_of_model(model)

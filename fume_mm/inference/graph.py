@@ -3,10 +3,11 @@
 Inputs, in this order: for each gas of the model its frames (N, 1, H, W) uint8, by the
 gas's name, then ``present`` (N, 2) bool, gases in the order of GASES. A frame that is
 not there may hold anything. Outputs, as far as the model has heads: for each gas
-``<gas>_logits`` (N, C, H, W) float32, ``<gas>_mask`` (N, H, W) uint8 class ids and
 ``<gas>_coarse`` (N, C, h, w) float32, the logits at the decoder's own size, from which
-the mask of a frame of any other size is made; and ``health`` (N, C) float32
-probabilities. All outputs of a missing gas are zero. Normalisation is inside.
+the mask of a frame of any size is made; and ``health`` (N, C) float32 probabilities. A
+file of full size also has, before it, ``<gas>_logits`` (N, C, H, W) float32 and
+``<gas>_mask`` (N, H, W) uint8 class ids, which this package's runtime has no use for.
+All outputs of a missing gas are zero. Normalisation is inside.
 """
 
 import json
@@ -18,8 +19,10 @@ from fume_mm.io.digests import UNSEALED
 from fume_mm.structures import GASES
 from fume_mm.structures.labels import FUME_LABELS, Labels
 
-#: Of what is described here; a reader refuses others.
-FORMAT_VERSION = 1
+#: Of what is described here; a reader refuses those that it does not read. Files of
+#: version 1 are all of full size.
+FORMAT_VERSION = 2
+_READ = (1, FORMAT_VERSION)
 #: Key of the description in a file's metadata.
 METADATA_KEY = 'fume_mm'
 #: A description has so many characters at most, and a frame so many pixels.
@@ -97,7 +100,7 @@ class GraphInfo:
         try:
             content: dict[str, Any] = json.loads(text[:_LONGEST])
             version = content['format_version']
-            if version == FORMAT_VERSION:
+            if version in _READ:
                 content |= {key: tuple(content[key]) for key in tuples}
                 content['palette'] = tuple(map(tuple, content['palette']))
                 digest = content.pop('digest', None)
@@ -115,7 +118,7 @@ class GraphInfo:
             ) from error
         raise UserError(
             f'{path}: has the format version {version}, this program reads '
-            f'{FORMAT_VERSION}; export it again, or install the fume_mm that '
+            f'{_READ[0]} and {_READ[1]}; export it again, or install the fume_mm that '
             f'wrote it ({content.get("fume_mm", "unknown")}).'
         )
 
@@ -143,8 +146,9 @@ class GraphInfo:
         if not gases or gases != self.gases:
             raise ValueError(f'gases are {self.gases!r}')
         known = [
-            tuple(output_names(gases, masks=masks, health=health))
+            tuple(output_names(gases, masks=masks, health=health, full_size=full))
             for masks, health in ((True, True), (True, False), (False, True))
+            for full in (False, True)
         ]
         if self.outputs not in known:
             raise ValueError(f'outputs are {self.outputs!r}')
@@ -156,12 +160,19 @@ class GraphInfo:
         self.labels  # noqa: B018 (names and colours are checked by making them)
 
 
-def output_names(gases: tuple[str, ...], *, masks: bool, health: bool) -> list[str]:
+def output_names(
+    gases: tuple[str, ...], *, masks: bool, health: bool, full_size: bool = False
+) -> list[str]:
     """Names of a graph's outputs, in their order."""
     names = []
     for gas in (gas for gas in GASES if gas in gases and masks):
-        names += [f'{gas}_logits', f'{gas}_mask', f'{gas}_coarse']
+        names += [f'{gas}_logits', f'{gas}_mask'] * full_size + [f'{gas}_coarse']
     return names + ['health'] * health
+
+
+def is_small(name: str) -> bool:
+    """Whether an output of this name is one that the runtime looks at."""
+    return name == 'health' or name.endswith('_coarse')
 
 
 def precision_of(description: str | None) -> str:

@@ -117,12 +117,14 @@ def test_a_default_of_a_loss_would_be_noticed(
 # Where the objective is not FUME's, because the config's header says so.
 MASK_LOSS = {
     'loss_ce': [{'gamma': 0.0}],
+    'fume_efficientnet_lite0_benchmark': {'gamma': 1.0},
     'fume_fastscnn_benchmark': {'gamma': 1.0},
     'fume_fastscnn_benchmark_health': {'gamma': 1.0},
     'fume_fastscnn_demo': {'gamma': 1.0},
     'fume_fastscnn_finetune': {'gamma': 1.0},
     'ddrnet_slim': [{}, {'loss_weight': 0.4}],
 }
+MASKS_FIRST = ('fume_efficientnet_lite0_benchmark', 'fume_fastscnn_benchmark')
 CROSS_ENTROPY = ('fume_fastscnn_demo', 'fume_fastscnn_benchmark_health')
 
 
@@ -158,7 +160,7 @@ def test_the_objective_is_fume_s_unless_the_header_says_otherwise(path: Path) ->
         )
         assert loss.class_weight == weights
     assert (model.data_preprocessor.mean, model.data_preprocessor.std) == (127.5, 127.5)
-    health_weight = 0.1 if name == 'fume_fastscnn_benchmark' else 1.0
+    health_weight = 0.1 if name in MASKS_FIRST else 1.0
     assert (model.seg_weight, model.health_weight) == (1.0, health_weight)
 
 

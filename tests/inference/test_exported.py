@@ -46,7 +46,7 @@ def model(path: Path) -> ExportedModel:
 def frame(size: tuple[int, int] = SCALE) -> np.ndarray:
     """A dark, a middling and a bright third, from left to right."""
     width, height = size
-    levels = np.repeat(np.array([20, 80, 220], np.uint8), width // 3)
+    levels = np.repeat(np.array([20, 64, 130], np.uint8), width // 3)
     return np.tile(levels, (height, 1))
 
 
@@ -61,14 +61,14 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return powers / powers.sum()
 
 
-def test_the_mask_is_the_graphs(model: ExportedModel) -> None:
+def test_the_mask_is_that_of_the_graphs_logits(model: ExportedModel) -> None:
     result = model(co2=frame(), ch4=np.full((HEIGHT, WIDTH), 60, np.uint8))
     assert (result.masks['co2'] == thirds()).all()
     assert (result.masks['ch4'] == 0).all()
     assert result.masks['co2'].dtype == np.uint8
     assert result.probabilities == {}
-    # means of background, tube, gas: 100, 320/3, 200-640/3 and 100, 60, 80
-    scores = np.array([200, 320 / 3 + 60, 280 - 640 / 3])
+    # means of background, tube, gas: 100, 214/3, 200-428/3 and 100, 60, 80
+    scores = np.array([200, 214 / 3 + 60, 280 - 428 / 3])
     assert result.health_scores == pytest.approx(softmax(scores), abs=1e-5)
     assert result.health_class == 'Healthy'
     assert set(result.seconds) == {'read', 'infer'}
@@ -78,7 +78,7 @@ def test_a_gas_that_is_not_given_says_nothing(model: ExportedModel) -> None:
     result = model(ch4=frame())
     assert list(result.masks) == ['ch4']
     assert (result.masks['ch4'] == thirds()).all()
-    scores = np.array([100, 320 / 3, 200 - 640 / 3])  # CO2 adds nothing
+    scores = np.array([100, 214 / 3, 200 - 428 / 3])  # CO2 adds nothing
     assert result.health_scores == pytest.approx(softmax(scores), abs=1e-5)
 
 
@@ -92,9 +92,9 @@ def test_a_missing_frame_is_not_a_black_one(model: ExportedModel) -> None:
 def test_probabilities_are_the_logits_softmax(model: ExportedModel) -> None:
     (result,) = model.predict([{'name': 'x', 'co2': frame()}], probabilities=True)
     assert result.probabilities['co2'].shape == (3, HEIGHT, WIDTH)
-    # 80 is between: background 100, tube 80, gas 40
+    # 64 is between: background 100, tube 64, gas 72
     middle = result.probabilities['co2'][:, 0, WIDTH // 2]
-    assert middle == pytest.approx(softmax(np.array([100, 80, 40])), abs=1e-6)
+    assert middle == pytest.approx(softmax(np.array([100, 64, 72])), abs=1e-6)
 
 
 @pytest.mark.parametrize('size', [(48, 32), (144, 96), (240, 90)])
@@ -129,9 +129,11 @@ def test_samples_of_a_batch_do_not_touch_each_other(model: ExportedModel) -> Non
         np.testing.assert_allclose(result.health_scores, alone.health_scores, atol=1e-6)
 
 
-def test_only_what_is_needed_is_asked_of_the_engine(
-    model: ExportedModel, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize('full_size', [False, True])
+def test_nothing_of_full_size_is_asked_of_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_size: bool
 ) -> None:
+    model = ExportedModel(write_graph(tmp_path / 'x.onnx', full_size=full_size))
     asked: list[list[str]] = []
     run = model.engine.run
 
@@ -140,14 +142,8 @@ def test_only_what_is_needed_is_asked_of_the_engine(
         return run(inputs, outputs)
 
     monkeypatch.setattr(model.engine, 'run', spy)
-    model.predict([{'name': 'a', 'co2': frame()}])
-    model.predict([{'name': 'a', 'co2': frame((48, 32)), 'ch4': frame()}])
     model.predict([{'name': 'a', 'co2': frame()}], probabilities=True)
-    assert asked == [
-        ['co2_mask', 'co2_coarse', 'health'],
-        ['co2_coarse', 'ch4_mask', 'ch4_coarse', 'health'],
-        ['co2_logits', 'co2_mask', 'co2_coarse', 'health'],
-    ]
+    assert asked == [['co2_coarse', 'ch4_coarse', 'health']]
     assert model.predict([]) == []
 
 

@@ -64,6 +64,12 @@ def parse_args() -> argparse.Namespace:
         'single precision',
     )
     parser.add_argument(
+        '--full-size',
+        action='store_true',
+        help="logits and masks of the frames' size as outputs, too, for programs "
+        'without the runtime of fume_mm, which makes them itself in less time',
+    )
+    parser.add_argument(
         '--precision',
         choices=('fp32', 'bf16', 'int8'),
         default='fp32',
@@ -224,6 +230,7 @@ def main() -> None:
             dynamic_size=args.dynamic_size,
             half=args.half,
             precision=args.precision,
+            full_size=args.full_size,
             checkpoint=args.checkpoint,
         )
         truth = with_half_weights(model) if args.half else model
