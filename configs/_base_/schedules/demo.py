@@ -5,7 +5,9 @@ max_epochs = 6
 warmup_iters = 40
 optim_wrapper = dict(
     type='AutoAmpOptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4, betas=(0.9, 0.999)),
+    optimizer=dict(
+        type='AdamW', lr=2e-3, weight_decay=1e-4, betas=(0.9, 0.999), fused=True
+    ),
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(
         custom_keys={'.query.': dict(lr_mult=0.1), '.key.': dict(lr_mult=0.1)}

@@ -2,7 +2,9 @@
 max_epochs = 100
 optim_wrapper = dict(
     type='AutoAmpOptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4, betas=(0.9, 0.999)),
+    optimizer=dict(
+        type='AdamW', lr=1e-3, weight_decay=1e-4, betas=(0.9, 0.999), fused=True
+    ),
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [
