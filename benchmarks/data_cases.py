@@ -220,7 +220,7 @@ def as_sample(number: int, by_gas: dict[str, Any]) -> Any:
 
     found = DualGasDataSample(metainfo={'sample_id': str(number), 'groups': ('v',)})
     for gas in GASES:
-        target, pred = (torch.from_numpy(mask)[None].long() for mask in by_gas[gas])
+        target, pred = (torch.from_numpy(mask)[None] for mask in by_gas[gas])
         part = SegDataSample()
         part.gt_sem_seg = PixelData(data=target)
         part.pred_sem_seg = PixelData(data=pred)
