@@ -2,7 +2,8 @@ r"""Score a model on folders of single frames of which the gas has been outlined
 
 For data of other cameras, where only gas is labelled: what the model calls tube counts
 as no gas. Each frame is also shown inverted (255 - gray), as a camera with the other
-polarity would, and set beside the best single gray level, chosen knowing the mask.
+polarity would, and as cameras of other gains, levels and noise would, and set beside
+the best single gray level, chosen knowing the mask.
 edge_gray is the level over the background at which the mask's outline runs: where it
 differs from frame to frame, no model can follow all of them.
 
@@ -15,6 +16,7 @@ Example:
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,19 @@ from fume_mm.io.images import (
 from fume_mm.structures import GAS, GASES
 
 TILE = (320, 240)
+#: What another camera might make of a frame's gray levels f, 0 to 255.
+LOOKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    'as recorded': lambda f: f,
+    '255 - f': lambda f: 255 - f,
+    '212 - f / 4': lambda f: 212 - f / 4,
+    '215 - 0.4 f': lambda f: 215 - 0.4 * f,
+    '120 - 0.3 f': lambda f: 120 - 0.3 * f,
+    '40 + f / 2': lambda f: 40 + f / 2,
+    '212 - 0.3 f, noise of 2': lambda f: (
+        212 - 0.3 * f + np.random.default_rng(0).normal(0, 2, f.shape)
+    ),
+    'gamma of 0.6': lambda f: 255 * (f / 255) ** 0.6,
+}
 COLUMNS = ('IoU', 'inverted', 'threshold', 'edge_gray', 'area_%', 'found_%')
 
 
@@ -96,16 +111,18 @@ def score_folder(
 
     from fume_mm.apis import inference_model
 
-    rows, curves, pictures = {}, [], []
+    rows, curves, pictures, by_look = {}, [], [], []
     for name, frame, mask in tqdm(read_folder(folder), desc=folder.name, disable=None):
         preds = []
-        for shown in (frame, 255 - frame):
-            sample = inference_model(model, **{gas: shown})
+        for look in LOOKS.values():
+            gray = np.clip(np.rint(look(frame.astype(float))), 0, 255)
+            sample = inference_model(model, **{gas: gray.astype(np.uint8)})
             preds.append(sample.get(gas).pred_sem_seg.data[0].numpy().astype(np.uint8))
         curves.append(threshold_ious(frame, mask))
         ious = [gas_iou(pred, mask) for pred in preds]
+        by_look.append(ious)
         values = (
-            *ious,
+            *ious[:2],
             np.nanmax(curves[-1]),
             outline_gray(frame, mask),
             100 * (mask == GAS).mean(),
@@ -113,10 +130,16 @@ def score_folder(
         )
         rows[name] = dict(zip(COLUMNS, map(float, values), strict=True))
         title = f'{name}: {ious[0]:.2f}, inverted {ious[1]:.2f}'
-        pictures.append(picture(frame, [mask, *preds], title))
+        pictures.append(picture(frame, [mask, *preds[:2]], title))
     means = pd.DataFrame(rows).mean(axis=1).to_dict()
     common = np.nanmax(np.nanmean(np.stack(curves), axis=0))
-    scores = {'frames': rows, 'mean': means, 'one_threshold_for_all': float(common)}
+    looks = np.nanmean(by_look, axis=0).tolist()
+    scores = {
+        'frames': rows,
+        'mean': means,
+        'one_threshold_for_all': float(common),
+        'looks': dict(zip(LOOKS, looks, strict=True)),
+    }
     return scores, np.vstack(pictures)
 
 
@@ -128,7 +151,9 @@ def table(name: str, scores: dict[str, Any]) -> str:
         .T.rename_axis(columns=name)
         .to_string(float_format='{:.3f}'.format, na_rep='-')
     )
-    return f'{text}\none gray level for all: {scores["one_threshold_for_all"]:.3f}'
+    looks = '\n'.join(f'  {iou:.3f}  {look}' for look, iou in scores['looks'].items())
+    common = f'one gray level for all: {scores["one_threshold_for_all"]:.3f}'
+    return f'{text}\n{common}\nmean IoU with its gray levels f changed:\n{looks}'
 
 
 def main() -> None:

@@ -15,9 +15,12 @@ from fume_mm.errors import UserError
 from fume_mm.inference.inferencer import default_model, load_predictor
 from fume_mm.inference.predictor import read_frames
 from fume_mm.io.images import read_mask
+from fume_mm.structures import GAS, GASES
 from fume_mm.structures.dual_gas_result import DualGasResult
 from tests.campaigns import draw
 from tests.checkpoints import CONFIG, make_checkpoint
+
+ROOT = Path(__file__).parents[2]
 
 
 def frame(size=(64, 48), seed=0):
@@ -280,6 +283,26 @@ def test_no_model_is_the_bundled_one():
     config, weights = default_model()
     assert Path(config).is_file()
     assert Path(weights).is_file()
+
+
+@pytest.mark.parametrize(
+    'weights',
+    sorted((ROOT / 'demo/weights').glob('*.safetensors')),
+    ids=lambda x: x.stem,
+)
+def test_all_bundled_weights_see_the_gas_of_an_example(weights):
+    frames = {
+        gas: ROOT / f'demo/examples/simulated_acidotic_{gas}.png' for gas in GASES
+    }
+    inferencer = DualGasInferencer(f'fume_mm::fume/{weights.stem}.py', weights)
+    found, expected = (
+        some(**frames, pbar=False)['predictions'][0].masks
+        for some in (inferencer, DualGasInferencer())
+    )
+    for gas in GASES:
+        ours, theirs = (masks[gas] == GAS for masks in (found, expected))
+        assert (ours & theirs).sum() / (ours | theirs).sum() > 0.5
+    assert inferencer.training_data == 'simulated'
 
 
 def test_batch_size_must_be_positive():

@@ -22,11 +22,12 @@ import yaml
 
 from fume_mm.engine.options import make_parser
 from fume_mm.errors import UserError, run_cli
-from fume_mm.inference.inferencer import BUNDLED_CONFIG, BUNDLED_WEIGHTS
 from fume_mm.io.bundled import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = 'docs/benchmark.json'
+#: Where weights lie, by the names of their configs.
+BUNDLED = 'demo/weights'
 #: Columns of results, and their metrics.
 SCORES = {'mIoU': 'seg/mIoU', 'balanced acc.': 'cls/balanced_accuracy'}
 #: Folder of configs: title, and what they have in common.
@@ -258,8 +259,9 @@ def metafile(family: str, found: list[Entry]) -> str:
             what = 'Segmentation of gas and classification of health'
             data = 'simulated, see docs/benchmark.md'
             model |= {'Results': {'Task': what, 'Dataset': data, 'Metrics': scores}}
-        if path == BUNDLED_CONFIG:
-            model |= {'Weights': PREFIX + BUNDLED_WEIGHTS}
+        weights = f'{BUNDLED}/{entry.name}.safetensors'
+        if (ROOT / weights).is_file():
+            model |= {'Weights': PREFIX + weights}
         models.append(model)
     collection = {
         'Name': title,
