@@ -118,6 +118,7 @@ def test_a_default_of_a_loss_would_be_noticed(
 MASK_LOSS = {
     'loss_ce': [{'gamma': 0.0}],
     'fume_efficientnet_lite0_benchmark': {'gamma': 1.0},
+    'fume_efficientnet_lite0_benchmark_masks': {'gamma': 1.0},
     'fume_fastscnn_benchmark': {'gamma': 1.0},
     'fume_fastscnn_benchmark_health': {'gamma': 1.0},
     'fume_fastscnn_demo': {'gamma': 1.0},
