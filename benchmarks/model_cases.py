@@ -195,7 +195,6 @@ def exported(
 ) -> None:
     """An exported file, decoded frames to masks; ``bare``: its engine's session."""
     from fume_mm.inference.exported import ExportedModel
-    from fume_mm.inference.graph import is_small
 
     path = exported_file(setting, form, precision)
     model = ExportedModel(path, threads=setting.threads)
@@ -205,8 +204,8 @@ def exported(
         turns.repeat(lambda: model.predict([sample]))
     inputs = {gas: x[:, None] for gas, x in given.items()}
     inputs['present'] = np.array([[gas in given for gas in GASES]])
-    names = [x for x in model.info.outputs if is_small(x)]
-    turns.repeat(lambda: model.engine.run(inputs, names))
+    names = [x for x in model.info.outputs if x.endswith('_coarse')]
+    turns.repeat(lambda: model.engine.run(inputs, [*names, 'health']))
 
 
 onnx = partial(exported, form='onnx')

@@ -129,6 +129,11 @@ def test_samples_of_a_batch_do_not_touch_each_other(model: ExportedModel) -> Non
         np.testing.assert_allclose(result.health_scores, alone.health_scores, atol=1e-6)
 
 
+def test_a_file_of_the_first_version_is_read(tmp_path: Path) -> None:
+    path = write_graph(tmp_path / 'old.onnx', full_size=True, format_version=1)
+    assert (ExportedModel(path)(co2=frame()).masks['co2'] == thirds()).all()
+
+
 @pytest.mark.parametrize('full_size', [False, True])
 def test_nothing_of_full_size_is_asked_of_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_size: bool

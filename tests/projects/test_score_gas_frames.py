@@ -69,6 +69,16 @@ def test_scores_are_those_of_the_model_and_of_the_best_gray_level(
         mean = (rows['a'][key] + rows['b'][key]) / 2
         assert scores['mean'][key] == pytest.approx(mean)
     assert f'{rows["a"]["IoU"]:.3f}' in output
+    looks = scores['looks']
+    assert looks['as recorded'] == pytest.approx(scores['mean']['IoU'])
+    assert looks['255 - f'] == pytest.approx(scores['mean']['inverted'])
+    ious = []
+    for name in 'ab':
+        frame = cv2.imread(str(folder / f'frame_{name}.png'), cv2.IMREAD_GRAYSCALE)
+        dimmer = np.rint(40 + frame / 2).astype(np.uint8)
+        said = inference_model(model, dimmer).co2.pred_sem_seg.data[0].numpy()
+        ious.append(gas_iou(said, np.where(mask, 2, 0)))
+    assert looks['40 + f / 2'] == pytest.approx(np.mean(ious))
     picture = cv2.imread(str(tmp_path / 'out/vent.png'))
     # two frames, each with truth and two predictions, under a line of text
     assert picture.shape == (2 * (240 + 18), 4 * 320, 3)

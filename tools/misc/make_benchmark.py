@@ -7,8 +7,7 @@ are made again from the JSON that is there. What stands between the page's marke
 `--check` writes nothing and fails if the page is not what the JSON says.
 
 Example:
-    python tools/misc/make_benchmark.py published=work_dirs/benchmark \
-        plain=work_dirs/benchmark_plain
+    python tools/misc/make_benchmark.py simulated=work_dirs/benchmark
 """
 
 import argparse
@@ -182,7 +181,7 @@ def parse_suites(words: list[str]) -> dict[str, str]:
     for word in words:
         name, equals, folder = word.partition('=')
         if not (name and equals and folder):
-            raise UserError(f'{word}: write SUITE=FOLDER, e.g. published=work_dirs/x.')
+            raise UserError(f'{word}: write SUITE=FOLDER, e.g. simulated=work_dirs/x.')
         suites[name] = folder
     return suites
 
