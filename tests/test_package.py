@@ -113,7 +113,9 @@ def test_the_index_names_every_config(site: Path) -> None:
     named = {model['Config'] for model in models}
     assert named == {f'configs/{x}' for x in files(mim / 'configs', '[!_]*/*.py')}
     weights = [model['Weights'] for model in models if 'Weights' in model]
-    assert len(weights) == 1 and Path(bundled(weights[0])).is_file()
+    bundle = {Path(x).name for x in files(mim / 'demo/weights', '*.safetensors')}
+    assert {Path(bundled(name)).name for name in weights} == bundle
+    assert all(Path(bundled(name)).is_file() for name in weights)
 
 
 #: MMEngine's hub and configs, with what was imported of fume_mm before or after it.

@@ -55,7 +55,7 @@ def test_export_checks_and_writes(folder: Path, tmp_path: Path) -> None:
     done = export(folder, '--size', 96, 64, '--co2', folder / 'co2.png', '--out', out)
     assert done.returncode == 0, done.stderr
     for name in ('random frames', 'one random sample', 'your frames'):
-        assert f'largest difference to PyTorch, {name}: co2_logits ' in done.stdout
+        assert f'largest difference to PyTorch, {name}: co2_coarse ' in done.stdout
     assert f'written: {out} (' in done.stdout
     assert [path.name for path in out.parent.iterdir()] == ['model.onnx']
     info = ExportedModel(out).info
@@ -71,7 +71,7 @@ def test_a_file_that_fails_is_not_kept_nor_the_old_one_lost(
     out.write_text('the last one that passed')
     words = ('--format=exported-program', '--size', 96, 64, '--out', out)
     done = export(folder, *words, checkpoint='broken.pth')
-    assert 'ch4_logits differs from PyTorch by nan' in the_error(done)
+    assert 'ch4_coarse differs from PyTorch by nan' in the_error(done)
     assert out.read_text() == 'the last one that passed'
     assert list(tmp_path.iterdir()) == [out]
 

@@ -189,7 +189,7 @@ def test_both_ways_of_inference_name_the_classes(run: tuple[str, Path]) -> None:
     session = onnxruntime.InferenceSession(str(folder / 'model.onnx'))
     shapes = {output.name: output.shape for output in session.get_outputs()}
     assert shapes['health'][1] == len(health)
-    assert shapes['co2_logits'][1] == len(masks)
+    assert shapes['co2_coarse'][1] == len(masks)
     said = json.loads(session.get_modelmeta().custom_metadata_map['fume_mm'])
     assert said['health_classes'] == health and said['classes'] == masks
 
